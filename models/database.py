@@ -1,0 +1,144 @@
+"""The connection to the database and the only place that commits."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+T = TypeVar("T")
+
+NAMES = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+ATTEMPTS = 6
+"""How often a piece of work is tried before a passing fault of the database is reported."""
+
+PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
+"""SQLSTATEs worth another try: serialization, deadlock, lock not available, shutdown, connection lost."""
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class Database:
+    """One database: its engine, and sessions to read it or to change it.
+
+    `url` is a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`). Nothing is opened before the first use.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(self.url.render_as_string(hide_password=False), pool_size=pool_size)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give a session whose work commits as a whole when the block ends, and is undone when it raises."""
+        with self._sessions() as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Give a session that sees one consistent state and cannot write."""
+        with self._sessions() as session:
+            session.connection(execution_options=self._reading_options)
+            yield session
+
+    @property
+    def _reading_options(self) -> dict[str, Any]:
+        if self.is_sqlite:
+            return {"readonly": True}
+        return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Run `work` in a transaction, again after a passing fault of the database, a bounded number of times.
+
+        A commit whose answer was lost may have happened: give `work` an idempotency key, so that a second
+        run finds the first.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.transaction() as session:
+                    return work(session)
+            except DBAPIError as error:
+                if attempt == ATTEMPTS - 1 or not is_passing(error):
+                    raise
+                time.sleep(random.uniform(0, 0.02 * 2**attempt))
+        raise AssertionError("unreachable")
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Say whether the same work may succeed when it is tried again."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:
+        return state in PASSING
+    return "database is locked" in str(error.orig)
+
+
+def _engine(url: str, *, pool_size: int) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite_engine(url)
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=False,
+        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+    )
+    return engine
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("readonly", False)
+        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def answers(database: Database) -> bool:
+    """Say whether the database answers a trivial question now."""
+    try:
+        with database.reading() as session:
+            session.execute(text("SELECT 1"))
+    except DBAPIError:
+        return False
+    return True
