@@ -29,7 +29,8 @@ from workflow.periods import (
 )
 
 WEEKENDS_ONLY = Calendar(rest=frozenset(), work=frozenset(), known_through=date(9999, 12, 31))
-CASES = list(csv.DictReader((Path(__file__).parent / "period_cases.csv").open(encoding="utf-8")))
+CASES_FILE = Path(__file__).parent / "period_cases.csv"
+CASES = list(csv.DictReader(CASES_FILE.read_text(encoding="utf-8").splitlines()))
 
 days = st.dates(min_value=date(1900, 1, 1), max_value=date(2200, 12, 31))
 counts = st.integers(min_value=-400, max_value=400)
