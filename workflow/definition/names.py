@@ -1,0 +1,144 @@
+"""The names a lifecycle file may use and the engine must honour: guards with their parameters, effects, reserved words.
+
+They are part of the format and outlive changes of code; a test holds them against the guards and effects there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class ParamKind(StrEnum):
+    """What a guard's parameter names, and so how it is read and checked."""
+
+    DAY = "day"
+    """A day expression; given to the guard as `Day`."""
+    DAYS = "days"
+    """Two or more day expressions, in order; given as a tuple of `Day`."""
+    FIELD = "field"
+    """A field of the file."""
+    FIELDS = "fields"
+    """Fields of the file; given as a tuple."""
+    ANSWER = "answer"
+    """A field of the act's own form."""
+    HANDED_IN = "handed_in"
+    """A field of a task's form."""
+    SETTING = "setting"
+    """A setting that holds a period."""
+    GROUP = "group"
+    """A group of states, by its name."""
+    TRANSITION = "transition"
+    TRANSITIONS = "transitions"
+    """Transitions; given as a tuple."""
+    TASK = "task"
+    """A task with a deadline."""
+    OUTCOME = "outcome"
+    """An outcome the act offers."""
+    LIST = "list"
+    """A list that a checklist of the act's own form is judged by."""
+    BAN = "ban"
+    FLAG = "flag"
+    """true or false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Param:
+    """One parameter of a guard."""
+
+    kind: ParamKind
+    required: bool = True
+
+
+def _must(kind: ParamKind) -> Param:
+    return Param(kind=kind)
+
+
+def _may(kind: ParamKind) -> Param:
+    return Param(kind=kind, required=False)
+
+
+# A day that is not known (an imported base without an approval day, a field left empty) binds nobody.
+GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
+    {
+        "call_open": {"or_until": _may(ParamKind.FIELD), "or_within": _may(ParamKind.SETTING)},
+        "checklist_met": {"list": _must(ParamKind.LIST)},
+        "no_twin": {"same": _must(ParamKind.FIELDS), "among": _must(ParamKind.GROUP)},
+        "in_order": {"days": _must(ParamKind.DAYS)},
+        "not_past": {"day": _must(ParamKind.DAY)},
+        "not_before": {"day": _must(ParamKind.DAY)},
+        "passed_day": {"day": _must(ParamKind.DAY), "unless_happened": _may(ParamKind.TRANSITION)},
+        "at_most": {
+            "day": _must(ParamKind.DAY),
+            "limit": _must(ParamKind.DAY),
+            "unless": _may(ParamKind.ANSWER),
+        },
+        "days_ahead": {
+            "day": _must(ParamKind.DAY),
+            "min": _must(ParamKind.SETTING),
+            "max": _must(ParamKind.SETTING),
+            "from": _may(ParamKind.DAY),
+        },
+        "covers": {"day": _must(ParamKind.DAY)},
+        "later_than_before": {"day": _must(ParamKind.FIELD)},
+        "given": {
+            "field": _must(ParamKind.ANSWER),
+            "if_outcome": _may(ParamKind.OUTCOME),
+            "unless_outcome": _may(ParamKind.OUTCOME),
+        },
+        "handed_in": {"field": _must(ParamKind.HANDED_IN)},
+        "overdue": {"task": _must(ParamKind.TASK), "if_outcome": _may(ParamKind.OUTCOME)},
+        "criteria_met": {"unless": _may(ParamKind.ANSWER)},
+        "yearly_data_on_time": {"unless": _may(ParamKind.ANSWER)},
+        "never": {"happened": _must(ParamKind.TRANSITIONS)},
+        "second_chance_used": {},
+        "nothing_built_on": {},
+        "nothing_overdue_after": {},
+        "new_identity_allowed": {"on": _must(ParamKind.BAN)},
+    }
+)
+
+EFFECTS = frozenset(
+    {
+        "number_application",
+        "number_base",
+        "start_cycle",
+        "record_agreement",
+        "name_partner_contact",
+        "withdraw_plaque",
+        "flag_students_on_site",
+        "record_grade",
+        "enter_register",
+        "record_clawback",
+    }
+)
+
+SUBJECTS = frozenset({"bases"})
+"""The tables that can hold a lifecycle's subject, one-to-one with its case."""
+
+FAMILIES = ("neutral", "moving", "active", "certified", "attention", "revoked", "ended")
+"""The looks a state may have; a page draws each with its own shape and fill."""
+
+RESERVED = frozenset(
+    {
+        *(
+            "any",
+            "same",
+            "undo",
+            "back",
+            "timer",
+            "whose_turn",
+            "today",
+            "every",
+            "old",
+            "times",
+            "happened",
+            "not",
+            "is",
+        ),
+        # Keys of every act's form and of the log, which a field or a transition must not take over.
+        *("outcome", "effective_on", "import", "local"),
+    }
+)
