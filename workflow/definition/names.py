@@ -63,7 +63,7 @@ def _may(kind: ParamKind) -> Param:
 # A day that is not known (an imported base without an approval day, a field left empty) binds nobody.
 GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
     {
-        "call_open": {"or_until": _may(ParamKind.FIELD), "or_within": _may(ParamKind.SETTING)},
+        "call_open": {"or_until": _may(ParamKind.FIELD), "else_until": _may(ParamKind.DAY)},
         "checklist_met": {"list": _must(ParamKind.LIST)},
         "no_twin": {"same": _must(ParamKind.FIELDS), "among": _must(ParamKind.GROUP)},
         "in_order": {"days": _must(ParamKind.DAYS)},
@@ -79,10 +79,10 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
             "day": _must(ParamKind.DAY),
             "min": _must(ParamKind.SETTING),
             "max": _must(ParamKind.SETTING),
-            "from": _may(ParamKind.DAY),
+            "since": _may(ParamKind.TRANSITION),
         },
         "covers": {"day": _must(ParamKind.DAY)},
-        "later_than_before": {"day": _must(ParamKind.FIELD)},
+        "later_than_before": {"day": _must(ParamKind.DAY)},
         "given": {
             "field": _must(ParamKind.ANSWER),
             "if_outcome": _may(ParamKind.OUTCOME),

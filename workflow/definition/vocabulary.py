@@ -229,6 +229,7 @@ def _role(name: str, table: Table, fields: Mapping[str, Field], settings: Mappin
         basis=table.basis(),
         held=Held(table.one_of("held", Held, default=Held.GRANT) or Held.GRANT),
         of=of,
+        stand_in=table.refs("stand_in", Sort.ROLE, required=False),
         quorum=votes["quorum"],
         majority=votes["majority"],
         secret=votes["secret"],
