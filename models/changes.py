@@ -66,7 +66,7 @@ def write(session: Session, changes: Iterable[Change]) -> None:
         groups.setdefault(shape, []).append(change)
     if not groups:
         return
-    ordered = sorted(groups, key=lambda shape: (shape[0] == INSERT, _rank(shape[1])))
+    ordered = sorted(groups, key=lambda shape: (_rank(shape[1]), shape[0] == INSERT))
     connection = session.connection()
     if connection.dialect.name == "postgresql":
         _write_at_once(connection, ordered, groups)
@@ -86,7 +86,7 @@ def _write_at_once(connection: Connection, shapes: Sequence[Shape], groups: Mapp
 
 @lru_cache(maxsize=512)
 def _one_statement(shapes: tuple[Shape, ...]) -> str:
-    """Updates first; an insert reads the count of the updates of its table, which makes PostgreSQL run them before it.
+    """Updates before inserts; an insert reads the count of the updates of its table, which makes PostgreSQL run them before it.
 
     Without that order a timer could be armed while its predecessor still counts as open.
     """
@@ -119,7 +119,7 @@ def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], groups: M
         changes = groups[(op, table, columns, seen)]
         statement, readers = _prepared(op, table, columns, seen)
         rows = [
-            tuple(_for_sqlite(reader, change.values[column]) for column, reader in zip(columns, readers, strict=True))
+            tuple(sqlite_value(change.values[column], is_json=reader) for column, reader in zip(columns, readers, strict=True))
             + (() if op == INSERT else (change.key,))
             + ((change.seen,) if seen else ())
             for change in changes
@@ -143,7 +143,8 @@ def _prepared(op: str, table: str, columns: tuple[str, ...], seen: bool) -> tupl
     return f"UPDATE {table} SET {sets} WHERE {_key_column(table)} = ?{guard}", types
 
 
-def _for_sqlite(is_json: bool, value: Any) -> Any:
+def sqlite_value(value: Any, *, is_json: bool = False) -> Any:
+    """A value as SQLite's driver is to store or compare it, in the spelling SQLAlchemy's own types use."""
     if value is None:
         return None
     if is_json:

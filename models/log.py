@@ -32,6 +32,7 @@ class Entry(Base):
     to_state: Mapped[Word | None]
     case_id: Mapped[Id | None]
     unit_id: Mapped[Id | None]
+    ground: Mapped[Line | None] = mapped_column(index=True)
     actor_id: Mapped[Id | None]
     actor: Mapped[Line]
     source: Mapped[Word]

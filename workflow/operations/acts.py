@@ -1,0 +1,299 @@
+"""Carry out what people decide about a case: perform an act, confirm or decline what another proposed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Counter, Entry, IdempotencyKey, PendingAct
+from models.changes import INSERT, UPDATE, Change, instant_text, write
+from workflow import entries, gather
+from workflow.blockers import Blocker, Rank
+from workflow.context import Actor, Context
+from workflow.definition.values import TO_UNDO, Act
+from workflow.effects import counters
+from workflow.errors import NotFound, WorkflowError
+from workflow.log import canonical
+from workflow.plan import Form, Plan, Step, catch_up, decide
+from workflow.snapshot import Row, Snapshot
+
+DENIED = frozenset({"not_your_role", "banned", "conflict", "confirm_by_another", "only_by_timer"})
+"""Refusals that matter to an auditor: they are logged in the stream of the person who tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """An act that took effect: its place in the log and what the case became."""
+
+    case_id: str
+    act: str
+    seq: int
+    hash: str
+    recorded_at: datetime
+    state: str
+    version: int
+    proposed: bool = False
+    """Another person must still confirm it."""
+    entries: tuple[tuple[int, str, str], ...] = ()
+    """Place, act and hash of every entry written, the act's own first; timers it let take effect follow."""
+    repeated: bool = False
+    """Shown again for a repeated request, not done again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An act that did not happen, with every reason. `stale` lists what happened since the version that was seen."""
+
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[Blocker, ...] = ()
+    """Warnings nobody confirmed; the act is possible once they are."""
+    stale: tuple[Row, ...] | None = None
+
+
+def perform(session: Session, case_id: str, act: str, *, form: Form, version: int, ctx: Context) -> Receipt | Refusal:
+    """Carry out an act on the case as it stood at `version`, or say everything that stands in the way.
+
+    Before it, the case's due openings and ends take effect. A refusal leaves the case untouched. Raises NotFound for
+    a case or act that does not exist, and `key_reused` when the context's key was used for something else.
+    """
+    row = gather.lock(session, case_id)
+    repeated = _answered(session, ctx, _fingerprint(case_id, act, form))
+    if repeated is not None:
+        return repeated
+    snapshot = _read(session, row, act, form, people=(ctx.actor.person,), ctx=ctx)
+    steps, snapshot = catch_up(snapshot, ctx, firing_only=True)
+    if steps:
+        write_steps(session, row, steps, ctx)
+    if snapshot.case["version"] != version:
+        return Refusal(stale=_since(session, case_id, version))
+    plan = decide(snapshot, act, form, ctx, proposed_by=None)
+    if plan.blockers or plan.warnings:
+        _log_denial(session, snapshot, act, plan, ctx)
+        return Refusal(blockers=plan.blockers, warnings=plan.warnings)
+    return _carry_out(session, row, snapshot, plan, ctx, fingerprint=_fingerprint(case_id, act, form))
+
+
+def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) -> Receipt | Refusal:
+    """Carry out what another person proposed. The proposer's right is checked again; any change voided the proposal.
+
+    Raises NotFound when there is no such open proposal.
+    """
+    pending = session.get(PendingAct, pending_id)
+    if pending is None:
+        raise NotFound("no_such_proposal", pending=pending_id)
+    row = gather.lock(session, pending.case_id)
+    fingerprint = _fingerprint(pending.case_id, f"confirm:{pending_id}", Form())
+    repeated = _answered(session, ctx, fingerprint)
+    if repeated is not None:
+        return repeated
+    form = form_of(pending.form, gather.definition_of(session, row[1]).fields)
+    people = (ctx.actor.person, pending.proposed_by)
+    snapshot = _read(session, row, pending.act, form, people=people, ctx=ctx)
+    steps, snapshot = catch_up(snapshot, ctx, firing_only=True)
+    if steps:
+        write_steps(session, row, steps, ctx)
+    waiting = snapshot.pending
+    if waiting is None or waiting["id"] != pending_id or snapshot.case["version"] != version:
+        return Refusal(stale=_since(session, pending.case_id, version))
+    plan = decide(snapshot, pending.act, form, ctx, proposed_by=Actor(person=pending.proposed_by))
+    if plan.blockers or plan.warnings:
+        _log_denial(session, snapshot, pending.act, plan, ctx)
+        return Refusal(blockers=plan.blockers, warnings=plan.warnings)
+    return _carry_out(session, row, snapshot, plan, ctx, fingerprint=fingerprint)
+
+
+def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> Receipt | Refusal:
+    """Turn down a proposal, or take back one's own; the case moves on without it. Raises NotFound as `confirm` does."""
+    from workflow.operations.clockwork import note
+
+    pending = session.get(PendingAct, pending_id)
+    if pending is None:
+        raise NotFound("no_such_proposal", pending=pending_id)
+    row = gather.lock(session, pending.case_id)
+    snapshot = _read(session, row, pending.act, Form(), people=(ctx.actor.person,), ctx=ctx)
+    waiting = snapshot.pending
+    if waiting is None or waiting["id"] != pending_id:
+        return Refusal(stale=_since(session, pending.case_id, snapshot.case["version"]))
+    act = snapshot.definition.acts[pending.act]
+    own = pending.proposed_by == ctx.actor.person
+    from workflow.snapshot import held_roles
+
+    if not own and (act.second or "base_office") not in held_roles(snapshot, ctx.actor.person):
+        second = act.second or "base_office"
+        return Refusal(
+            blockers=(
+                Blocker(code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [second]}, mend=(second,)),
+            )
+        )
+    status = "withdrawn" if own else "declined"
+    decided = {"status": status, "decided_by": None if own else ctx.actor.person, "decided_at": ctx.at}
+    change = Change(table="pending_acts", op=UPDATE, key=pending_id, values=decided)
+    step = note(snapshot, kind=status, act=pending.act, changes=[change], form={"reason": reason}, ctx=ctx)
+    return write_steps(session, row, (step,), ctx)
+
+
+def form_of(stored: Mapping[str, Any], fields: Mapping[str, Any]) -> Form:
+    """Read back the form a proposal kept as JSON."""
+    from datetime import date
+
+    values = dict(stored["values"])
+    for name, value in values.items():
+        if name in fields and fields[name].type == "date" and isinstance(value, str):
+            values[name] = date.fromisoformat(value)
+    fact = values.get("fact")
+    if isinstance(fact, dict) and fact["name"] in fields and fields[fact["name"]].type == "date":
+        values["fact"] = {**fact, "value": date.fromisoformat(fact["value"])}
+    effective = stored.get("effective_on")
+    return Form(
+        values=values,
+        outcome=stored.get("outcome"),
+        effective_on=date.fromisoformat(effective) if effective else None,
+        confirmed=frozenset(stored.get("confirmed", ())),
+    )
+
+
+# ───────────────────────────── Reading
+
+
+def _read(
+    session: Session, row: tuple[Row, str, int | None], act: str, form: Form, *, people: Iterable[str | None], ctx: Context
+) -> Snapshot:
+    """The snapshot an act needs, its counters locked and, for a correction, the entry it would undo."""
+    definition = gather.definition_of(session, row[1])
+    known = definition.acts.get(act)
+    if known is None:
+        raise NotFound("unknown_act", act=act)
+    wish = gather.Wish.for_acts(definition, (known,), people=people, values=form.values)
+    snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
+    return with_numbers(session, with_undone(session, snapshot, known), known, form, ctx)
+
+
+def with_numbers(session: Session, snapshot: Snapshot, act: Act, form: Form, ctx: Context) -> Snapshot:
+    """Lock the counters an act draws from and read how far they have come."""
+    names = counters(act.does, (form.effective_on or ctx.today).year)
+    if not names:
+        return snapshot
+    rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(names)).with_for_update())
+    return replace(snapshot, numbers={name: value for name, value in rows})
+
+
+def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
+    """Read the entry a correction would undo: that of the last passage that moved the case and still stands."""
+    if act.to != TO_UNDO:
+        return snapshot
+    moved = [row for row in snapshot.passages() if row["from_state"] not in (None, row["to_state"])]
+    if not moved:
+        return snapshot
+    stream = f"case:{snapshot.id}"
+    body = session.scalar(select(Entry.body).where(Entry.stream == stream, Entry.seq == moved[-1]["seq"]))
+    built_on = session.scalar(select(Entry.id).where(Entry.ground == f"{stream}#{moved[-1]['seq']}").limit(1))
+    return replace(snapshot, undone=json.loads(body) if body else None, built_on=built_on is not None)
+
+
+def _since(session: Session, case_id: str, version: int) -> tuple[Row, ...]:
+    """The latest entries of a case, for the page that says what happened meanwhile; newest first."""
+    rows = session.execute(
+        select(Entry.seq, Entry.kind, Entry.act, Entry.actor, Entry.to_state, Entry.recorded_at)
+        .where(Entry.stream == f"case:{case_id}")
+        .order_by(Entry.seq.desc())
+        .limit(5)
+    ).mappings()
+    return tuple(dict(row) for row in rows)
+
+
+# ───────────────────────────── Writing
+
+
+def write_steps(
+    session: Session, row: tuple[Row, str, int | None], steps: Sequence[Step], ctx: Context, *, more: Iterable[Change] = ()
+) -> Receipt:
+    """Write the steps of one case with their entries, each chained to the one before; return what the last left."""
+    changes, written, head = steps_as_changes(row, steps, ctx)
+    write(session, [*changes, *more])
+    last = steps[-1].before.after(steps[-1].changes)
+    row[0].update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})  # type: ignore[attr-defined]
+    return Receipt(
+        case_id=last.id, act=steps[0].act, seq=written[0].seq, hash=written[0].hash, recorded_at=ctx.at, state=last.state,
+        version=last.case["version"], entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
+    )
+
+
+def steps_as_changes(
+    row: tuple[Row, str, int | None], steps: Sequence[Step], ctx: Context
+) -> tuple[list[Change], list[entries.Written], str]:
+    """All rows of the steps and their entries, and the new end of the case's chain."""
+    definition = steps[0].before.definition
+    head = row[0]["log_head"]
+    changes: list[Change] = []
+    written: list[entries.Written] = []
+    for step in steps:
+        entry = entries.of_step(step, definition, head, ctx.at)
+        head = entry.hash
+        written.append(entry)
+        changes += [*step.changes, *step.ended, *step.armed, *step.turns, *step.notices, *entry.changes]
+    end = {"log_seq": written[-1].seq, "log_head": head}
+    changes.append(Change(table="cases", op=UPDATE, key=steps[0].before.id, values=end))
+    return changes, written, head
+
+
+def _carry_out(
+    session: Session, row: tuple[Row, str, int | None], snapshot: Snapshot, plan: Plan, ctx: Context, *, fingerprint: str
+) -> Receipt:
+    changes, written, _ = steps_as_changes(row, plan.steps, ctx)
+    after = plan.after or snapshot
+    receipt = Receipt(
+        case_id=snapshot.id, act=plan.act.name, seq=written[0].seq, hash=written[0].hash, recorded_at=ctx.at,
+        state=after.state, version=after.case["version"], proposed=plan.proposes,
+        entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
+    )
+    write(session, [*changes, *_answer(receipt, ctx, fingerprint)])
+    return receipt
+
+
+# ───────────────────────────── Repeats and denials
+
+
+def _fingerprint(case_id: str, act: str, form: Form) -> str:
+    content = [case_id, act, dict(form.values), form.outcome, form.effective_on]
+    return hashlib.sha256(canonical(content).encode()).hexdigest()
+
+
+def _answered(session: Session, ctx: Context, fingerprint: str) -> Receipt | None:
+    """The first answer to a repeated request. Raises `key_reused` when the key came with something else."""
+    if ctx.key is None:
+        return None
+    row = session.get(IdempotencyKey, f"{ctx.actor.text}:{ctx.key}")
+    if row is None:
+        return None
+    if row.fingerprint != fingerprint:
+        raise WorkflowError("key_reused", key=ctx.key)
+    answer = dict(row.answer)
+    answer["recorded_at"] = datetime.fromisoformat(answer["recorded_at"])
+    answer["entries"] = tuple((seq, act, digest) for seq, act, digest in answer["entries"])
+    return Receipt(**{**answer, "repeated": True})
+
+
+def _answer(receipt: Receipt, ctx: Context, fingerprint: str) -> list[Change]:
+    if ctx.key is None:
+        return []
+    answer = {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
+    answer |= {"recorded_at": instant_text(receipt.recorded_at), "entries": [list(entry) for entry in receipt.entries]}
+    name = f"{ctx.actor.text}:{ctx.key}"
+    values = {"name": name, "fingerprint": fingerprint, "answer": answer, "recorded_at": ctx.at}
+    return [Change(table="idempotency_keys", op=INSERT, key=name, values=values)]
+
+
+def _log_denial(session: Session, snapshot: Snapshot, act: str, plan: Plan, ctx: Context) -> None:
+    """Keep refusals that matter, in the stream of the person; the case's own chain stays as it is."""
+    codes = sorted({blocker.code for blocker in plan.blockers} & DENIED)
+    if not codes or ctx.actor.person is None:
+        return
+    content = {"act": act, "case": snapshot.id, "refused": codes}
+    write(session, entries.append(session, ctx.actor.text, kind="denied", content=content, changes=[], ctx=ctx))

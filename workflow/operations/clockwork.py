@@ -1,0 +1,183 @@
+"""What the clock does to cases: due timers take effect, reminders go out. `schedules.sweep` only loops over this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models import new_key
+from models.changes import INSERT, UPDATE, Change, write
+from workflow import gather, tasks, timers
+from workflow.context import Context
+from workflow.operations.acts import Receipt, Refusal, steps_as_changes, write_steps
+from workflow.plan import Step, catch_up, notice, recipients
+from workflow.snapshot import Row, Snapshot, held_roles
+
+LOOK_AGAIN = timedelta(hours=1)
+"""When a case whose timer failed is looked at again; until then it does not hold up the others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What one look at the due timers did."""
+
+    cases: int = 0
+    fired: int = 0
+    reminded: int = 0
+
+    def __add__(self, other: Swept) -> Swept:
+        return Swept(
+            cases=self.cases + other.cases, fired=self.fired + other.fired, reminded=self.reminded + other.reminded
+        )
+
+
+def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None = None) -> Swept:
+    """Let the timers due at the context's instant take effect, on up to `limit` cases or on one, in due order per case.
+
+    Missed deadlines are recorded, openings and ends fire, and of missed reminders only the latest goes out.
+    """
+    rows = [gather.lock(session, case_id)] if case_id else gather.claim(session, at=ctx.at, limit=limit)
+    changes: list[Change] = []
+    swept = Swept()
+    for group in _by_edition(rows):
+        for row, snapshot in zip(group, _snapshots(session, group, ctx), strict=True):
+            made, done = _sweep_one(row, snapshot, ctx)
+            changes += made
+            swept += done
+    write(session, changes)
+    return swept
+
+
+def _by_edition(rows: Sequence[tuple[Row, str, int | None]]) -> list[list[tuple[Row, str, int | None]]]:
+    groups: dict[str, list[tuple[Row, str, int | None]]] = {}
+    for row in rows:
+        groups.setdefault(row[1], []).append(row)
+    return list(groups.values())
+
+
+def _snapshots(session: Session, rows: Sequence[tuple[Row, str, int | None]], ctx: Context) -> list[Snapshot]:
+    definition = gather.definition_of(session, rows[0][1])
+    wish = gather.Wish(roles=tuple(name for name in definition.roles))
+    found = gather.gather(session, rows, wish=wish, today=ctx.today)
+    return [found[str(row["id"])] for row, _, _ in rows]
+
+
+def _sweep_one(row: tuple[Row, str, int | None], snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
+    steps, after = catch_up(snapshot, ctx, firing_only=False)
+    changes = steps_as_changes(row, steps, ctx)[0] if steps else []
+    reminders, reminded = _reminders(snapshot, after, ctx)
+    turns = tasks.reconcile(after, at=ctx.at)
+    return [*changes, *reminders, *turns], Swept(cases=1, fired=len(steps), reminded=reminded)
+
+
+def _reminders(before: Snapshot, after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
+    """The rungs that have come: the latest of each timer goes out, earlier ones missed with it are passed over."""
+    woken = {row["id"]: row["wake_at"] for row in before.table("timers")}
+    changes: list[Change] = []
+    sent = 0
+    for row in after.table("timers"):
+        since = woken.get(row["id"])
+        if row["ended_seq"] is not None or since is None or since > ctx.at:
+            continue
+        timer = after.definition.timers[row["name"]]
+        due = [(days, at) for days, at in timers.rungs(timer, row["due_on"], after) if since <= at <= ctx.at]
+        for position, (days, at) in enumerate(due):
+            latest = position == len(due) - 1
+            rung = {
+                "id": new_key(), "timer_id": row["id"], "days": days, "due_at": at, "recorded_at": ctx.at,
+                "coalesced": not latest,
+            }
+            changes.append(Change(table="rungs", op=INSERT, key=str(rung["id"]), values=rung))
+            if latest:
+                changes += _reminder(after, row, days, ctx)
+                sent += 1
+        wake = timers.next_wake(row, timer, after, after=ctx.at)
+        changes.append(Change(table="timers", op=UPDATE, key=row["id"], values={"wake_at": wake}))
+    return changes, sent
+
+
+def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable[Change]:
+    timer = snapshot.definition.timers[row["name"]]
+    people = dict.fromkeys(p for role in timers.told(timer, days, snapshot) for p in recipients(snapshot, role))
+    template = "overdue" if row["due_at"] <= ctx.at else "reminder"
+    params = {
+        "timer": timer.name, "day": row["due_on"].isoformat(), "nominal": row["nominal_on"].isoformat(),
+        "days": days, "basis": timer.basis, "answer": timer.answer, "kind": str(timer.kind),
+        "provisional": row["provisional"],
+    }
+    for person in people:
+        yield from notice(snapshot, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params)
+
+
+def note(
+    snapshot: Snapshot, *, kind: str, act: str, changes: Sequence[Change], form: Mapping[str, Any], ctx: Context
+) -> Step:
+    """A step that records something about a case without a transition; timers and tasks are compared after it."""
+    seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
+    moved = [
+        Change(table="cases", op=UPDATE, key=snapshot.id, values={"version": version + 1, "log_seq": seq}, seen=version),
+        *(change for change in changes if change.table != "timers"),
+    ]
+    held = [change for change in changes if change.table == "timers"]
+    after = snapshot.after([*moved, *held])
+    followed = timers.reconcile(after, seq=seq, at=ctx.at)
+    after = after.after(followed)
+    return Step(
+        seq=seq, kind=kind, act=act, outcome=None, from_state=snapshot.state, to_state=snapshot.state, actor=ctx.actor,
+        proposed_by=None, source=ctx.source, effective_on=ctx.today, basis="local", by_basis="local", form=dict(form),
+        before=snapshot, changes=tuple(moved), armed=tuple(c for c in followed if c.op == INSERT),
+        ended=(*held, *(c for c in followed if c.op == UPDATE)), turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(),
+    )
+
+
+def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | Refusal:
+    """Confirm the deadlines an import found past: they run again, and what is due takes effect in due order.
+
+    Article 8 gives the supervision to the office; only it may confirm.
+    """
+    from workflow.blockers import Blocker, Rank
+
+    row = gather.lock(session, case_id)
+    definition = gather.definition_of(session, row[1])
+    wish = gather.Wish(people=tuple(filter(None, [ctx.actor.person])), roles=tuple(definition.roles))
+    snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
+    office = definition.import_.by
+    if ctx.actor.person is not None and office not in held_roles(snapshot, ctx.actor.person):
+        return Refusal(
+            blockers=(
+                Blocker(code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [office]}, mend=(office,)),
+            )
+        )
+    held = [
+        Change(table="timers", op=UPDATE, key=timer["id"], values={"status": timers.OPEN, "hold": None, "wake_at": timer["due_at"]})
+        for timer in snapshot.table("timers")
+        if timer["hold"] == timers.HELD_BY_IMPORT
+    ]
+    if not held:
+        return Refusal(blockers=(Blocker(code="nothing_held", basis="local", rank=Rank.FINAL),))
+    step = note(snapshot, kind="released", act="release_held", changes=held, form={}, ctx=ctx)
+    after = snapshot.after((*step.changes, *step.ended, *step.armed))
+    after = replace(after, case={**after.case, "log_seq": step.seq})
+    steps, _ = catch_up(after, ctx, firing_only=False)
+    return write_steps(session, row, (step, *steps), ctx)
+
+
+def postpone(session: Session, case_id: str, *, at: datetime, failure: str) -> None:
+    """Park a case whose timers failed: an incident for the office, and another look in an hour."""
+    row = gather.lock(session, case_id)
+    definition = gather.definition_of(session, row[1])
+    snapshot = gather.gather(session, [row], wish=gather.Wish(roles=tuple(definition.roles)), today=row[0]["entered_on"])[case_id]
+    changes = [
+        Change(table="timers", op=UPDATE, key=timer["id"], values={"wake_at": at + LOOK_AGAIN})
+        for timer in snapshot.table("timers")
+        if timer["wake_at"] is not None and timer["wake_at"] <= at
+    ]
+    incident = {
+        "id": new_key(), "case_id": case_id, "kind": "timer_failed", "params": {"failure": failure[:2000]}, "opened_at": at,
+        "closed_at": None,
+    }
+    write(session, [*changes, Change(table="incidents", op=INSERT, key=str(incident["id"]), values=incident)])

@@ -1,0 +1,298 @@
+"""Everything the engine knows of one case at one instant, as one frozen value.
+
+It is loaded once per act (`workflow.gather`), read by guards, timers and tasks, and moved forward by a plan's changes,
+so that what is shown before an act and what the act writes come from the same computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from models.changes import UPDATE, Change
+from workflow.days import evaluate
+from workflow.definition.values import Definition, Held
+from workflow.periods import Calendar, Period
+
+Row = Mapping[str, Any]
+
+VOIDABLE = frozenset({"passages", "agreements", "grades", "clawbacks", "bans", "hand_ins"})
+"""Tables whose rows a correction marks as undone instead of deleting."""
+
+KEPT: Mapping[str, tuple[str, str]] = {
+    "agreement_number": ("agreements", "number"),
+    "signed_on": ("agreements", "signed_on"),
+    "agreement_first_day": ("agreements", "first_day"),
+    "agreement_last_day": ("agreements", "last_day"),
+    "agreement_scan": ("agreements", "document_id"),
+    "contact_person": ("duties", "contact_name"),
+    "contact_phone": ("duties", "contact_phone"),
+}
+"""Form fields kept in a typed table of their own. Others are a column of the subject, or one of the case's facts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is the same for every case of a moment: the calendar, and the settings in force per lifecycle and day."""
+
+    revision: int
+    calendar: Calendar
+    settings: Mapping[str, tuple[Row, ...]]
+    """lifecycle -> its setting rows, oldest first."""
+    calls: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One case with its surroundings. `rows` holds the tables' rows by table name; `subject` is the subject's own row."""
+
+    definition: Definition
+    world: World
+    today: date
+    case: Row
+    subject: Row
+    rows: Mapping[str, tuple[Row, ...]]
+    """passages, agreements, grades, clawbacks, bans (started by this case), hand_ins, timers, tasks, duties, documents,
+    pending_acts: the case's own. Voided passages and agreements are left out; ended timers too."""
+    bars: tuple[Row, ...] = ()
+    """Bans of any case still in force, with the partner's identities; loaded when the act is one they block."""
+    twins: tuple[Row, ...] = ()
+    """Other cases of the same subject table in question as twins."""
+    partners: tuple[Row, ...] = ()
+    """Partner rows the case or the form names."""
+    units: Mapping[str, Row] = field(default_factory=dict)
+    grants: tuple[Row, ...] = ()
+    """The grants in force of the people who act."""
+    holders: tuple[Row, ...] = ()
+    """People who hold, by grant, a role that may be told: role, unit_id, person_id, email, language."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """The last number given out per counter, locked for this act."""
+    undone: Mapping[str, Any] | None = None
+    """The body of the entry a correction would undo."""
+    built_on: bool = False
+    """Whether a later act elsewhere names that entry as its ground."""
+
+    # ── plain reading
+
+    @property
+    def id(self) -> str:
+        return str(self.case["id"])
+
+    @property
+    def state(self) -> str:
+        return str(self.case["state"])
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.world.calendar
+
+    def table(self, name: str) -> tuple[Row, ...]:
+        return self.rows.get(name, ())
+
+    def living(self, name: str) -> tuple[Row, ...]:
+        """The rows of a table that no correction has undone."""
+        return tuple(row for row in self.table(name) if row.get("voided_seq") is None)
+
+    @property
+    def agreement(self) -> Row | None:
+        """The agreement in question: the one with the latest last day."""
+        return max(self.living("agreements"), key=lambda row: (row["last_day"], row["seq"]), default=None)
+
+    @property
+    def partner(self) -> Row | None:
+        return next((row for row in self.partners if row["id"] == self.subject.get("partner_id")), None)
+
+    @property
+    def pending(self) -> Row | None:
+        """The proposal waiting for a second person, if the case has not moved since."""
+        for row in self.table("pending_acts"):
+            if row["status"] == "open" and row["case_version"] == self.case["version"]:
+                return row
+        return None
+
+    def duty(self, role: str) -> tuple[Row, ...]:
+        """The duties of a role on this case that hold today."""
+        return tuple(
+            row
+            for row in self.table("duties")
+            if row["role"] == role
+            and row["from_on"] <= self.today
+            and (row["until_on"] is None or self.today <= row["until_on"])
+        )
+
+    def passages(self, transition: str | None = None) -> tuple[Row, ...]:
+        """The transitions that took place and were not undone, in order."""
+        return tuple(row for row in self.living("passages") if transition in (None, row["transition"]))
+
+    def hand_ins(self, task: str, *, in_this_stay: bool = False) -> tuple[Row, ...]:
+        return tuple(
+            row
+            for row in self.living("hand_ins")
+            if row["task"] == task and (not in_this_stay or row["stay"] == self.case["stay"])
+        )
+
+    # ── settings, terms and days
+
+    def setting(self, name: str) -> Any:
+        """The value that counts for this case: pinned onto it, else the newest whose day has come, else the default."""
+        pins = self.case["pins"] or {}
+        if name in pins:
+            return pins[name]
+        value = self.definition.settings[name].default
+        for row in self.world.settings.get(self.definition.name, ()):
+            if row["name"] == name and row["from_on"] <= self.today:
+                value = row["value"]
+        return value
+
+    def length(self, name: str) -> Period:
+        """The length a term or setting holds."""
+        term = self.definition.terms.get(name)
+        pinned = (self.case["pins"] or {}).get(name)
+        value = pinned if pinned is not None else term.value if term is not None else self.setting(name)
+        if isinstance(value, Period):
+            return value
+        return Period.parse(value) if isinstance(value, str) else Period(days=int(value))
+
+    def stored(self, field_name: str) -> Any:
+        """The value the case has for a form field, wherever it is kept."""
+        if field_name in KEPT:
+            table, column = KEPT[field_name]
+            if table == "agreements":
+                return self.agreement[column] if self.agreement else None
+            row = next(iter(self.duty("partner_contact")), None)
+            return row[column] if row else None
+        column = self.subject_column(field_name)
+        if column is not None:
+            return self.subject[column]
+        facts = self.case["facts"] or {}
+        value = facts.get(field_name)
+        kind = self.definition.fields.get(field_name)
+        if value is not None and kind is not None and kind.type == "date":
+            return date.fromisoformat(value) if isinstance(value, str) else value
+        return value
+
+    def subject_column(self, field_name: str) -> str | None:
+        """The column of the subject's table that keeps a field, or None."""
+        for column in (field_name, f"{field_name}_id", f"{field_name.removesuffix('s')}_ids"):
+            if column in self.subject:
+                return column
+        return None
+
+    def unit_of(self, field_name: str) -> str | None:
+        value = self.stored(field_name)
+        return str(value) if value else None
+
+    def times(self, transition: str) -> int:
+        return len(self.passages(transition))
+
+    def happened_on(self, transition: str) -> date | None:
+        """The day a transition last took effect."""
+        rows = self.passages(transition)
+        return rows[-1]["effective_on"] if rows else None
+
+    def scope(self, overrides: Mapping[str, Any] | None = None) -> SnapshotScope:
+        """Where day expressions find their names; `overrides` are the form's values."""
+        return SnapshotScope(snapshot=self, overrides=overrides or {})
+
+    def dates(self) -> dict[str, date | None]:
+        """The dates of the file as they stand now."""
+        scope = self.scope()
+        return {name: evaluate(rule.day, scope) for name, rule in self.definition.dates.items()}
+
+    # ── moving forward
+
+    def after(self, changes: Iterable[Change]) -> Snapshot:
+        """The snapshot as it will be when the changes are written."""
+        case, subject = self.case, self.subject
+        tables = {name: list(rows) for name, rows in self.rows.items()}
+        partners = list(self.partners)
+        for change in changes:
+            if change.table == "cases":
+                case = {**case, **change.values}
+            elif change.table == self.definition.subject:
+                subject = {**subject, **change.values}
+            elif change.table == "partners":
+                partners.append({**change.values})
+            elif change.table in tables:
+                _apply(tables[change.table], change)
+        return replace(
+            self,
+            case=case,
+            subject=subject,
+            rows={name: tuple(rows) for name, rows in tables.items()},
+            partners=tuple(partners),
+        )
+
+
+def _apply(rows: list[Row], change: Change) -> None:
+    if change.op != UPDATE:
+        rows.append({**change.values})
+        return
+    for i, row in enumerate(rows):
+        if row["id"] == change.key:
+            rows[i] = {**row, **change.values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotScope:
+    """The names a day expression may use, for one snapshot and the values of one form."""
+
+    snapshot: Snapshot
+    overrides: Mapping[str, Any]
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.snapshot.calendar
+
+    def anchor(self, name: str, *, old: bool) -> date | None:
+        definition = self.snapshot.definition
+        if name == "today":
+            return self.overrides.get("today") or self.snapshot.today
+        if name in definition.settings:
+            return self.anchor(str(self.snapshot.setting(name)), old=old)
+        if name in definition.dates:
+            return evaluate(definition.dates[name].day, self)
+        if name in definition.acts:
+            return self.snapshot.happened_on(name)
+        if not old and self.overrides.get(name) is not None:
+            value: date = self.overrides[name]
+            return value
+        stored: date | None = self.snapshot.stored(name)
+        return stored
+
+    def period(self, name: str) -> Period:
+        return self.snapshot.length(name)
+
+    def times(self, transition: str) -> int:
+        return self.snapshot.times(transition)
+
+
+def holds(row: Row, today: date) -> bool:
+    """Say whether a dated grant or duty is in force on a day."""
+    if row.get("revoked_at") is not None:
+        return False
+    ends: date | None = row["until_on"]
+    begins: date = row["from_on"]
+    return begins <= today and (ends is None or today <= ends)
+
+
+def held_roles(snapshot: Snapshot, person: str | None) -> frozenset[str]:
+    """The roles a person holds on this case today: by a grant on the right unit, or by a duty."""
+    if person is None:
+        return frozenset()
+    roles = set()
+    for role in snapshot.definition.roles.values():
+        if role.held is Held.DUTY:
+            if any(row["person_id"] == person for row in snapshot.duty(role.name)):
+                roles.add(role.name)
+        elif any(_grants(snapshot, grant, role.name, role.of) for grant in snapshot.grants if grant["person_id"] == person):
+            roles.add(role.name)
+    return frozenset(roles)
+
+
+def _grants(snapshot: Snapshot, grant: Row, role: str, of: str | None) -> bool:
+    if grant["role"] != role or not holds(grant, snapshot.today):
+        return False
+    return of is None or (grant["unit_id"] is not None and grant["unit_id"] == snapshot.stored(of))

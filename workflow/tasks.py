@@ -1,0 +1,121 @@
+"""Whose turn it is, as a function of the case: the acts somebody is expected to take, compared with their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from models import new_key
+from models.changes import INSERT, UPDATE, Change
+from workflow.definition.values import Held, Step, StepKind, Timer
+from workflow.snapshot import Row, Snapshot
+from workflow.timers import FIRED, rungs
+
+CONFIRM = "confirm"
+"""The act of the second person on a proposal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """An act expected of a role, on a unit where the role is bound to one, by a day where there is one."""
+
+    act: str
+    role: str
+    unit_id: str | None
+    due_on: date | None
+
+
+def turns(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
+    """The acts expected now, in the order: a proposal to confirm, the step of the route, deadlines that have begun."""
+    pending = snapshot.pending
+    if pending is not None:
+        act = snapshot.definition.acts[pending["act"]]
+        yield from _for_roles(snapshot, CONFIRM, (act.second or act.by[0],), None)
+    yield from _of_route(snapshot)
+    yield from _of_timers(snapshot, at)
+
+
+def current_step(snapshot: Snapshot) -> Step | None:
+    """The step of the state's route that is waited for, or None when the steps are done."""
+    route = snapshot.definition.routes.get(snapshot.state)
+    for step in route.steps if route else ():
+        if step.kind is StepKind.TASK and _is_over(step, snapshot):
+            continue
+        return step
+    return None
+
+
+def _is_over(step: Step, snapshot: Snapshot) -> bool:
+    if snapshot.hand_ins(step.name, in_this_stay=True):
+        return True
+    return step.overdue is not None and any(
+        row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None for row in snapshot.table("timers")
+    )
+
+
+def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
+    step = current_step(snapshot)
+    if step is not None:
+        yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
+        return
+    route = snapshot.definition.routes.get(snapshot.state)
+    if route is not None and route.then is not None:
+        act = snapshot.definition.acts[route.then]
+        due_on = next((d for d in (_due_on(snapshot, t.name) for t in _answered_by(snapshot, act.name)) if d), None)
+        yield from _for_roles(snapshot, act.name, act.by, due_on)
+
+
+def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
+    """Deadlines answered outside the route are expected from their first reminder on."""
+    route = snapshot.definition.routes.get(snapshot.state)
+    on_route = {step.name for step in route.steps} | {route.then} if route else set()
+    for row in snapshot.table("timers"):
+        timer = snapshot.definition.timers[row["name"]]
+        if row["ended_seq"] is not None or timer.answer is None or {timer.name, timer.answer} & on_route:
+            continue
+        act = snapshot.definition.acts[timer.answer]
+        ladder = rungs(timer, row["due_on"], snapshot)
+        if snapshot.state in act.source and (not ladder or ladder[0][1] <= at):
+            yield from _for_roles(snapshot, act.name, act.by, row["due_on"])
+
+
+def _answered_by(snapshot: Snapshot, act: str) -> list[Timer]:
+    return [timer for timer in snapshot.definition.timers.values() if timer.answer == act]
+
+
+def _due_on(snapshot: Snapshot, timer: str) -> date | None:
+    rows = [row for row in snapshot.table("timers") if row["name"] == timer and row["ended_seq"] is None]
+    return min((row["due_on"] for row in rows), default=None)
+
+
+def _for_roles(snapshot: Snapshot, act: str, roles: tuple[str, ...], due_on: date | None) -> Iterator[Turn]:
+    """One turn per role; a duty nobody linked fills falls to those who stand in."""
+    for name in roles:
+        role = snapshot.definition.roles[name]
+        if role.held is Held.DUTY and not any(row["person_id"] for row in snapshot.duty(name)):
+            yield from _for_roles(snapshot, act, role.stand_in, due_on)
+            continue
+        unit = snapshot.unit_of(role.of) if role.held is Held.GRANT and role.of else None
+        yield Turn(act=act, role=name, unit_id=unit, due_on=due_on)
+
+
+def reconcile(snapshot: Snapshot, *, at: datetime) -> list[Change]:
+    """The changes that make the task rows equal to the turns expected now."""
+    rows: dict[tuple[str, str, str | None], Row] = {
+        (row["act"], row["role"], row["unit_id"]): row for row in snapshot.table("tasks") if row["closed_at"] is None
+    }
+    changes = []
+    for turn in {(t.act, t.role, t.unit_id): t for t in turns(snapshot, at)}.values():
+        row = rows.pop((turn.act, turn.role, turn.unit_id), None)
+        if row is None:
+            values = {
+                "id": new_key(), "case_id": snapshot.id, "act": turn.act, "role": turn.role, "unit_id": turn.unit_id,
+                "due_on": turn.due_on, "opened_at": at, "closed_at": None,
+            }
+            changes.append(Change(table="tasks", op=INSERT, key=str(values["id"]), values=values))
+        elif row["due_on"] != turn.due_on:
+            changes.append(Change(table="tasks", op=UPDATE, key=row["id"], values={"due_on": turn.due_on}))
+    for row in rows.values():
+        changes.append(Change(table="tasks", op=UPDATE, key=row["id"], values={"closed_at": at}))
+    return changes

@@ -1,0 +1,197 @@
+"""Timers as a function of state and dates: what should run, compared with what runs.
+
+No transition arms or cancels anything. After each act the wanted timers are computed and compared with the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from models import new_key
+from models.changes import INSERT, UPDATE, Change
+from workflow.days import evaluate
+from workflow.definition.values import Every, Timer
+from workflow.periods import BEIJING, FallingDue, Kind, fall_due
+from workflow.snapshot import Row, Snapshot
+
+REMINDED_AT = time(8, 0)
+"""Reminders go out at eight in the morning, Beijing time."""
+
+OPEN, HELD, FIRED, CANCELLED = "open", "held", "fired", "cancelled"
+
+HELD_BY_STATE = "state"
+HELD_BY_IMPORT = "import"
+HELD_BY_GUARD = "guard"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A timer that should run now."""
+
+    timer: Timer
+    falls: FallingDue
+    period: int | None = None
+    """For a deadline that comes back each year, the year its data are of."""
+
+
+def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
+    """The timers that follow from the case's state and dates, at most one per name and, yearly ones, per year."""
+    for timer in snapshot.definition.timers.values():
+        if snapshot.state not in timer.while_ and snapshot.state not in timer.held:
+            continue
+        if isinstance(timer.day, Every):
+            yield from _yearly(timer, timer.day, snapshot)
+            continue
+        if timer.answer and timer.answer == timer.name and snapshot.hand_ins(timer.name, in_this_stay=True):
+            continue
+        day = evaluate(timer.day, snapshot.scope())
+        if day is not None:
+            yield Wanted(timer=timer, falls=fall_due(day, timer.kind, snapshot.calendar))
+
+
+def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
+    """Each year's deadline that was missed and is still unanswered, and the next one that is to come.
+
+    The data are of the calendar year before the deadline; the first year asked for is the one in which the case came
+    into the timer's states.
+    """
+    began = _entered(snapshot, timer)
+    if began is None:
+        return
+    month, day_of_month = (int(part) for part in str(snapshot.setting(every.setting)).split("-"))
+    answered = {row["period"] for row in snapshot.hand_ins(timer.name)}
+    missed = {row["period"] for row in snapshot.table("timers") if row["name"] == timer.name and row["status"] == FIRED}
+    year = max([began.year, *(of + 1 for of in answered | missed)])
+    for of in sorted((missed - answered) | {year}):
+        nominal = _day_in(of + 1, month, day_of_month)
+        yield Wanted(timer=timer, falls=fall_due(nominal, Kind.DUE, snapshot.calendar), period=of)
+
+
+def _day_in(year: int, month: int, day: int) -> date:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return date(year, month + 1, 1) - timedelta(days=1)
+
+
+def _entered(snapshot: Snapshot, timer: Timer) -> date | None:
+    """The day the case last came from outside into the timer's states."""
+    inside = timer.while_ | timer.held
+    began = None
+    for row in snapshot.passages():
+        if row["to_state"] not in inside:
+            began = None
+        elif began is None:
+            began = row["effective_on"]
+    return began
+
+
+# ───────────────────────────── Rungs
+
+
+def rungs(timer: Timer, due_on: date, snapshot: Snapshot) -> list[tuple[int, datetime]]:
+    """The ladder of a timer: days from the due day (negative: before) and the instant of each, in order."""
+    days: list[int] = []
+    if timer.remind:
+        days += [-int(count) for count in snapshot.setting(timer.remind)]
+    if timer.escalate:
+        days += [int(count) for count in snapshot.setting(timer.escalate)]
+    return [(count, rung_at(due_on, count)) for count in sorted(set(days))]
+
+
+def rung_at(due_on: date, days: int) -> datetime:
+    """Eight in the morning, Beijing time, so many days from the due day."""
+    return datetime.combine(due_on + timedelta(days=days), REMINDED_AT, BEIJING).astimezone(UTC)
+
+
+def told(timer: Timer, days: int, snapshot: Snapshot) -> tuple[str, ...]:
+    """The roles a rung reaches: those reminded before the day, those an escalation has come to after it."""
+    if days <= 0:
+        return timer.tell
+    ladder: Mapping[str, Any] = snapshot.setting(timer.escalate) if timer.escalate else {}
+    reached = ladder.get(str(days))
+    if reached is None:
+        return ()
+    return tuple(dict.fromkeys((*timer.tell[:1], reached)))
+
+
+def next_wake(row: Row, timer: Timer, snapshot: Snapshot, *, after: datetime) -> datetime | None:
+    """The next instant somebody must look at a timer: its next rung, or its due instant while it is still open."""
+    moments = [at for _, at in rungs(timer, row["due_on"], snapshot) if at > after]
+    if row["status"] == OPEN:
+        moments.append(row["due_at"])
+    return min(moments, default=None)
+
+
+# ───────────────────────────── Comparison
+
+
+def reconcile(snapshot: Snapshot, *, seq: int, at: datetime) -> list[Change]:
+    """The changes that make the timer rows equal to the wanted timers; `seq` is the entry they belong to."""
+    rows = {(row["name"], row["due_at"]): row for row in snapshot.table("timers") if row["ended_seq"] is None}
+    changes: list[Change] = []
+    arriving: list[Change] = []
+    for want in wanted(snapshot):
+        row = rows.pop((want.timer.name, want.falls.at), None)
+        if row is None:
+            arriving.append(_arm(want, snapshot, seq=seq, at=at))
+        elif row["hold"] == HELD_BY_STATE and snapshot.state not in want.timer.held:
+            values = {"status": OPEN, "hold": None}
+            changes.append(_update(row, {**values, "wake_at": next_wake({**row, **values}, want.timer, snapshot, after=at)}))
+    for row in rows.values():
+        status = row["status"] if row["status"] == FIRED else CANCELLED
+        changes.append(_update(row, {"status": status, "hold": None, "wake_at": None, "ended_seq": seq}))
+    return changes + arriving
+
+
+def _arm(want: Wanted, snapshot: Snapshot, *, seq: int, at: datetime) -> Change:
+    row = {
+        "id": new_key(),
+        "case_id": snapshot.id,
+        "name": want.timer.name,
+        "kind": str(want.timer.kind),
+        "basis": want.timer.basis,
+        "nominal_on": want.falls.nominal_on,
+        "due_on": want.falls.day,
+        "due_at": want.falls.at,
+        "provisional": want.falls.provisional,
+        "period": want.period,
+        "armed_seq": seq,
+        "status": OPEN,
+        "hold": None,
+        "fired_at": None,
+        "ended_seq": None,
+    }
+    row["wake_at"] = next_wake(row, want.timer, snapshot, after=at)
+    return Change(table="timers", op=INSERT, key=str(row["id"]), values=row)
+
+
+def _update(row: Row, values: Mapping[str, Any]) -> Change:
+    return Change(table="timers", op=UPDATE, key=row["id"], values=values)
+
+
+def due(snapshot: Snapshot, at: datetime, *, firing_only: bool) -> Row | None:
+    """The earliest timer that should take effect now, or None. `firing_only`: only those that change the state."""
+    ready = [
+        row
+        for row in snapshot.table("timers")
+        if row["due_at"] <= at and row["ended_seq"] is None and _can_take_effect(row, snapshot, firing_only)
+    ]
+    return min(ready, key=lambda row: (row["due_at"], row["name"]), default=None)
+
+
+def _can_take_effect(row: Row, snapshot: Snapshot, firing_only: bool) -> bool:
+    timer = snapshot.definition.timers.get(row["name"])
+    if timer is None or row["status"] != OPEN:
+        return False
+    if timer.fires is None:
+        return not firing_only
+    return True
+
+
+def is_held_now(row: Row, snapshot: Snapshot) -> bool:
+    """Say whether a due timer may not fire in the state the case is in."""
+    return snapshot.state in snapshot.definition.timers[row["name"]].held

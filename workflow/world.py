@@ -1,0 +1,105 @@
+"""What is the same for all cases of a moment, read once and kept until somebody changes it.
+
+Every change of a setting, a call or the calendar moves the database's `revision`; an act reads that number with the case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from models import CalendarYear, Call, Edition, Holiday, Installation, Setting
+from workflow.definition import load
+from workflow.definition.values import Definition
+from workflow.periods import Calendar
+from workflow.snapshot import Row, World
+
+REVISION = "revision"
+
+_worlds: WeakKeyDictionary[Engine, World] = WeakKeyDictionary()
+_definitions: dict[str, Definition] = {}
+
+
+def world(session: Session, revision: int | None) -> World:
+    """The world at a revision; None asks the database for the number first."""
+    engine = session.get_bind().engine
+    if revision is None:
+        revision = session.scalar(select(Installation.value).where(Installation.name == REVISION)) or 0
+    known = _worlds.get(engine)
+    if known is None or known.revision != revision:
+        known = _read(session, revision)
+        _worlds[engine] = known
+    return known
+
+
+def _read(session: Session, revision: int) -> World:
+    settings: dict[str, list[Row]] = {}
+    for row in session.execute(
+        select(Setting.lifecycle, Setting.name, Setting.value, Setting.from_on).order_by(
+            Setting.from_on, Setting.recorded_at, Setting.id
+        )
+    ).mappings():
+        settings.setdefault(row["lifecycle"], []).append(dict(row))
+    calls = session.execute(select(Call.lifecycle, Call.year, Call.opens_on, Call.closes_on)).mappings()
+    return World(
+        revision=revision,
+        calendar=calendar(session),
+        settings={name: tuple(rows) for name, rows in settings.items()},
+        calls=tuple(dict(row) for row in calls),
+    )
+
+
+def calendar(session: Session) -> Calendar:
+    """The calendar as loaded: days that differ from the plain week, known through the last year of an unbroken run."""
+    days = session.execute(select(Holiday.day, Holiday.kind)).all()
+    years = sorted(session.scalars(select(CalendarYear.year)))
+    return Calendar(
+        rest=frozenset(day for day, kind in days if kind == "rest"),
+        work=frozenset(day for day, kind in days if kind == "work"),
+        known_through=date(years[-1] if years else 1, 12, 31),
+    )
+
+
+def bump(session: Session) -> None:
+    """Say that a setting, a call or the calendar has changed; every process reads the world anew at its next act."""
+    row = session.get(Installation, REVISION, with_for_update=True)
+    if row is None:
+        session.add(Installation(name=REVISION, value=1))
+    else:
+        row.value = row.value + 1
+    session.flush()
+
+
+def definition_of(session: Session, sha256: str) -> Definition:
+    """The definition with these bytes; each is parsed once per process."""
+    found = _definitions.get(sha256)
+    if found is None:
+        source = session.scalar(select(Edition.source).where(Edition.sha256 == sha256).limit(1))
+        if source is None:
+            raise LookupError(f"no edition has the bytes {sha256}")
+        found = load(source)
+        _definitions[sha256] = found
+    return found
+
+
+def editions_in_use(session: Session) -> Mapping[str, Definition]:
+    """Every published edition by its row's id."""
+    rows = session.execute(select(Edition.id, Edition.sha256)).all()
+    return {edition_id: definition_of(session, sha256) for edition_id, sha256 in rows}
+
+
+def current_edition(session: Session, lifecycle: str) -> tuple[str, Definition]:
+    """The edition published last, which new cases follow."""
+    row = session.execute(
+        select(Edition.id, Edition.sha256)
+        .where(Edition.lifecycle == lifecycle)
+        .order_by(Edition.published_at.desc(), Edition.id.desc())
+        .limit(1)
+    ).first()
+    if row is None:
+        raise LookupError(f"no edition of {lifecycle} is published")
+    return row.id, definition_of(session, row.sha256)
