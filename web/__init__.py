@@ -1,0 +1,1 @@
+"""The first entry point: pages, API and command line over the engine."""

@@ -1,0 +1,91 @@
+"""Configuration by environment. Production refuses to start unsafe."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+DEFAULT_SECRET = "lianpei-development-only"
+SHORTEST_SECRET = 32
+INSTANCE = Path("instance")
+
+
+class Environment(StrEnum):
+    """What the installation is for."""
+
+    PRODUCTION = "production"
+    DEMONSTRATION = "demonstration"
+    DEVELOPMENT = "development"
+
+
+class UnsafeConfiguration(Exception):
+    """The configuration must not be used as it is; `reasons` are keys of the catalogue."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__(", ".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One installation's configuration; the table in the README explains each variable."""
+
+    environment: Environment = Environment.DEMONSTRATION
+    database_url: str = f"sqlite:///{INSTANCE / 'lianpei.sqlite3'}"
+    owner_database_url: str | None = None
+    secret_key: str = field(default=DEFAULT_SECRET, repr=False)
+    mail_url: str | None = field(default=None, repr=False)
+    mail_from: str = "lianpei@localhost"
+    base_url: str = "http://127.0.0.1:8000"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    upload_limit: int = 20 * 1024 * 1024
+    """Bytes of one uploaded file."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Config:
+        """Read the LIANPEI_ variables. Raises ValueError for a word or number that cannot be read."""
+        given = {
+            name: environ[f"LIANPEI_{name.upper()}"]
+            for name in ("database_url", "owner_database_url", "secret_key", "mail_url", "mail_from", "base_url", "host")
+            if environ.get(f"LIANPEI_{name.upper()}")
+        }
+        return cls(
+            environment=Environment(environ.get("LIANPEI_ENV", "demonstration")),
+            port=int(environ.get("LIANPEI_PORT", "8000")),
+            **given,  # type: ignore[arg-type]  # every name above is a field of text
+        )
+
+    @property
+    def is_production(self) -> bool:
+        return self.environment is Environment.PRODUCTION
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    def checked(self, *, debug: bool) -> Config:
+        """Return the configuration, or raise UnsafeConfiguration with every reason why production must not use it."""
+        if not self.is_production:
+            return self
+        reasons = []
+        if self.secret_key == DEFAULT_SECRET or len(self.secret_key) < SHORTEST_SECRET:
+            reasons.append("config.weak_secret")
+        if debug or os.environ.get("FLASK_DEBUG") in ("1", "true"):
+            reasons.append("config.debug_on")
+        if not self.cookies_are_secure:
+            reasons.append("config.insecure_cookies")
+        if os.environ.get("LOGIN_DISABLED"):
+            reasons.append("config.login_disabled")
+        if reasons:
+            raise UnsafeConfiguration(tuple(reasons))
+        return self
+
+
+def new_secret() -> str:
+    """Make a secret for an embedded installation that was given none."""
+    return secrets.token_urlsafe(48)
