@@ -866,6 +866,22 @@ def test_file_that_is_no_ledger_is_refused_in_words(make: Callable[[], bytes], c
     assert all(describe(refusal.value, language=language) for language in ("zh", "en"))
 
 
+def test_many_sheets_on_one_part_are_refused() -> None:
+    cells = b"<row>" + b"<c/>" * 60_000 + b"</row>"
+    sheets = b"".join(b'<sheet name="s%d" sheetId="%d" r:id="rId1"/>' % (n, n) for n in range(2, 40))
+
+    def change(name: str, part: bytes) -> bytes:
+        if name == "xl/worksheets/sheet1.xml":
+            return part.replace(b"</sheetData>", cells + b"</sheetData>")
+        return part.replace(b"</sheets>", sheets + b"</sheets>")
+
+    content = rewritten(book(GOOD), change, {})
+
+    with pytest.raises(LedgerError) as refusal:
+        read_ledger(content, today=TODAY)
+    assert refusal.value.code == "content_too_large"
+
+
 def test_file_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "large.xlsx"
     with path.open("wb") as file:
@@ -921,6 +937,16 @@ def test_annotated_workbook_says_each_fault_beside_its_row() -> None:
         23: "H23: “责任学院”未填写。",
         24: f"R24: {order}",
     }
+
+
+def test_annotated_workbook_colours_the_cells_at_fault_only() -> None:
+    content = annotate(WITH_ERRORS, read_ledger(WITH_ERRORS, today=TODAY), language="zh")
+
+    sheet = load_workbook(BytesIO(content))["联培基地台账"]
+    coloured = [
+        cell.coordinate for row in sheet.iter_rows() for cell in row if cell.fill.fgColor.rgb == "00FFD34D"
+    ]
+    assert coloured == ["G7", "R12", "H15", "R20", "H23", "R24"]
 
 
 def test_annotated_workbook_keeps_everything_else() -> None:

@@ -54,26 +54,24 @@ def find_heading(sheet: Worksheet, origins: Origins, mapping: Mapping[str, str])
     `mapping` says the field of a heading where a person chose it; an empty field leaves the column unread.
     """
     rows = range(1, min(sheet.max_row, HEADER_WITHIN_ROWS) + 1)
+    # The sheet works its width out anew from every cell each time it is asked.
+    columns = range(1, min(sheet.max_column, COLUMN_LIMIT) + 1)
     # The first of equals wins, so that a heading repeated further down is not taken for the first.
-    known = {row: _known_count(sheet, row, mapping) for row in rows}
+    known = {row: _known_count(sheet, row, columns, mapping) for row in rows}
     best = max(rows, key=lambda row: (known[row], -row), default=0)
     if known.get(best, 0) < FIELDS_OF_A_HEADER:
         return None
     last = _last_header_row(sheet, best)
-    return _heading(sheet, (best, last), _titles(sheet, origins, best, last), mapping)
+    return _heading(sheet, (best, last), _titles(sheet, columns, origins, (best, last)), mapping)
 
 
-def _known_count(sheet: Worksheet, row: int, mapping: Mapping[str, str]) -> int:
-    titles = (sheet.cell(row, column).value for column in _column_numbers(sheet))
+def _known_count(sheet: Worksheet, row: int, columns: range, mapping: Mapping[str, str]) -> int:
+    titles = (sheet.cell(row, column).value for column in columns)
     return len({field for title in titles if isinstance(title, str) and (field := _field(title, mapping))})
 
 
 def _field(title: str, mapping: Mapping[str, str]) -> str | None:
     return (mapping[title] or None) if title in mapping else field_of(title)
-
-
-def _column_numbers(sheet: Worksheet) -> range:
-    return range(1, min(sheet.max_column, COLUMN_LIMIT) + 1)
 
 
 def _last_header_row(sheet: Worksheet, first: int) -> int:
@@ -82,10 +80,12 @@ def _last_header_row(sheet: Worksheet, first: int) -> int:
     return min(max(ends, default=first), first + HEADER_ROWS - 1)
 
 
-def _titles(sheet: Worksheet, origins: Origins, first: int, last: int) -> dict[int, str]:
+def _titles(sheet: Worksheet, columns: range, origins: Origins, rows: tuple[int, int]) -> dict[int, str]:
     titles = {}
-    for column in _column_numbers(sheet):
-        places = dict.fromkeys(origins.get((row, column), (row, column)) for row in range(first, last + 1))
+    for column in columns:
+        places = dict.fromkeys(
+            origins.get((row, column), (row, column)) for row in range(rows[0], rows[1] + 1)
+        )
         values = (sheet.cell(*place).value for place in places)
         title = "".join(without_marks(str(value)).strip() for value in values if value is not None)
         if title:
