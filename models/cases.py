@@ -125,7 +125,7 @@ class Grade(Base):
     opinion: Mapped[Prose | None]
     reason: Mapped[Prose | None]
     criteria: Mapped[Json | None]
-    decided_on: Mapped[Day]
+    decided_on: Mapped[Day | None]
     voided_seq: Mapped[Whole | None]
 
 

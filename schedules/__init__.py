@@ -1,0 +1,1 @@
+"""The second entry point: what runs by the clock."""

@@ -1,0 +1,132 @@
+"""Put a notice into words: its subject and its lines, the same for mail and for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from workflow.definition.values import Definition, Label
+from workflow.periods import Kind
+from workflow.words import article_text, say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One notice as people read it."""
+
+    subject: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a message needs to know besides the notice's own parameters."""
+
+    definition: Definition
+    base: str
+    name: str
+    language: str
+    link: str
+    today: date
+    proposer: str = ""
+
+
+def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
+    """Write the message of a notice. Raises KeyError for a template there is no text for."""
+    write = {"act": _act, "asked_to_confirm": _confirm, "reminder": _reminder, "overdue": _reminder}[template]
+    subject, lines = write(params, about)
+    return Message(subject=subject, lines=tuple(lines))
+
+
+def _say(about: About, key: str, **params: Any) -> str:
+    return say(f"notice.{key}", about.language, **params)
+
+
+def _label(definition: Definition, name: str) -> Label:
+    """The label of an act, a timer or a step of a route."""
+    if name in definition.acts:
+        return definition.acts[name].label
+    return definition.timers[name].label
+
+
+def _frame(about: About, *middle: str) -> Iterator[str]:
+    yield _say(about, "line.greeting", name=about.name)
+    yield ""
+    yield from middle
+    yield ""
+    yield _say(about, "line.link", link=about.link)
+    yield _say(about, "line.sender")
+
+
+def _act(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    definition = about.definition
+    act = definition.acts[params["act"]]
+    middle = [
+        _say(
+            about,
+            "line.happened",
+            base=about.base,
+            act=act.label,
+            day=date.fromisoformat(params["day"]),
+            state=definition.states[params["to"]].label,
+        ),
+    ]
+    if params.get("outcome"):
+        middle.append(_say(about, "line.outcome", outcome=definition.outcomes[params["outcome"]].label))
+    middle.append(_say(about, "line.basis", basis=article_text(params["basis"], about.language)))
+    return _say(about, "act_subject", act=act.label, base=about.base), _frame(about, *middle)
+
+
+def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    act = about.definition.acts[params["act"]]
+    middle = [
+        _say(about, "line.proposed", who=about.proposer or "—", base=about.base, act=act.label),
+        _say(about, "line.basis", basis=article_text("local", about.language)),
+    ]
+    return _say(about, "confirm_subject", act=act.label, base=about.base), _frame(about, *middle)
+
+
+def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """By what day what is asked, what is missing, and what happens if nothing is done."""
+    definition = about.definition
+    timer = definition.timers[params["timer"]]
+    answer = definition.acts[params["answer"]] if params.get("answer") else None
+    what = timer.label if answer is None else answer.label
+    day = date.fromisoformat(params["day"])
+    left = (day - about.today).days
+    subject_key = "reminder_subject" if left > 0 else "today_subject" if left == 0 else "overdue_subject"
+    subject = _say(about, subject_key, count=abs(left), day=day, what=what, base=about.base)
+    middle = [
+        _say(about, "line.asked", what=what, base=about.base),
+        _say(about, "line.by_when", day=day),
+        _say(about, "line.basis", basis=article_text(timer.basis, about.language)),
+    ]
+    if answer is not None:
+        items = [
+            definition.fields[ask.field].label
+            for ask in answer.asks
+            if ask.required or ask.field in answer.either
+        ]
+        if items:
+            middle.append(_say(about, "line.missing", items=items))
+    if timer.kind is Kind.DUE and timer.escalate:
+        roles = [
+            role.label
+            for role in definition.roles.values()
+            if role.name in _escalated(definition, timer.escalate)
+        ]
+        middle.append(_say(about, "line.consequence", roles=roles))
+    elif timer.fires:
+        middle.append(_say(about, "line.ends", act=definition.acts[timer.fires].label))
+    return subject, _frame(about, *middle)
+
+
+def _escalated(definition: Definition, setting: str) -> frozenset[str]:
+    default = definition.settings[setting].default
+    return frozenset(default.values()) if isinstance(default, Mapping) else frozenset()
