@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from workflow.definition.names import EFFECTS, GUARDS, Param, ParamKind
+from workflow.definition.names import EFFECTS, GUARDS, WANT_AN_OUTCOME, Param, ParamKind
 from workflow.definition.table import LOCAL, Sort, Table
 from workflow.definition.values import (
     BY_TIMER,
@@ -104,6 +104,8 @@ def _transition(name: str, table: Table, read: Acts) -> Act:
         facts=facts,
     )
     _prove_facts(table, act, read.words)
+    if not outcomes and WANT_AN_OUTCOME.intersection(act.does):
+        table.add("does", "no_outcome_to_keep")
     table.close()
     return act
 
@@ -329,16 +331,17 @@ _OWN_KEYS = ("basis", "then", "label")
 
 
 def _route(state: str, table: Table, read: Acts) -> None:
-    table.book.find(state, (Sort.STATE,), table.path)
+    known = table.book.find(state, (Sort.STATE,), table.path)
     basis = table.basis()
     names = [key for key, raw in table.raw.items() if key not in _OWN_KEYS and isinstance(raw, dict)]
-    steps = tuple(_step(name, table.table(name), state, basis, names, read) for name in names)
+    source = frozenset({state}) if known else frozenset()
+    steps = tuple(_step(name, table.table(name), source, basis, names, read) for name in names)
     then = table.ref("then", Sort.TRANSITION, required=False)
     read.routes[state] = Route(state=state, basis=basis, steps=steps, then=then)
     table.close()
 
 
-def _step(name: str, table: Table, state: str, basis: str, names: list[str], read: Acts) -> Step:
+def _step(name: str, table: Table, source: frozenset[str], basis: str, names: list[str], read: Acts) -> Step:
     kind = StepKind(table.one_of("kind", StepKind) or StepKind.TASK)
     if kind not in RUNNING:
         # Its other keys belong to an edition this release cannot run yet.
@@ -350,7 +353,7 @@ def _step(name: str, table: Table, state: str, basis: str, names: list[str], rea
             name=name, kind=kind, label=label, basis=basis, by=_people(table), choices=_choices(table)
         )
     else:
-        step = _task_step(name, table, state, basis, label, names, read)
+        step = _task_step(name, table, source, basis, label, names, read)
     table.close()
     return step
 
@@ -367,11 +370,11 @@ def _choices(table: Table) -> Mapping[str, str]:
 
 
 def _task_step(
-    name: str, table: Table, state: str, basis: str, label: Label, names: list[str], read: Acts
+    name: str, table: Table, source: frozenset[str], basis: str, label: Label, names: list[str], read: Acts
 ) -> Step:
     """Read a task; with `due` it also declares the timer that waits for it."""
     due = table.has("due")
-    act = _task(name, table, label=label, basis=basis, source=frozenset({state}), timer=name if due else None)
+    act = _task(name, table, label=label, basis=basis, source=source, timer=name if due else None)
     read.acts[name] = act
     overdue = _later_step(table, name, names)
     if due:

@@ -23,8 +23,8 @@ UNNAMED = "lifecycle"
 """The file named in problems where only the text was given."""
 
 # A key of very many parts costs the TOML reader time that grows with their square.
-_DEEP_KEY = re.compile(rf"(?:[\w\"'-]+[ \t]*\.[ \t]*){{{DEEPEST_KEY}}}")
-_LINE = re.compile(r"at line (\d+), column (\d+)")
+_DEEP_KEY = re.compile(rf"(?<![\w\"'-])(?:[\w\"'-]++[ \t]*+\.[ \t]*+){{{DEEPEST_KEY}}}")
+_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 
 _SORTS = {
     "states": Sort.STATE,
@@ -97,8 +97,9 @@ def _parse(source: bytes, findings: Findings) -> dict[str, Any] | None:
     except RecursionError:
         findings.add("", "too_deep")
     except ValueError as error:
-        place = _LINE.search(str(error))
-        findings.add("", "not_toml", line=place[1] if place else "?", reason=shown(str(error)))
+        found = _PLACE.search(str(error))
+        line = found["line"] if found and found["line"] else str(source.count(b"\n") + 1)
+        findings.add("", "not_toml", line=line, reason=shown(_PLACE.sub("", str(error))))
     return None
 
 

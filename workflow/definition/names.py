@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from workflow.definition.values import SettingType
+
 
 class ParamKind(StrEnum):
     """What a guard's parameter names, and so how it is read and checked."""
@@ -115,8 +117,19 @@ EFFECTS = frozenset(
     }
 )
 
+WANT_AN_OUTCOME = frozenset({"record_grade"})
+"""Effects that keep the recorded word, so the act must offer one."""
+
 SUBJECTS = frozenset({"bases"})
 """The tables that can hold a lifecycle's subject, one-to-one with its case."""
+
+READ_BY_ENGINE: Mapping[str, SettingType] = MappingProxyType(
+    {"backdate_limit": SettingType.PERIOD, "late_opening": SettingType.PERIOD}
+)
+"""Settings that no element of the file refers to, because every lifecycle's acts are held to them; and their type."""
+
+BAN_SUBJECTS = ("partner_and_any_college", "partner", "any_college", "project_leader")
+"""Whom a ban may bind: the words a ban's setting chooses from."""
 
 FAMILIES = ("neutral", "moving", "active", "certified", "attention", "revoked", "ended")
 """The looks a state may have; a page draws each with its own shape and fill."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from workflow.definition.names import SUBJECTS
-from workflow.definition.table import Sort, Table
-from workflow.definition.values import Ban, Conflict, FieldType, Import, Label, SettingType
+from workflow.definition.names import BAN_SUBJECTS, SUBJECTS
+from workflow.definition.problems import shown
+from workflow.definition.table import LONGEST_NAME, NAME, Sort, Table
+from workflow.definition.values import Ban, Conflict, FieldType, Import, Label, Setting, SettingType
 from workflow.definition.vocabulary import Vocabulary, demand, setting_type
 from workflow.periods import Period
 
@@ -32,8 +33,8 @@ class Head:
 def read_head(table: Table) -> Head:
     """Read the section `lifecycle`."""
     head = Head(
-        name=table.text("name"),
-        edition=table.text("edition"),
+        name=_own_name(table),
+        edition=table.text("edition", most=LONGEST_NAME),
         label=table.label(),
         source=table.text("source"),
         articles=table.number("articles", least=1, most=MOST_ARTICLES),
@@ -44,6 +45,13 @@ def read_head(table: Table) -> Head:
     )
     table.close()
     return head
+
+
+def _own_name(table: Table) -> str:
+    name = table.text("name")
+    if name and not NAME.fullmatch(name):
+        table.add("name", "bad_name", name=shown(name))
+    return name
 
 
 def read_bans(root: Table, words: Vocabulary) -> Mapping[str, Ban]:
@@ -83,6 +91,7 @@ def _ban(name: str, table: Table, words: Vocabulary) -> Ban:
     )
     on = table.ref("on", Sort.SETTING)
     demand(table, "on", on, setting_type(words.settings, on), (SettingType.CHOICE,))
+    _prove_subjects(table, words.settings.get(on or ""))
     finding = table.ref("finding", Sort.FIELD, required=False)
     field = words.fields.get(finding or "")
     demand(table, "finding", finding, field.type if field else None, (FieldType.TEXT,))
@@ -99,6 +108,14 @@ def _ban(name: str, table: Table, words: Vocabulary) -> Ban:
     )
     table.close()
     return ban
+
+
+def _prove_subjects(table: Table, setting: Setting | None) -> None:
+    """Report a choice of whom the ban binds that no act could be held against."""
+    for word in setting.one_of if setting else ():
+        if word not in BAN_SUBJECTS:
+            known = ", ".join(BAN_SUBJECTS)
+            table.book.findings.unknown(table.at("on"), "unknown_word", word, BAN_SUBJECTS, words=known)
 
 
 def _conflict(name: str, table: Table, words: Vocabulary) -> Conflict:

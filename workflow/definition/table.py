@@ -16,7 +16,8 @@ from workflow.definition.names import RESERVED
 from workflow.definition.problems import Findings, shown
 from workflow.definition.values import Label
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,59}", re.ASCII)
+LONGEST_NAME = 60
+NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", re.ASCII)
 ARTICLE = re.compile(r"([1-9][0-9]{0,2})(?:\(([1-9][0-9]?)\))?", re.ASCII)
 LOCAL = "local"
 MOST_ENTRIES = 500
@@ -58,6 +59,8 @@ class Book:
     articles: int = 999
     names: dict[Sort, dict[str, str]] = field(default_factory=lambda: {sort: {} for sort in Sort})
     """Sort -> name -> path of its declaration."""
+    used: set[str] = field(default_factory=set)
+    """The names that some element refers to."""
 
     def declare(self, sort: Sort, name: str, path: str) -> None:
         """Enter a name; report a bad, reserved or taken one."""
@@ -74,6 +77,7 @@ class Book:
         sorts = tuple(sorts)
         for sort in sorts:
             if name in self.names[sort]:
+                self.used.add(name)
                 return sort
         if other := next((sort for sort in Sort if name in self.names[sort]), None):
             self.findings.add(
@@ -129,9 +133,12 @@ class Table:
 
     # ── plain values
 
-    def text(self, key: str, *, required: bool = True) -> str:
+    def text(self, key: str, *, required: bool = True, most: int = LONGEST_LABEL) -> str:
         value = self.take(key)
         if isinstance(value, str) and value.strip():
+            if len(value) > most or not value.isprintable():
+                self.wrong(self.at(key), "bad_label", value, most=most)
+                return ""
             return value
         self._absent_or_wrong(key, value, "not_text", required=required)
         return ""
@@ -213,6 +220,8 @@ class Table:
         if not isinstance(value, list) or (required and not value):
             self._absent_or_wrong(key, value, "not_names", required=required)
             return ()
+        if len(value) > MOST_ENTRIES:
+            self.add(key, "too_many_entries", most=MOST_ENTRIES)
         words = dict[str, str]()
         for place, word in enumerate(value[:MOST_ENTRIES]):
             path = f"{self.at(key)}[{place}]"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from graphlib import CycleError, TopologicalSorter
 
-from workflow.definition.names import FAMILIES
-from workflow.definition.table import Sort, Table
+from workflow.definition.names import FAMILIES, READ_BY_ENGINE
+from workflow.definition.table import MOST_ENTRIES, Sort, Table
 from workflow.definition.values import (
     Count,
     Field,
@@ -65,7 +65,7 @@ def read_vocabulary(root: Table) -> Vocabulary:
     return Vocabulary(
         terms=terms,
         settings=settings,
-        roles={name: _role(name, table, fields, settings) for name, table in root.tables("roles")},
+        roles=_roles(root, fields, settings),
         states=states,
         groups=_groups(root.table("groups"), states),
         fields=fields,
@@ -187,11 +187,13 @@ def _setting(name: str, table: Table) -> Setting:
         table.missing("default")
     elif kind is None:
         table.wrong(table.at("default"), "bad_setting", default)
-    elif kind is SettingType.CHOICE and default not in choices:
+    elif kind is SettingType.CHOICE and default not in tuple(choices):
         table.wrong(table.at("default"), "not_a_choice", default, words=", ".join(choices))
     elif kind is SettingType.ESCALATION:
         for day, role in default.items():
             table.book.find(role, (Sort.ROLE,), f"{table.at('default')}.{day}")
+    if name in READ_BY_ENGINE:
+        demand(table, "default", name, kind, (READ_BY_ENGINE[name],))
     setting = Setting(
         name=name,
         type=kind or SettingType.CHOICE,
@@ -214,6 +216,13 @@ def _choices(table: Table) -> dict[str, Label | None]:
         choices[word] = labelled.label()
         labelled.close()
     return choices
+
+
+def _roles(root: Table, fields: Mapping[str, Field], settings: Mapping[str, Setting]) -> Mapping[str, Role]:
+    """Read the roles; report those that stand in for one another in a circle, where nobody would be asked."""
+    roles = {name: _role(name, table, fields, settings) for name, table in root.tables("roles")}
+    in_order({name: {*role.stand_in} & roles.keys() for name, role in roles.items()}, root.table("roles"))
+    return roles
 
 
 def _role(name: str, table: Table, fields: Mapping[str, Field], settings: Mapping[str, Setting]) -> Role:
@@ -252,7 +261,7 @@ def _state(name: str, table: Table) -> State:
 
 def _groups(table: Table, states: Mapping[str, State]) -> Mapping[str, frozenset[str]]:
     """Read the groups and resolve groups within groups; report those that contain themselves."""
-    members = {name: table.refs(name, Sort.STATE, Sort.GROUP) for name, _ in list(table.raw.items())}
+    members = {name: table.refs(name, Sort.STATE, Sort.GROUP) for name in list(table.raw)[:MOST_ENTRIES]}
     inner = {name: {one for one in named if one in members} for name, named in members.items()}
     resolved: dict[str, frozenset[str]] = {}
     for name in in_order(inner, table):

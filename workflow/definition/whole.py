@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from workflow.definition.names import READ_BY_ENGINE
 from workflow.definition.table import Book, Sort
 from workflow.definition.values import (
     TO_SAME,
@@ -31,6 +32,20 @@ def check_whole(definition: Definition, book: Book) -> None:
     for ban in definition.bans.values():
         _check_ban(ban, definition, book)
     _check_ways(definition, book)
+    if not book.findings.problems:
+        # A misspelt reference leaves the right name unused; it is reported once, as what it is.
+        _check_used(definition, book)
+
+
+def _check_used(definition: Definition, book: Book) -> None:
+    """Report what could be changed or filled in without any effect: it promises what does not happen."""
+    asked = {ask.field for act in definition.acts.values() for ask in act.asks}
+    for name in definition.fields.keys() - asked:
+        book.findings.add(book.names[Sort.FIELD][name], "never_asked", name=name)
+    for sort in (Sort.TERM, Sort.SETTING, Sort.OUTCOME, Sort.LIST, Sort.COUNT):
+        for name, path in book.names[sort].items():
+            if name not in book.used and name not in READ_BY_ENGINE:
+                book.findings.add(path, "never_used", name=name)
 
 
 # ───────────────────────────── Routes
