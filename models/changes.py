@@ -90,9 +90,11 @@ def _one_statement(shapes: tuple[Shape, ...]) -> str:
 
     Without that order a timer could be armed while its predecessor still counts as open.
     """
-    parts, updated, guarded = [], {}, []
+    parts: list[str] = []
+    guarded: list[str] = []
+    updated: dict[str, list[int]] = {}
     for i, (op, table, columns, seen) in enumerate(shapes):
-        key = _key_column(table)
+        key = key_column(table)
         if op == UPDATE:
             sets = ", ".join(f"{column} = r.{column}" for column in columns)
             guard = " AND t.version = (x->>'seen')::int" if seen else ""
@@ -140,7 +142,7 @@ def _prepared(op: str, table: str, columns: tuple[str, ...], seen: bool) -> tupl
         return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", types
     sets = ", ".join(f"{column} = ?" for column in columns)
     guard = " AND version = ?" if seen else ""
-    return f"UPDATE {table} SET {sets} WHERE {_key_column(table)} = ?{guard}", types
+    return f"UPDATE {table} SET {sets} WHERE {key_column(table)} = ?{guard}", types
 
 
 def sqlite_value(value: Any, *, is_json: bool = False) -> Any:
@@ -161,7 +163,7 @@ def _json_rows(changes: list[Change]) -> str:
     for change in changes:
         row = dict(change.values)
         if change.op == UPDATE:
-            row[_key_column(change.table)] = change.key
+            row[key_column(change.table)] = change.key
         if change.seen is not None:
             row["seen"] = change.seen
         rows.append(row)
@@ -195,8 +197,15 @@ def plain(value: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def _key_column(table: str) -> str:
+def key_column(table: str) -> str:
+    """The column by whose value a change names its row."""
     return next(iter(Base.metadata.tables[table].primary_key.columns)).name
+
+
+def key_value(table: str, key: str) -> Any:
+    """The key of a change as a value of the key's own column."""
+    kind = Base.metadata.tables[table].c[key_column(table)].type.python_type
+    return date.fromisoformat(key) if kind is date else kind(key)
 
 
 @lru_cache(maxsize=64)

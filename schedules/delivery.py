@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import select, update
@@ -170,7 +171,7 @@ def _record(database: Database, letter: Letter, failure: str | None) -> None:
     with database.transaction() as session:
         now = clock.now(session)
         if failure is None:
-            values = {"sent_at": now, "next_try_at": None, "failure": None}
+            values: dict[str, Any] = {"sent_at": now, "next_try_at": None, "failure": None}
         else:
             attempts = (session.scalar(select(Notice.attempts).where(Notice.id == letter.notice_id)) or 0) + 1
             parked = attempts >= PARK_AFTER or failure == "no_address"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import select
 
@@ -30,9 +31,7 @@ def sweep(database: Database, *, at: datetime | None, stop: Callable[[], bool]) 
     while not stop():
         moment = at or _now(database)
         try:
-            swept = database.run(
-                lambda session, moment=moment: fire_due(session, ctx=_ctx(moment), limit=BATCH)
-            )
+            swept = database.run(partial(fire_due, ctx=_ctx(moment), limit=BATCH))
         except Exception:
             log.exception("a batch of due timers failed; it is done again case by case")
             swept = _one_by_one(database, moment, stop)
@@ -48,17 +47,11 @@ def _one_by_one(database: Database, moment: datetime, stop: Callable[[], bool]) 
         if stop():
             break
         try:
-            total += database.run(
-                lambda session, case_id=case_id: fire_due(session, ctx=_ctx(moment), limit=1, case_id=case_id)
-            )
+            total += database.run(partial(fire_due, ctx=_ctx(moment), limit=1, case_id=case_id))
         except Exception as failure:
             log.exception("the timers of case %s failed", case_id)
             reason = f"{type(failure).__name__}: {failure}"
-            database.run(
-                lambda session, case_id=case_id, reason=reason: postpone(
-                    session, case_id, at=moment, failure=reason
-                )
-            )
+            database.run(partial(postpone, case_id=case_id, at=moment, failure=reason))
             total += Swept(cases=1)
     return total
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default
 from datetime import date
 from enum import IntEnum
 from typing import Any
@@ -26,7 +27,7 @@ class Blocker:
     code: str
     basis: str
     rank: Rank
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = default(default_factory=dict)
     mend: tuple[str, ...] = ()
     from_on: date | None = None
 
@@ -37,7 +38,7 @@ class Fault:
 
     field: str
     code: str
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = default(default_factory=dict)
 
 
 def in_order(blockers: list[Blocker]) -> tuple[Blocker, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, Connection
 from sqlalchemy.orm import Session
@@ -60,6 +60,14 @@ SURROUNDINGS = {
     ),
 }
 """Rows around the case: name -> tables, condition, further columns. The first table is the one whose columns are read."""
+
+class Located(NamedTuple):
+    """A case's row, the SHA-256 of its edition, and the revision of the world it was read under."""
+
+    row: dict[str, Any]
+    sha256: str
+    revision: int | None
+
 
 ALWAYS = ("grants", "holders", "partners", "units")
 
@@ -127,7 +135,7 @@ def _told(definition: Definition, acts: Sequence[Act]) -> tuple[str, ...]:
 # ───────────────────────────── Locking
 
 
-def lock(session: Session, case_id: str) -> tuple[Row, str, int | None]:
+def lock(session: Session, case_id: str) -> Located:
     """Lock one case for this transaction; return its row, its edition's SHA-256 and the world's revision."""
     rows = _cases(session, "c.id = :id", {"id": case_id}, "FOR UPDATE OF c")
     if not rows:
@@ -135,7 +143,7 @@ def lock(session: Session, case_id: str) -> tuple[Row, str, int | None]:
     return rows[0]
 
 
-def look(session: Session, case_id: str) -> tuple[Row, str, int | None]:
+def look(session: Session, case_id: str) -> Located:
     """The same without a lock, for a page."""
     rows = _cases(session, "c.id = :id", {"id": case_id}, "")
     if not rows:
@@ -143,20 +151,20 @@ def look(session: Session, case_id: str) -> tuple[Row, str, int | None]:
     return rows[0]
 
 
-def claim(session: Session, *, at: Any, limit: int) -> list[tuple[Row, str, int | None]]:
+def claim(session: Session, *, at: Any, limit: int) -> list[Located]:
     """Lock up to `limit` cases that have a timer to be looked at, passing over those somebody else holds."""
     where = "c.id IN (SELECT w.case_id FROM timers w WHERE w.wake_at <= :at ORDER BY w.wake_at LIMIT :limit)"
     return _cases(session, where, {"at": at, "limit": limit}, "FOR UPDATE OF c SKIP LOCKED")
 
 
-def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: str) -> list[tuple[Row, str, int | None]]:
+def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: str) -> list[Located]:
     connection = session.connection()
     sql = _case_sql(connection.dialect.name, where, suffix)
-    answer = []
+    answer: list[Located] = []
     for value, sha256, revision in connection.exec_driver_sql(sql, _parameters(connection, parameters)):
         row = json.loads(value) if isinstance(value, str) else value
         number = json.loads(revision) if isinstance(revision, str) else revision
-        answer.append((typed("cases", row), sha256, number))
+        answer.append(Located(typed("cases", row), sha256, number))
     return answer
 
 
@@ -200,7 +208,7 @@ def _parameters(connection: Connection, values: Mapping[str, Any]) -> dict[str, 
 
 
 def gather(
-    session: Session, cases: Sequence[tuple[Row, str, int | None]], *, wish: Wish, today: date
+    session: Session, cases: Sequence[Located], *, wish: Wish, today: date
 ) -> dict[str, Snapshot]:
     """Read the surroundings of cases of one lifecycle; return their snapshots by id."""
     if not cases:

@@ -386,12 +386,12 @@ def _wanted_count(view: View, item: Item) -> int:
 
 def _measured(view: View, item: Item) -> int:
     """The sum over the cycle, or for a yearly field the least of the last three years; imported figures do not count."""
-    counts = view.snapshot.definition.counts
+    counts, counted = view.snapshot.definition.counts, item.counted or ""
     rows = [row for row in view.snapshot.living("hand_ins") if row["period"] is not None and not row["form"].get("imported")]
-    if item.counted in counts:
-        field = counts[item.counted].sums
+    if counted in counts:
+        field = counts[counted].sums
         return sum(int(row["form"].get(field) or 0) for row in rows)
-    by_year = {row["period"]: int(row["form"].get(item.counted or "") or 0) for row in rows}
+    by_year = {row["period"]: int(row["form"].get(counted) or 0) for row in rows}
     last = sorted(by_year)[-3:]
     return min((by_year[year] for year in last), default=0) if len(last) == 3 else 0
 

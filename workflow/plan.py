@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from models import new_key
@@ -65,6 +65,12 @@ class Step:
     turns: tuple[Change, ...]
     notices: tuple[Change, ...]
     corrects: int | None = None
+    ground: str | None = None
+    """The entry this act rests on, as `stream#seq`; a correction of that entry is then refused."""
+    confirmed: tuple[str, ...] = ()
+    """The codes of the warnings that were shown and confirmed."""
+    due_at: datetime | None = None
+    """For an act of the clock, the instant its timer was due."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,15 +122,17 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     blockers, warnings = _reasons(view, actor, confirmer=ctx.actor if proposed_by else None)
     blockers += list(_missing(view)) + list(_effective_day(view, actor))
     open_warnings = [warning for warning in warnings if warning.code not in form.confirmed]
+    confirmed = tuple(sorted({warning.code for warning in warnings} & form.confirmed))
     needs_second = act.second is not None or _too_far_back(view)
     if blockers or not _from_here(view):
         return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
     if needs_second and proposed_by is None and ctx.actor.person is not None:
-        step = _proposal(view, form, ctx)
+        step = replace(_proposal(view, form, ctx), confirmed=confirmed)
         return Plan(
             act=act, warnings=in_order(open_warnings), steps=(step,), proposes=True, after=_moved(snapshot, step)
         )
     step = _step(view, form, ctx, proposed_by=proposed_by.person if proposed_by else None)
+    step = replace(step, confirmed=confirmed)
     after = _moved(snapshot, step)
     late = [b for need in act.needs if need.guard == "nothing_overdue_after" for b in GUARDS[need.guard](replace(view, after=after), need)]
     if late:
@@ -388,7 +396,7 @@ def _moves(view: View, seq: int) -> Iterator[Change]:
 
 
 def _insert_passage(view: View, seq: int, place: int, target: str) -> Change:
-    row = {
+    row: dict[str, Any] = {
         "id": new_key(), "case_id": view.snapshot.id, "place": place, "seq": seq, "transition": view.act.name,
         "from_state": view.snapshot.state, "to_state": target, "outcome": view.outcome,
         "effective_on": view.effective_on, "recorded_at": view.at, "voided_seq": None,
@@ -405,7 +413,7 @@ def _keeps(view: View) -> Iterator[Change]:
     if view.act.facts:
         names += [name for name in view.act.facts if name in view.form]
     for name in names:
-        value = view.form.get(name)
+        value: Any = view.form.get(name)
         if _empty(value) or snapshot.definition.fields[name].type is FieldType.FACT:
             continue
         if name in KEPT:
@@ -628,7 +636,8 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
         values={"status": timers.FIRED, "fired_at": ctx.at, "ended_seq": snapshot.case["log_seq"] + 1, "wake_at": None},
     )
     step = _step(replace(view, snapshot=snapshot.after([fired])), Form(effective_on=effective_on), system, proposed_by=None)
-    return replace(step, before=snapshot, ended=(fired, *(change for change in step.ended if change.key != row["id"])))
+    ended = (fired, *(change for change in step.ended if change.key != row["id"]))
+    return replace(step, before=snapshot, ended=ended, due_at=row["due_at"])
 
 
 def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *, kind: str) -> Step:
@@ -650,5 +659,5 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         basis=timer.basis, by_basis=timer.basis, form={}, before=snapshot, changes=(case,),
         armed=tuple(c for c in followed if c.op == INSERT),
         ended=(change, *(c for c in followed if c.op == UPDATE and c.key != row["id"])),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(),
+        turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(), due_at=row["due_at"],
     )

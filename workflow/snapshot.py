@@ -158,11 +158,9 @@ class Snapshot:
     def stored(self, field_name: str) -> Any:
         """The value the case has for a form field, wherever it is kept."""
         if field_name in KEPT:
-            table, column = KEPT[field_name]
-            if table == "agreements":
-                return self.agreement[column] if self.agreement else None
-            row = next(iter(self.duty("partner_contact")), None)
-            return row[column] if row else None
+            table, kept_in = KEPT[field_name]
+            row = self.agreement if table == "agreements" else next(iter(self.duty("partner_contact")), None)
+            return row[kept_in] if row else None
         column = self.subject_column(field_name)
         if column is not None:
             return self.subject[column]

@@ -69,7 +69,7 @@ def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
 def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
     """Deadlines answered outside the route are expected from their first reminder on."""
     route = snapshot.definition.routes.get(snapshot.state)
-    on_route = {step.name for step in route.steps} | {route.then} if route else set()
+    on_route: set[str | None] = {route.then, *(step.name for step in route.steps)} if route else set()
     for row in snapshot.table("timers"):
         timer = snapshot.definition.timers[row["name"]]
         if row["ended_seq"] is not None or timer.answer is None or {timer.name, timer.answer} & on_route:

@@ -23,6 +23,7 @@ from workflow.errors import NotFound, WorkflowError
 from workflow.log import canonical
 from workflow.plan import Form, Plan, Step, catch_up, decide
 from workflow.snapshot import Row, Snapshot
+from workflow.world import definition_of
 
 DENIED = frozenset({"not_your_role", "banned", "conflict", "confirm_by_another", "only_by_timer"})
 """Refusals that matter to an auditor: they are logged in the stream of the person who tried."""
@@ -93,7 +94,7 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
     repeated = _answered(session, ctx, fingerprint)
     if repeated is not None:
         return repeated
-    form = form_of(pending.form, gather.definition_of(session, row[1]).fields)
+    form = form_of(pending.form, definition_of(session, row[1]).fields)
     people = (ctx.actor.person, pending.proposed_by)
     snapshot = _read(session, row, pending.act, form, people=people, ctx=ctx)
     steps, snapshot = catch_up(snapshot, ctx, firing_only=True)
@@ -163,10 +164,10 @@ def form_of(stored: Mapping[str, Any], fields: Mapping[str, Any]) -> Form:
 
 
 def _read(
-    session: Session, row: tuple[Row, str, int | None], act: str, form: Form, *, people: Iterable[str | None], ctx: Context
+    session: Session, row: gather.Located, act: str, form: Form, *, people: Iterable[str | None], ctx: Context
 ) -> Snapshot:
     """The snapshot an act needs, its counters locked and, for a correction, the entry it would undo."""
-    definition = gather.definition_of(session, row[1])
+    definition = definition_of(session, row[1])
     known = definition.acts.get(act)
     if known is None:
         raise NotFound("unknown_act", act=act)
@@ -212,13 +213,13 @@ def _since(session: Session, case_id: str, version: int) -> tuple[Row, ...]:
 
 
 def write_steps(
-    session: Session, row: tuple[Row, str, int | None], steps: Sequence[Step], ctx: Context, *, more: Iterable[Change] = ()
+    session: Session, row: gather.Located, steps: Sequence[Step], ctx: Context, *, more: Iterable[Change] = ()
 ) -> Receipt:
     """Write the steps of one case with their entries, each chained to the one before; return what the last left."""
     changes, written, head = steps_as_changes(row, steps, ctx)
     write(session, [*changes, *more])
     last = steps[-1].before.after(steps[-1].changes)
-    row[0].update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})  # type: ignore[attr-defined]
+    row.row.update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})
     return Receipt(
         case_id=last.id, act=steps[0].act, seq=written[0].seq, hash=written[0].hash, recorded_at=ctx.at, state=last.state,
         version=last.case["version"], entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
@@ -226,7 +227,7 @@ def write_steps(
 
 
 def steps_as_changes(
-    row: tuple[Row, str, int | None], steps: Sequence[Step], ctx: Context
+    row: gather.Located, steps: Sequence[Step], ctx: Context
 ) -> tuple[list[Change], list[entries.Written], str]:
     """All rows of the steps and their entries, and the new end of the case's chain."""
     definition = steps[0].before.definition
@@ -244,7 +245,7 @@ def steps_as_changes(
 
 
 def _carry_out(
-    session: Session, row: tuple[Row, str, int | None], snapshot: Snapshot, plan: Plan, ctx: Context, *, fingerprint: str
+    session: Session, row: gather.Located, snapshot: Snapshot, plan: Plan, ctx: Context, *, fingerprint: str
 ) -> Receipt:
     changes, written, _ = steps_as_changes(row, plan.steps, ctx)
     after = plan.after or snapshot

@@ -16,6 +16,7 @@ from workflow.context import Context
 from workflow.operations.acts import Receipt, Refusal, steps_as_changes, write_steps
 from workflow.plan import Step, catch_up, notice, recipients
 from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.world import definition_of
 
 LOOK_AGAIN = timedelta(hours=1)
 """When a case whose timer failed is looked at again; until then it does not hold up the others."""
@@ -52,21 +53,21 @@ def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None 
     return swept
 
 
-def _by_edition(rows: Sequence[tuple[Row, str, int | None]]) -> list[list[tuple[Row, str, int | None]]]:
-    groups: dict[str, list[tuple[Row, str, int | None]]] = {}
+def _by_edition(rows: Sequence[gather.Located]) -> list[list[gather.Located]]:
+    groups: dict[str, list[gather.Located]] = {}
     for row in rows:
         groups.setdefault(row[1], []).append(row)
     return list(groups.values())
 
 
-def _snapshots(session: Session, rows: Sequence[tuple[Row, str, int | None]], ctx: Context) -> list[Snapshot]:
-    definition = gather.definition_of(session, rows[0][1])
+def _snapshots(session: Session, rows: Sequence[gather.Located], ctx: Context) -> list[Snapshot]:
+    definition = definition_of(session, rows[0][1])
     wish = gather.Wish(roles=tuple(name for name in definition.roles))
     found = gather.gather(session, rows, wish=wish, today=ctx.today)
     return [found[str(row["id"])] for row, _, _ in rows]
 
 
-def _sweep_one(row: tuple[Row, str, int | None], snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
+def _sweep_one(row: gather.Located, snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
     steps, after = catch_up(snapshot, ctx, firing_only=False)
     changes = steps_as_changes(row, steps, ctx)[0] if steps else []
     reminders, reminded = _reminders(snapshot, after, ctx)
@@ -142,7 +143,7 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
     from workflow.blockers import Blocker, Rank
 
     row = gather.lock(session, case_id)
-    definition = gather.definition_of(session, row[1])
+    definition = definition_of(session, row[1])
     wish = gather.Wish(people=tuple(filter(None, [ctx.actor.person])), roles=tuple(definition.roles))
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     office = definition.import_.by
@@ -169,7 +170,7 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
 def postpone(session: Session, case_id: str, *, at: datetime, failure: str) -> None:
     """Park a case whose timers failed: an incident for the office, and another look in an hour."""
     row = gather.lock(session, case_id)
-    definition = gather.definition_of(session, row[1])
+    definition = definition_of(session, row[1])
     snapshot = gather.gather(session, [row], wish=gather.Wish(roles=tuple(definition.roles)), today=row[0]["entered_on"])[case_id]
     changes = [
         Change(table="timers", op=UPDATE, key=timer["id"], values={"wake_at": at + LOOK_AGAIN})

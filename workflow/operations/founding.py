@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Column, select
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from models import Base, Grant, new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain, write
@@ -70,11 +71,15 @@ def new_case(
         "version": 1, "parent_id": None, "entered_on": ctx.today, "opened_at": ctx.at, "closed_at": None, "facts": {},
         "pins": {}, "dates": {}, "log_seq": 1, "log_head": GENESIS, **case,
     }
-    columns = {column.name: column.default.arg if column.default else None for column in Base.metadata.tables[definition.subject].columns}
+    columns = {column.name: _default(column) for column in Base.metadata.tables[definition.subject].columns}
     return [
         Change(table="cases", op=INSERT, key=case_id, values=row),
         Change(table=definition.subject, op=INSERT, key=case_id, values={**columns, "case_id": case_id, **subject}),
     ]
+
+
+def _default(column: Column[Any]) -> Any:
+    return column.default.arg if isinstance(column.default, ScalarElementColumnDefault) else None
 
 
 def begin(
