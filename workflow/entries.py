@@ -1,31 +1,55 @@
 """Write log entries: what a step of a plan, or an act outside any case, leaves for ever.
 
 An entry holds every row the act changed, with old and new values, so that replaying the entries gives the tables.
+`docs/log-format.md` says what each of its fields means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import Stream
-from models.changes import INSERT, UPDATE, Change, plain
-from workflow.context import Context
+from models import Base, Stream
+from models.changes import INSERT, UPDATE, Change, key_column, key_value, plain
+from workflow.context import Actor, Context
 from workflow.definition.values import Definition
-from workflow.log import FORMAT, GENESIS, PERSONAL, SECRET, Commitment, canonical, entry_hash
+from workflow.log import (
+    FORMAT,
+    GENESIS,
+    PERSONAL,
+    UNLOGGED_COLUMNS,
+    UNLOGGED_TABLES,
+    Commitment,
+    canonical,
+    entry_hash,
+)
 from workflow.plan import Step
-from workflow.snapshot import Row, Snapshot
+from workflow.snapshot import Row, Snapshot, held_roles
 
-UNLOGGED_TABLES = frozenset({"counters", "notices", "tasks", "timers"})
-"""Counters follow from the numbers given; notices and timers have keys of their own in an entry; tasks are a projection."""
+OF_A_CASE = frozenset(
+    {
+        "agreements",
+        "bans",
+        "cases",
+        "clawbacks",
+        "duties",
+        "grades",
+        "hand_ins",
+        "passages",
+        "pending_acts",
+        "timers",
+    }
+)
+"""Tables whose rows, like the subject's, belong to one case; only entries of the case's own stream change them."""
 
-UNLOGGED_COLUMNS: Mapping[str, frozenset[str]] = {"cases": frozenset({"log_seq", "log_head"}), "timers": frozenset({"wake_at"})}
-"""Columns that follow from the chain itself, or only spare the sweep a look."""
+SHARED = {"act", "case", "effective_on", "from", "ground", "outcome", "to"}
+"""Fields of every entry that an act outside any case may state; whatever else it says goes under `details`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,102 +63,182 @@ class Written:
     changes: tuple[Change, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Hiding:
+    """The personal values of one entry. Equal values share a commitment, so that erasing one erases them all."""
+
+    fields: frozenset[str] = frozenset()
+    """The form fields that are personal."""
+    made: dict[str, Commitment] = field(default_factory=dict)
+
+    def commit(self, value: Any) -> Mapping[str, str] | None:
+        if value is None:
+            return None
+        known = self.made.setdefault(canonical(value), Commitment.to(value))
+        return {"commitment": known.digest}
+
+    def column(self, table: str, name: str, value: Any) -> Any:
+        if name in PERSONAL.get(table, frozenset()):
+            return self.commit(value)
+        if name == "form" and self.fields and isinstance(value, Mapping):
+            return self.form(value)
+        return plain(value)
+
+    def form(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A form's values by field; one kept as a proposal has them under `values`, a changed fact under its name."""
+        hidden: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in self.fields:
+                hidden[name] = self.commit(value)
+            elif name == "values" and isinstance(value, Mapping):
+                hidden[name] = self.form(value)
+            elif isinstance(value, Mapping) and value.get("name") in self.fields:
+                hidden[name] = {**value, "value": self.commit(value.get("value"))}
+            else:
+                hidden[name] = plain(value)
+        return hidden
+
+
+_personal: dict[str, frozenset[str]] = {}
+
+
+def _personal_fields(definition: Definition) -> frozenset[str]:
+    known = _personal.get(definition.sha256)
+    if known is None:
+        names = (field.name for field in definition.fields.values() if field.personal)
+        known = _personal[definition.sha256] = frozenset(names)
+    return known
+
+
 def of_step(step: Step, definition: Definition, prev: str, at: datetime) -> Written:
     """Write down one step of a plan in the stream of its case, after the entry whose hash is `prev`."""
     before = step.before
-    secrets: list[Commitment] = []
+    hiding = _Hiding(fields=_personal_fields(definition))
     documents = {row["id"]: row["sha256"] for row in before.table("documents")}
-    form = {name: _form_value(name, value, definition, secrets) for name, value in step.form.items()}
+    cited = (value for value in step.form.values() if isinstance(value, str) and value in documents)
     content = {
-        "lifecycle": definition.name,
-        "edition": {"label": definition.edition, "sha256": definition.sha256},
         "act": step.act,
         "outcome": step.outcome,
         "from": step.from_state,
         "to": step.to_state,
-        "proposed_by": step.proposed_by,
+        "case": before.id,
+        "unit": _unit(step),
         "effective_on": step.effective_on,
+        "ground": step.ground,
+        "lifecycle": definition.name,
+        "edition": {"label": definition.edition, "sha256": definition.sha256},
         "basis": step.basis,
         "by_basis": step.by_basis,
-        "form": form,
-        "documents": {value: documents[value] for value in map(str, step.form.values()) if value in documents},
-        "changes": list(_spelled(step.changes, before, secrets)),
-        "armed": [_without(change.values, "timers") for change in step.armed],
-        "ended": [{"id": change.key, "set": _without(change.values, "timers")} for change in step.ended],
-        "notices": [{"key": c.values["stable_key"], "to": c.values["person_id"], "channel": c.values["channel"]} for c in step.notices],
+        "roles": sorted(held_roles(before, step.actor.person)),
+        "proposed_by": step.proposed_by,
+        "confirmed": step.confirmed,
         "corrects": step.corrects,
+        "due_at": step.due_at,
+        "form": hiding.form(step.form),
+        "documents": {document: documents[document] for document in cited},
+        "changes": list(_spelled((*step.changes, *step.ended, *step.armed), before, hiding)),
+        "notices": [change.values["stable_key"] for change in step.notices],
+        "details": {},
     }
     return _written(
-        stream=f"case:{before.id}", seq=step.seq, prev=prev, kind=step.kind, content=content, secrets=secrets, at=at,
-        actor=step.actor, source=str(step.source),
-        columns={
-            "act": step.act, "outcome": step.outcome, "from_state": step.from_state, "to_state": step.to_state,
-            "case_id": before.id, "unit_id": before.subject.get("lead_college_id"), "effective_on": step.effective_on,
-        },
+        content,
+        stream=f"case:{before.id}",
+        seq=step.seq,
+        prev=prev,
+        kind=step.kind,
+        actor=step.actor,
+        source=str(step.source),
+        at=at,
+        hiding=hiding,
     )
 
 
+def _unit(step: Step) -> Any:
+    """The college the case belongs to, as the act leaves it."""
+    unit = step.before.subject.get("lead_college_id")
+    for change in step.changes:
+        if change.table == step.before.definition.subject:
+            unit = change.values.get("lead_college_id", unit)
+    return unit
+
+
 def _written(
-    *, stream: str, seq: int, prev: str, kind: str, content: Mapping[str, Any], secrets: list[Commitment], at: datetime,
-    actor: Any, source: str, columns: Mapping[str, Any],
+    content: Mapping[str, Any],
+    *,
+    stream: str,
+    seq: int,
+    prev: str,
+    kind: str,
+    actor: Actor,
+    source: str,
+    at: datetime,
+    hiding: _Hiding,
 ) -> Written:
+    """Spell the entry, hash it, and repeat in columns what people search by."""
     body = canonical(
         {
-            "format": FORMAT, "stream": stream, "seq": seq, "prev": prev, "kind": kind, "recorded_at": at,
-            "actor": actor.text, "account": actor.account, "on_behalf_of": actor.on_behalf_of, "source": source, **content,
+            **content,
+            "format": FORMAT,
+            "stream": stream,
+            "seq": seq,
+            "prev": prev,
+            "kind": kind,
+            "recorded_at": at,
+            "actor": actor.text,
+            "account": actor.account,
+            "on_behalf_of": actor.on_behalf_of,
+            "source": source,
         }
     )
     digest = entry_hash(body)
     row = {
-        "stream": stream, "seq": seq, "kind": kind, "act": None, "outcome": None, "from_state": None, "to_state": None,
-        "case_id": None, "unit_id": None, "ground": None, "actor_id": actor.person, "actor": actor.text, "source": source,
-        "recorded_at": at, "body": body, "hash": digest, **columns,
+        "stream": stream,
+        "seq": seq,
+        "kind": kind,
+        "act": content["act"],
+        "outcome": content["outcome"],
+        "from_state": content["from"],
+        "to_state": content["to"],
+        "case_id": content["case"],
+        "unit_id": content["unit"],
+        "ground": content["ground"],
+        "actor_id": actor.person,
+        "actor": actor.text,
+        "source": source,
+        "effective_on": content["effective_on"],
+        "recorded_at": at,
+        "body": body,
+        "hash": digest,
     }
     changes = [Change(table="entries", op=INSERT, key=f"{stream}#{seq}", values=row)]
-    for secret in secrets:
+    for secret in hiding.made.values():
         values = {"commitment": secret.digest, "salt": secret.salt, "value": secret.value}
         changes.append(Change(table="disclosures", op=INSERT, key=secret.digest, values=values))
-    return Written(seq=seq, act=columns.get("act"), body=body, hash=digest, changes=tuple(changes))
+    return Written(seq=seq, act=content["act"], body=body, hash=digest, changes=tuple(changes))
 
 
-def _form_value(name: str, value: Any, definition: Definition, secrets: list[Commitment]) -> Any:
-    field = definition.fields.get(name)
-    if field is not None and field.personal:
-        return _commit(value, secrets)
-    return plain(value)
+def _spelled(changes: Iterable[Change], before: Snapshot | None, hiding: _Hiding) -> Iterator[dict[str, Any]]:
+    """The rows changed, with old values where there were any; personal values as commitments, secrets not at all.
 
-
-def _commit(value: Any, secrets: list[Commitment]) -> Mapping[str, str] | None:
-    if value is None:
-        return None
-    secret = Commitment.to(value)
-    secrets.append(secret)
-    return {"commitment": secret.digest}
-
-
-def _spelled(changes: Iterable[Change], before: Snapshot | None, secrets: list[Commitment]) -> Iterator[dict[str, Any]]:
-    """The rows changed, with old values where there were any; personal values as commitments, secrets not at all."""
+    What a personal value was before, an earlier entry of the stream has already committed to.
+    """
     for change in changes:
         if change.table in UNLOGGED_TABLES:
             continue
-        kept = _without(change.values, change.table)
-        item: dict[str, Any] = {"table": change.table, "op": change.op, "key": change.key}
-        item["set"] = {name: _hidden(change.table, name, value, secrets) for name, value in kept.items()}
+        left_out = UNLOGGED_COLUMNS.get(change.table, frozenset()) | {key_column(change.table)}
+        kept = {name: value for name, value in change.values.items() if name not in left_out}
+        if change.op == UPDATE and not kept:
+            continue
+        item: dict[str, Any] = {"table": change.table, "op": change.op, "key": str(plain(change.key))}
+        item["set"] = {name: hiding.column(change.table, name, value) for name, value in kept.items()}
         if change.op == UPDATE:
-            old = _old_row(change, before) or {}
-            item["was"] = {name: _hidden(change.table, name, old.get(name), secrets) for name in kept}
+            item["was"] = _was(change.table, kept, _old_row(change, before) or {}, hiding)
         yield item
 
 
-def _hidden(table: str, column: str, value: Any, secrets: list[Commitment]) -> Any:
-    if column in PERSONAL.get(table, frozenset()):
-        return _commit(value, secrets)
-    return plain(value)
-
-
-def _without(values: Mapping[str, Any], table: str) -> dict[str, Any]:
-    left_out = UNLOGGED_COLUMNS.get(table, frozenset()) | SECRET.get(table, frozenset())
-    return {name: value for name, value in values.items() if name not in left_out}
+def _was(table: str, kept: Mapping[str, Any], old: Row, hiding: _Hiding) -> dict[str, Any]:
+    personal = PERSONAL.get(table, frozenset())
+    return {name: hiding.column(table, name, old.get(name)) for name in kept if name not in personal}
 
 
 def _old_row(change: Change, before: Snapshot | None) -> Row | None:
@@ -151,32 +255,70 @@ def _old_row(change: Change, before: Snapshot | None) -> Row | None:
 
 
 def append(
-    session: Session, stream: str, *, kind: str, content: Mapping[str, Any], changes: Sequence[Change], ctx: Context,
-    was: Mapping[str, Row] | None = None, unit_id: str | None = None,
+    session: Session,
+    stream: str,
+    *,
+    kind: str,
+    content: Mapping[str, Any],
+    changes: Sequence[Change],
+    ctx: Context,
+    was: Mapping[str, Row] | None = None,
+    unit_id: str | None = None,
 ) -> list[Change]:
     """Plan an entry in a `person:` or `system:` stream; return the rows to write, the given changes among them.
 
-    The stream's end is locked, so that two entries never share a place. `was` gives the old rows by key.
+    The stream's end is locked, so that two entries never share a place. `was` gives the old rows by key; those it does
+    not give are read. Raises ValueError for a row of a case: only the case's own stream tells of it.
     """
+    strangers = sorted({change.table for change in changes} & OF_A_CASE)
+    if strangers:
+        raise ValueError(f"rows of a case change in the case's own stream: {', '.join(strangers)}")
     session.execute(_ensure_stream(session, stream))
-    end = session.execute(select(Stream.seq, Stream.head).where(Stream.name == stream).with_for_update()).one()
-    secrets: list[Commitment] = []
-    spelled = list(_spelled(changes, None, secrets))
+    end = session.execute(
+        select(Stream.seq, Stream.head).where(Stream.name == stream).with_for_update()
+    ).one()
+    hiding = _Hiding()
+    spelled = list(_spelled(changes, None, hiding))
     for item in spelled:
-        old = (was or {}).get(item["key"])
-        if old is not None and "was" in item:
-            item["was"] = {name: _hidden(item["table"], name, old.get(name), secrets) for name in item["set"]}
+        if "was" in item:
+            old = (was or {}).get(item["key"]) or _stored(session, item["table"], item["key"])
+            item["was"] = _was(item["table"], item["set"], old, hiding)
+    shared = {
+        "act": None,
+        "case": None,
+        "from": None,
+        "ground": None,
+        "outcome": None,
+        "to": None,
+        "effective_on": ctx.today,
+    }
+    shared |= {name: value for name, value in content.items() if name in SHARED}
+    details = {name: value for name, value in content.items() if name not in SHARED}
     written = _written(
-        stream=stream, seq=end.seq + 1, prev=end.head, kind=kind, secrets=secrets, at=ctx.at, actor=ctx.actor,
-        source=str(ctx.source), content={"effective_on": ctx.today, "changes": spelled, **content},
-        columns={"effective_on": ctx.today, "unit_id": unit_id, "act": content.get("act"), "case_id": content.get("case")},
+        {**shared, "unit": unit_id, "changes": spelled, "details": details},
+        stream=stream,
+        seq=end.seq + 1,
+        prev=end.head,
+        kind=kind,
+        actor=ctx.actor,
+        source=str(ctx.source),
+        at=ctx.at,
+        hiding=hiding,
     )
     moved = Change(table="streams", op=UPDATE, key=stream, values={"seq": written.seq, "head": written.hash})
     return [*changes, *written.changes, moved]
 
 
-def _ensure_stream(session: Session, stream: str) -> Any:
-    from sqlalchemy.dialects import postgresql, sqlite
+def _stored(session: Session, table: str, key: str) -> Row:
+    columns = Base.metadata.tables[table]
+    row = (
+        session.execute(select(columns).where(columns.c[key_column(table)] == key_value(table, key)))
+        .mappings()
+        .first()
+    )
+    return dict(row) if row is not None else {}
 
+
+def _ensure_stream(session: Session, stream: str) -> Any:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     return insert(Stream).values(name=stream, seq=0, head=GENESIS).on_conflict_do_nothing()

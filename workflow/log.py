@@ -19,35 +19,70 @@ FORMAT = "lianpei-entry/1"
 GENESIS = "0" * 64
 """What the first entry of a stream has as `prev`."""
 
+LARGEST = 2**53 - 1
+"""The largest whole number an entry may hold, either sign: every reader of JSON knows it exactly."""
+
 PERSONAL: Mapping[str, frozenset[str]] = {
-    "duties": frozenset({"contact_name", "contact_phone"}),
-    "people": frozenset({"name", "email", "phone"}),
+    "accounts": frozenset({"login"}),
     "documents": frozenset({"name"}),
+    "duties": frozenset({"contact_name", "contact_phone"}),
+    "people": frozenset({"staff_number", "name", "email", "phone"}),
 }
 """Columns whose values enter the log only as salted commitments."""
 
-SECRET: Mapping[str, frozenset[str]] = {"accounts": frozenset({"password_hash"})}
-"""Columns that never enter the log at all."""
+UNLOGGED_TABLES = frozenset({"blobs", "counters", "incidents", "notices", "rungs", "tasks"})
+"""Rows an entry leaves out: a file's bytes are named by their hash, notices by their key; the others follow from what it holds."""
+
+UNLOGGED_COLUMNS: Mapping[str, frozenset[str]] = {
+    "accounts": frozenset({"password_hash", "epoch", "failed_count", "locked_until", "last_login_at"}),
+    "cases": frozenset({"log_seq", "log_head"}),
+    "timers": frozenset({"wake_at"}),
+}
+"""Columns an entry leaves out: secrets and the state of the door, the end of the chain itself, the sweep's next look."""
+
+_speller = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def canonical(value: Any) -> str:
     """Spell a value canonically: keys sorted by code point, no blanks, no escapes but the necessary ones.
 
-    Raises TypeError for a float: two spellings of one number would be two hashes.
+    Raises TypeError for a fraction and ValueError for a number beyond LARGEST: two readers could differ about them.
     """
-    return json.dumps(_checked(plain(value)), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _speller.encode(_plain(value))
 
 
-def _checked(value: Any) -> Any:
-    if isinstance(value, float):
-        raise TypeError("the log holds no fractions")
-    if isinstance(value, dict):
-        for item in value.values():
-            _checked(item)
-    elif isinstance(value, list):
-        for item in value:
-            _checked(item)
-    return value
+def _plain(value: Any) -> Any:
+    """The value in JSON's own types; one walk both turns it plain and checks its numbers."""
+    if isinstance(value, (str, bool)) or value is None:
+        return value
+    if isinstance(value, int):
+        if not -LARGEST <= value <= LARGEST:
+            raise ValueError(f"the log holds whole numbers up to {LARGEST}")
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return plain(value)
+
+
+class NotPlain(ValueError):
+    """A text is no JSON an entry may be: it has a fraction, or is not JSON at all."""
+
+
+def _refuse(text: str) -> Any:
+    raise NotPlain(text)
+
+
+_reader = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+
+
+def read(body: str) -> Any:
+    """Read an entry's text back. Raises NotPlain when it is not JSON or holds a fraction."""
+    try:
+        return _reader.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise NotPlain(str(error)) from error
 
 
 def entry_hash(body: str) -> str:
