@@ -66,6 +66,11 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
     _say_errors(app)
     app.after_request(_harden)
     app.context_processor(_words)
+    # Macros see no context of the page that imports them, only these.
+    app.jinja_env.globals.update(
+        t=lambda key, **params: t(key, door.language(), **params),
+        label=_label,
+    )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     return app
@@ -73,13 +78,11 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
 
 def _words() -> dict[str, Any]:
     """What every template may use."""
-    language = door.language()
-    return {
-        "lang": language,
-        "t": lambda key, **params: t(key, language, **params),
-        "label": lambda thing: label_text(getattr(thing, "label", thing), language),
-        "demonstration": _demonstration(),
-    }
+    return {"lang": door.language(), "demonstration": _demonstration()}
+
+
+def _label(thing: Any) -> str:
+    return label_text(getattr(thing, "label", thing), door.language())
 
 
 def _demonstration() -> dict[str, Any] | None:
