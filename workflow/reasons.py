@@ -13,6 +13,7 @@ from workflow.words import article_text, say, shared
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "conflict": ("conflicts",),
+    "fact": ("fields",),
     "facts": ("fields",),
     "field": ("fields",),
     "fields": ("fields",),
@@ -65,13 +66,13 @@ def reasons_of(blockers: Iterable[Blocker], definition: Definition, language: st
 def sentence_of(blockers: Iterable[Blocker], definition: Definition, act: str, language: str) -> str:
     """Say in one line why an act cannot be done now, each reason with its number and ground."""
     reasons = reasons_of(blockers, definition, language)
-    stop = say("blocked.stop", language)
+    comma = say("blocked.comma", language)
     numbered = say("blocked.between", language).join(
-        f"{_circled(place)} {' '.join(filter(None, (reason.text, reason.from_on)))}{reason.basis}"
+        f"{_circled(place)} {comma.join(filter(None, (reason.text, reason.from_on)))}{reason.basis}"
         for place, reason in enumerate(reasons, start=1)
     )
     label = definition.acts[act].label
-    return say("blocked.summary", language, act=label, count=len(reasons), reasons=numbered) + stop
+    return say("blocked.summary", language, act=label, count=len(reasons), reasons=numbered)
 
 
 def fault_text(fault: Fault, definition: Definition, language: str) -> str:

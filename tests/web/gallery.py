@@ -96,6 +96,7 @@ REASON = {
     "mend": "",
     "from_on": "最早可于2029年11月24日办理",
 }
+MILESTONE = {"label": "中期考核启动", "on": date(2028, 5, 23), "left": "还剩3天", "basis": "〔研究生处设定〕"}
 MILESTONES = [(0, "done"), (50, "done"), (56, "overdue"), (92, "next"), (97, "held"), (100, "coming")]
 
 
@@ -145,8 +146,7 @@ def contents() -> dict[str, Any]:
             "today": 58.5,
             "agreement": {"at": 86, "on": date(2029, 6, 30)},
             "milestones": [
-                {"at": at_, "label": "中期考核启动", "on": date(2028, 5, 23), "state": state, "left": "还剩3天", "basis": "〔研究生处设定〕"}
-                for at_, state in MILESTONES
+                {**MILESTONE, "at": place, "state": state} for place, state in MILESTONES
             ],
         },
         "fields": [_field(name) for name in TYPES],
@@ -168,7 +168,10 @@ def contents() -> dict[str, Any]:
             "notices": [{"who": "李某（项目负责人）", "what": "站内、邮件"}],
             "final": ["建设周期自今日起算。"],
         },
-        "paper": {"sentence": "某某公司基地已批准立项。", "number": 12, "at": at, "hash": "3fa9c0de12ab" * 5, "lines": ["已通知3人"], "href": "/", "action": "返回待办"},
+        "paper": {
+            "sentence": "某某公司基地已批准立项。", "number": 12, "at": at, "hash": "3fa9c0de12ab" * 5,
+            "lines": ["已通知3人"], "href": "/", "action": "返回待办",
+        },
         "groups": [
             {"routine": False, "label": "", "entries": [entry]},
             {"routine": True, "label": "2条提醒", "entries": [entry, entry]},
@@ -180,6 +183,8 @@ def gallery(language: str, *, signed_in: bool = True) -> Flask:
     """Build the application; its only real page is `/`, every other address answers nothing."""
     app = Flask("web", root_path=str(WEB), template_folder="templates", static_folder="static")
     app.secret_key = "only for looking"
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["t"] = lambda key, **params: t(key, g.language, **params)
     app.jinja_env.globals["csrf_token"] = lambda: "token"
     for place, names in PLACES.items():

@@ -1,0 +1,166 @@
+"""The rules of the house, as tests: what a reader may rely on anywhere in the source."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("models", "workflow", "schedules", "web")
+AGREED = {
+    "workflow", "web", "models", "schedules", "tests", "docs",
+    "setup.cfg", "pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "LICENSE",
+}  # fmt: skip
+LIFECYCLE = ROOT / "workflow" / "lifecycles" / "base.toml"
+KNOWS_THE_REGULATION = ("guards", "effects")
+HOMONYMS = {
+    ("workflow/definition/names.py", "certified"),  # a family of states, by its look
+    ("workflow/definition/names.py", "revoked"),  # likewise
+    ("workflow/operations/acts.py", "withdrawn"),  # the status of a proposal waiting for a second person
+}
+CLOCKS = {
+    ROOT / "workflow" / "clock.py",
+    ROOT / "models" / "types.py",  # an identifier carries the moment it was made, and nothing reads it
+}
+SPELLS_CHINESE = {ROOT / "workflow" / "words.py", ROOT / "workflow" / "identity.py"}
+"""Chinese numerals and article marks, and the signs by which two names are the same."""
+COMMITTER = ROOT / "models" / "database.py"
+ASKS_THE_TIME = {
+    ("datetime", "now"),
+    ("datetime", "today"),
+    ("datetime", "utcnow"),
+    ("date", "today"),
+    ("time", "time"),
+    ("time", "time_ns"),
+}
+CHINESE = re.compile(r"[\u3000-\u303f\u3400-\u9fff\uff00-\uffef]")
+COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+INLINE = re.compile(
+    r"<script(?![^>]*\bsrc=)|<style\b|\sstyle\s*=|\son[a-z]+\s*=\s*[\"']|javascript:", re.IGNORECASE
+)
+
+
+def _sources(*packages: str) -> list[Path]:
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def _templates() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).glob("templates/**/*.*"))]
+
+
+def _place(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def _calls(path: Path) -> Iterator[tuple[ast.Attribute, int]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func, node.lineno
+
+
+def _words(path: Path) -> Iterator[tuple[str, int]]:
+    """The text constants of a module, its docstrings left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node.value, node.lineno
+
+
+def _ignored() -> list[str]:
+    lines = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    return [line.rstrip("/") for line in lines]
+
+
+def test_top_level_holds_only_what_was_agreed() -> None:
+    seen = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+
+    strangers = {name for name in seen - AGREED if not any(fnmatch(name, pattern) for pattern in _ignored())}
+
+    assert strangers == set(), "the top level is fixed; put it into one of the packages or docs/"
+
+
+def test_engine_knows_no_state_and_no_lifecycle_by_name() -> None:
+    if not LIFECYCLE.exists():
+        pytest.skip("the lifecycle file is not there yet")
+    lifecycle = tomllib.loads(LIFECYCLE.read_text(encoding="utf-8"))
+    names = {lifecycle["lifecycle"]["name"], *lifecycle["states"]}
+    engine = [
+        path
+        for path in _sources("workflow", "schedules")
+        if path.relative_to(ROOT).with_suffix("").parts[1] not in KNOWS_THE_REGULATION
+    ]
+
+    known = [
+        f"{_place(path, line)} {word!r}"
+        for path in engine
+        for word, line in _words(path)
+        if word in names and (str(path.relative_to(ROOT)), word) not in HOMONYMS
+    ]
+
+    assert known == [], (
+        "what belongs to one lifecycle goes into its file, or into a guard or an effect it names"
+    )
+
+
+def test_only_the_transaction_commits() -> None:
+    commits = [
+        _place(path, line)
+        for path in _sources(*PACKAGES)
+        if path != COMMITTER
+        for call, line in _calls(path)
+        if call.attr == "commit"
+    ]
+
+    assert commits == [], "write inside `with database.transaction()`; it commits all or nothing"
+
+
+def test_only_the_clock_asks_what_time_it_is() -> None:
+    asks = [
+        _place(path, line)
+        for path in _sources(*PACKAGES)
+        if path not in CLOCKS
+        for call, line in _calls(path)
+        if (ast.unparse(call.value).rsplit(".", maxsplit=1)[-1], call.attr) in ASKS_THE_TIME
+    ]
+
+    assert asks == [], "take the instant from the context, or from workflow.clock; time.monotonic is free"
+
+
+def test_templates_hold_no_script_and_no_style_of_their_own() -> None:
+    inline = [
+        _place(path, number)
+        for path in _templates()
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if INLINE.search(line)
+    ]
+
+    assert inline == [], "the content security policy stops inline script and style; use web/static/"
+
+
+def test_templates_hold_no_text_of_their_own() -> None:
+    own = [
+        str(path.relative_to(ROOT))
+        for path in _templates()
+        if CHINESE.search(COMMENT.sub("", path.read_text(encoding="utf-8")))
+    ]
+
+    assert own == [], 'text comes from the catalogue: t("…")'
+
+
+def test_code_holds_no_text_for_people() -> None:
+    own = [
+        f"{_place(path, line)} {word!r}"
+        for path in _sources(*PACKAGES)
+        if path not in SPELLS_CHINESE and "ledger" not in path.parts and "demo" not in path.parts
+        for word, line in _words(path)
+        if CHINESE.search(word)
+    ]
+
+    assert own == [], "put it into a catalogue, in both languages"
