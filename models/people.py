@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
-from models.types import Day, Id, IdPk, Instant, Json, Line, Prose, Whole, Word
+from models.types import Day, Digest, Id, IdPk, Instant, Json, Line, Prose, Whole, Word
 
 
 class Unit(Base):
@@ -63,6 +63,22 @@ class Account(Base):
     locked_until: Mapped[Instant | None]
     last_login_at: Mapped[Instant | None]
     created_at: Mapped[Instant]
+
+
+class ApiToken(Base):
+    """A secret by which a program acts for a person in one of their accounts. Only its SHA-256 is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (CheckConstraint("created_at < expires_at", name="token_begins_before_it_ends"),)
+
+    id: Mapped[IdPk]
+    account_id: Mapped[Id] = mapped_column(ForeignKey("accounts.id"), index=True)
+    name: Mapped[Line]
+    sha256: Mapped[Digest] = mapped_column(unique=True)
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]
+    last_used_at: Mapped[Instant | None]
 
 
 class Grant(Base):
