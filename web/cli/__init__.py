@@ -1,0 +1,43 @@
+"""The command line `lianpei`. Exit status 0 good, 1 found something wrong, 2 wrong usage."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from web.cli import auditing, databases, demonstrating, ledgers, lifecycles, people, serving
+from web.cli.desk import Desk, say
+from workflow.errors import WorkflowError
+
+
+class Commands(click.Group):
+    """A group whose faults are sentences, not tracebacks."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SQLAlchemyError as error:
+            click.echo(say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True)
+            ctx.exit(1)
+        except WorkflowError as error:
+            click.echo(say(ctx, "cli.refused", code=error.code, params=str(error.params)), err=True)
+            ctx.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--lang", type=click.Choice(["zh", "en"]), envvar="LIANPEI_LANG", help="zh / en")
+@click.pass_context
+def main(ctx: click.Context, lang: str | None) -> None:
+    """lianpei 联培: joint training bases under their regulation."""
+    ctx.obj = Desk.from_environment(lang)
+
+
+for module in (serving, databases, people, lifecycles, ledgers, auditing, demonstrating):
+    for command in module.COMMANDS:
+        main.add_command(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""What every command has at hand: the configuration, the database, the reader's language."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from models import Database
+from schedules.delivery import MailServer
+from web.config import Config
+from web.words import t
+from workflow import clock
+from workflow.context import Actor, Context, Source
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """One run of the command line."""
+
+    config: Config
+    language: str
+
+    @classmethod
+    def from_environment(cls, language: str | None) -> Desk:
+        """Read the LIANPEI_ variables; a word or number that cannot be read is wrong usage."""
+        try:
+            config = Config.from_environment(os.environ)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        speaks_chinese = os.environ.get("LC_ALL", os.environ.get("LANG", "")).startswith("zh")
+        return cls(config=config, language=language or ("zh" if speaks_chinese else "en"))
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(self.config.database_url)
+
+    @property
+    def owner_database(self) -> Database:
+        """The database under the role that owns the schema."""
+        return Database(self.config.owner_database_url) if self.config.owner_database_url else self.database
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        if self.config.mail_url is None:
+            return None
+        return MailServer(url=self.config.mail_url, sender=self.config.mail_from, base_url=self.config.base_url)
+
+    def context(self, session: Session) -> Context:
+        """The command line acts as `system:cli`."""
+        return Context(actor=Actor(system="cli"), at=clock.now(session), source=Source.COMMAND)
+
+    def say(self, key: str, **params: Any) -> str:
+        return t(f"cli.{key}", self.language, **params)
+
+    def tell(self, key: str, **params: Any) -> None:
+        click.echo(self.say(key, **params))
+
+    def warn(self, key: str, **params: Any) -> None:
+        click.echo(self.say(key, **params), err=True)
+
+
+def say(ctx: click.Context, key: str, **params: Any) -> str:
+    desk = ctx.find_object(Desk)
+    return t(key, desk.language if desk else "en", **params)
+
+
+def as_json(value: Any) -> None:
+    """Print an answer for a program to read."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))

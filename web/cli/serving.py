@@ -1,0 +1,172 @@
+"""Serve the site, run the scheduler, or both in one process for one office on one machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import stat
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+
+import click
+from sqlalchemy import select
+
+from models import Heartbeat, Incident, Timer
+from models.database import Database
+from models.schema import upgrade
+from schedules.heartbeat import TICK_SECONDS, Scheduler
+from schedules.sweep import sweep as sweep_once
+from web.app import create_app
+from web.cli.desk import Desk, as_json
+from web.config import DEFAULT_SECRET, INSTANCE, Config, UnsafeConfiguration, new_secret
+from workflow import clock
+from workflow.operations.editions import install, is_empty
+
+LATE = timedelta(seconds=6 * TICK_SECONDS)
+"""A scheduler silent for longer is not well."""
+
+pass_desk = click.make_pass_decorator(Desk)
+
+
+@click.command()
+@click.option("--host", default=None, help="127.0.0.1")
+@click.option("--port", type=int, default=None, help="8000")
+@pass_desk
+def run(desk: Desk, host: str | None, port: int | None) -> None:
+    """Serve the site and run the scheduler in one process. 启动网站和调度（单机）。"""
+    _log_to_stderr()
+    _keep_secret(desk)
+    _prepare(desk)
+    scheduler = Scheduler(desk.database, server=desk.mail_server)
+    scheduler.start()
+    try:
+        _serve(desk, host, port)
+    finally:
+        scheduler.stop()
+
+
+@click.command()
+@click.option("--host", default=None, help="127.0.0.1")
+@click.option("--port", type=int, default=None, help="8000")
+@click.option("--threads", type=click.IntRange(1, 64), default=8, show_default=True)
+@pass_desk
+def web(desk: Desk, host: str | None, port: int | None, threads: int) -> None:
+    """Serve the site only; deadlines need a scheduler beside it. 仅启动网站。"""
+    _log_to_stderr()
+    _serve(desk, host, port, threads=threads)
+
+
+@click.command()
+@click.option("--status", "status_only", is_flag=True, help="Tell how the schedulers are. 查看调度状态。")
+@click.option("--json", "json_wanted", is_flag=True)
+@pass_desk
+def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
+    """Run a scheduler until it is told to stop. 启动调度进程。"""
+    if status_only:
+        _status(desk, json_wanted)
+        return
+    _log_to_stderr()
+    beat = Scheduler(desk.database, server=desk.mail_server)
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _number, _frame: beat.ask_to_stop())
+    beat.start()
+    desk.tell("scheduler_runs", name=beat.name)
+    beat.wait()
+    beat.stop()
+
+
+@click.command()
+@click.option("--json", "json_wanted", is_flag=True)
+@pass_desk
+def sweep(desk: Desk, json_wanted: bool) -> None:
+    """Let everything due take effect now, once. 立即处理一次到期事项。"""
+    swept = sweep_once(desk.database, at=None, stop=lambda: False)
+    if json_wanted:
+        as_json({"cases": swept.cases, "fired": swept.fired, "reminded": swept.reminded})
+    else:
+        desk.tell("swept", cases=swept.cases, fired=swept.fired, reminded=swept.reminded)
+
+
+def _status(desk: Desk, json_wanted: bool) -> None:
+    with desk.database.reading() as session:
+        now, machine_now = clock.now(session), clock.machine_time()
+        beats = [
+            {"name": beat.name, "ticked_at": beat.ticked_at, "fired": beat.fired_count, "failure": beat.failure,
+             "late": machine_now - beat.ticked_at > LATE}
+            for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.ticked_at.desc()))
+        ]
+        waiting = session.scalars(select(Timer.id).where(Timer.wake_at <= now - LATE).limit(1000)).all()
+        incidents = session.scalars(select(Incident.id).where(Incident.closed_at.is_(None)).limit(1000)).all()
+    answer = {"schedulers": beats, "overdue": len(waiting), "incidents": len(incidents)}
+    healthy = any(not beat["late"] and beat["failure"] is None for beat in beats) and not waiting
+    if json_wanted:
+        as_json({"healthy": healthy, **answer})
+    else:
+        for beat in beats:
+            desk.tell("beat", name=beat["name"], at=beat["ticked_at"], failure=beat["failure"] or "—")
+        desk.tell("scheduler_state", overdue=len(waiting), incidents=len(incidents))
+    sys.exit(0 if healthy else 1)
+
+
+def _prepare(desk: Desk) -> None:
+    """Bring the embedded database up to date and, when it is new, fill it."""
+    from web.demo.loading import load_demonstration
+
+    upgrade(desk.owner_database)
+    with desk.database.transaction() as session:
+        empty = is_empty(session)
+        if not empty or desk.config.is_production:
+            install(session, demonstration=False, ctx=desk.context(session))
+    if empty and not desk.config.is_production:
+        desk.tell("demo_loading")
+        for account in load_demonstration(desk.database):
+            desk.tell("demo_account", login=account["login"], password=account["password"], role=account[desk.language])
+
+
+def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) -> None:
+    """Answer requests until SIGTERM; requests in hand are finished."""
+    import waitress
+
+    app = _app(desk.config, desk.database)
+    host, port = host or desk.config.host, port or desk.config.port
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    desk.tell("serving", url=f"http://{host}:{port}")
+    waitress.serve(app, host=host, port=port, threads=threads, ident=None, _quiet=True)
+
+
+def _app(config: Config, database: Database) -> object:
+    try:
+        return create_app(config, database=database)
+    except UnsafeConfiguration as unsafe:
+        raise click.ClickException("; ".join(unsafe.reasons)) from None
+
+
+def _keep_secret(desk: Desk) -> None:
+    """An embedded installation without a secret makes one and keeps it beside its database, readable by its owner only."""
+    if desk.config.is_production or desk.config.secret_key != DEFAULT_SECRET:
+        return
+    file = INSTANCE / "secret"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(new_secret())
+    from dataclasses import replace
+
+    desk.config = replace(desk.config, secret_key=Path(file).read_text().strip())
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("waitress").setLevel(logging.WARNING)
+
+
+COMMANDS = (run, web, scheduler, sweep)
