@@ -57,10 +57,14 @@ def _blocker_codes() -> set[str]:
 
 
 def _fault_codes() -> set[str]:
-    tree = ast.parse((WORKFLOW / "forms.py").read_text(encoding="utf-8"))
-    codes = {text for call in _calls(tree, "_Bad") for text in _texts(call.args[0])}
-    for call in _calls(tree, "Fault"):
-        codes.update(text for word in call.keywords if word.arg == "code" for text in _texts(word.value))
+    codes: set[str] = set()
+    for path in sorted(WORKFLOW.rglob("*.py")):
+        if "ledger" in path.parts:
+            continue  # a ledger's cells have faults of their own, and words of their own
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        codes.update(text for call in _calls(tree, "_Bad") for text in _texts(call.args[0]))
+        for call in _calls(tree, "Fault"):
+            codes.update(text for word in call.keywords if word.arg == "code" for text in _texts(word.value))
     return codes | {f"code_{problem}" for problem in CodeProblem if not problem.is_warning}
 
 
