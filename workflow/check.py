@@ -22,6 +22,7 @@ from workflow.definition import (
     load,
     problems,
 )
+from workflow.periods import Period
 from workflow.words import article_text, label_text, say
 
 TODAY = "today"
@@ -130,12 +131,22 @@ def day_words(day: Day | Every, definition: Definition, language: str) -> str:
 
 
 def _addend_words(addend: Addend, definition: Definition, language: str) -> str:
-    period = (
-        _named(addend.period, definition, language) if isinstance(addend.period, str) else str(addend.period)
+    period = addend.period
+    length = (
+        _length_words(period, language)
+        if isinstance(period, Period)
+        else _named(period, definition, language)
     )
     if addend.times is not None:
-        period = say("check.times", language, period=period, act=_named(addend.times, definition, language))
-    return f" {'+' if addend.sign > 0 else '−'} {period}"
+        length = say("check.times", language, period=length, act=_named(addend.times, definition, language))
+    return f" {'+' if addend.sign > 0 else '−'} {length}"
+
+
+def _length_words(period: Period, language: str) -> str:
+    counts = {unit: getattr(period, unit) for unit in ("years", "months", "days", "working_days")}
+    return " ".join(
+        say(f"check.length.{unit}", language, count=count) for unit, count in counts.items() if count
+    )
 
 
 def _named(name: str, definition: Definition, language: str) -> str:

@@ -11,7 +11,7 @@ NAME = r"[a-z][a-z0-9_]*"
 LONGEST = 200
 
 _EVERY = re.compile(rf"every +(?P<setting>{NAME})")
-_ANCHOR = re.compile(rf" *(?:old\( *(?P<old>{NAME}) *\)|(?P<anchor>{NAME}))")
+_ANCHOR = re.compile(rf" *(?:old\( *(?P<old>{NAME}) *\)|(?!every\b)(?P<anchor>{NAME}))")
 _ADDEND = re.compile(
     rf" *(?P<sign>[+\-−]) *(?:(?P<literal>\d{{1,7}} +(?:working +)?[a-z]+)|(?P<name>{NAME}))"
     rf"(?: *\* *times\( *(?P<times>{NAME}) *\))?",

@@ -127,7 +127,8 @@ def _declare(root: Table, book: Book) -> None:
 def _declare_task(name: str, raw: dict[str, Any], path: str, book: Book) -> None:
     book.declare(Sort.TASK, name, path)
     if "due" in raw:
-        book.declare(Sort.TIMER, name, path)
+        # Its name was checked as the task's; the two are one element.
+        book.names[Sort.TIMER].setdefault(name, path)
 
 
 def _build(root: Table, *, sha256: str) -> Definition:

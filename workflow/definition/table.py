@@ -136,10 +136,10 @@ class Table:
     def text(self, key: str, *, required: bool = True, most: int = LONGEST_LABEL) -> str:
         value = self.take(key)
         if isinstance(value, str) and value.strip():
-            if len(value) > most or not value.isprintable():
-                self.wrong(self.at(key), "bad_label", value, most=most)
-                return ""
-            return value
+            if _can_be_shown(value, most):
+                return value
+            self.wrong(self.at(key), "bad_label", value, most=most)
+            return ""
         self._absent_or_wrong(key, value, "not_text", required=required)
         return ""
 
@@ -175,14 +175,10 @@ class Table:
         """Read `label = { zh, en }`, or zh and en standing in the table itself."""
         table = Table(self.take("label"), self.at("label"), self.book) if self.has("label") else self
         words = {language: table.take(language) for language in ("zh", "en")}
+        if missing := [language for language, word in words.items() if word is None]:
+            self.add("label", "missing_label", languages=missing)
         for language, word in words.items():
-            if word is None:
-                self.add("label", "missing_label", language=language)
-            elif (
-                not isinstance(word, str)
-                or not 0 < len(word.strip()) <= LONGEST_LABEL
-                or not word.isprintable()
-            ):
+            if word is not None and not _can_be_shown(word, LONGEST_LABEL):
                 self.wrong(table.at(language), "bad_label", word, most=LONGEST_LABEL)
         if table is not self:
             table.close()
@@ -274,3 +270,8 @@ class Table:
             self.add(key, absent, key=key)
         elif value is not None:
             self.wrong(self.at(key), code, value)
+
+
+def _can_be_shown(value: object, most: int) -> bool:
+    """Tell whether a value is text that fits on one line of a page."""
+    return isinstance(value, str) and bool(value.strip()) and len(value) <= most and value.isprintable()

@@ -96,13 +96,9 @@ def fits(setting: Setting, value: object, *, roles: Collection[str]) -> bool:
     """Tell whether a new value may stand in the setting: the type of the default, a listed choice, known roles."""
     if setting.type is SettingType.CHOICE:
         return value in setting.one_of
-    if (
-        setting.type is SettingType.ESCALATION
-        and isinstance(value, dict)
-        and not set(value.values()) <= set(roles)
-    ):
+    if _type_of(value) is not setting.type:
         return False
-    return _type_of(value) is setting.type
+    return not isinstance(value, dict) or set(value.values()) <= set(roles)
 
 
 def _type_of(value: object) -> SettingType | None:
@@ -278,9 +274,13 @@ def in_order(inner: Mapping[str, set[str]], table: Table) -> tuple[str, ...]:
         try:
             return tuple(TopologicalSorter(inner).static_order())
         except CycleError as error:
-            circle = error.args[1]
-            table.add(circle[-1], "circle", names=" → ".join(reversed(circle)))
-            inner[circle[-1]] = set()
+            circle = error.args[1][:-1]
+            # Sets have no order of their own, so the circle is told from its first name in the alphabet.
+            first = min(circle)
+            place = circle.index(first)
+            names = [*circle[place:], *circle[:place], first]
+            table.add(first, "circle", names=" → ".join(reversed(names)))
+            inner[first] = set()
 
 
 def _field(name: str, table: Table) -> Field:

@@ -72,9 +72,8 @@ def _check_choices(route: Route, step: Step, definition: Definition, book: Book)
     fired = (
         definition.acts[name] for name in dict.fromkeys(step.choices.values()) if name in definition.acts
     )
-    for act in fired:
-        if act.by and not set(step.by) <= set(act.by):
-            book.findings.add(f"{path}.by", "decider_may_not", roles=", ".join(step.by), transition=act.name)
+    if denied := [act.name for act in fired if act.by and not set(step.by) <= set(act.by)]:
+        book.findings.add(f"{path}.by", "decider_may_not", roles=list(step.by), transitions=denied)
 
 
 def _check_leaves(state: str, transition: str, path: str, definition: Definition, book: Book) -> None:
