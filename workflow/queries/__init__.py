@@ -1,0 +1,49 @@
+"""The only readers for pages: rows as plain mappings, keyset pages, a number of queries that does not grow with the rows.
+
+Whoever asks brings their `Rights`; what they may not see is answered like what does not exist.
+"""
+
+from workflow.queries.acting import Case, case_for, told
+from workflow.queries.bases import BaseFilter, Deadline, base_rows, bases_page, counts_by_state, lead_colleges
+from workflow.queries.history import entries_since, entry_of, history_page, latest_entry
+from workflow.queries.inbox import copied_to_me, done_by_me, opened_by_me, to_do, to_do_count, unread_count
+from workflow.queries.names import Names, names_of, people_found, units_by_id
+from workflow.queries.paging import Page
+from workflow.queries.papers import document_for, draft_of, drafts_of, pending_of, verdicts_of
+from workflow.queries.rights import Rights, rights_of, seen, visible_to
+
+__all__ = [
+    "BaseFilter",
+    "Case",
+    "Deadline",
+    "Names",
+    "Page",
+    "Rights",
+    "base_rows",
+    "bases_page",
+    "case_for",
+    "copied_to_me",
+    "counts_by_state",
+    "document_for",
+    "done_by_me",
+    "draft_of",
+    "drafts_of",
+    "entries_since",
+    "entry_of",
+    "history_page",
+    "latest_entry",
+    "lead_colleges",
+    "names_of",
+    "opened_by_me",
+    "pending_of",
+    "people_found",
+    "rights_of",
+    "seen",
+    "to_do",
+    "to_do_count",
+    "told",
+    "units_by_id",
+    "unread_count",
+    "verdicts_of",
+    "visible_to",
+]

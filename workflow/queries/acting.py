@@ -1,0 +1,81 @@
+"""One case as a page about its acts needs it: the snapshot the engine decides on, read without a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Counter
+from workflow import gather
+from workflow.context import Context
+from workflow.definition.values import TO_UNDO, Act, Definition
+from workflow.effects import counters
+from workflow.errors import NotFound
+from workflow.operations.acts import with_undone
+from workflow.plan import Plan
+from workflow.snapshot import Snapshot
+from workflow.world import definition_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A snapshot, and the acts whose source holds the case's state, in the file's order."""
+
+    snapshot: Snapshot
+    acts: tuple[Act, ...]
+
+    @property
+    def definition(self) -> Definition:
+        return self.snapshot.definition
+
+    @property
+    def version(self) -> int:
+        return int(self.snapshot.case["version"])
+
+
+def case_for(
+    session: Session,
+    case_id: str,
+    *,
+    ctx: Context,
+    act: str | None = None,
+    values: Mapping[str, Any] | None = None,
+    people: Iterable[str | None] = (),
+) -> Case:
+    """Read a case for one act, or with None for all acts its state offers, in a number of queries that never grows.
+
+    Raises NotFound for a case or act that does not exist. Whether the person may see it is asked with `seen`.
+    """
+    row = gather.look(session, case_id)
+    definition = definition_of(session, row[1])
+    state = row[0]["state"]
+    if act is not None and act not in definition.acts:
+        raise NotFound("unknown_act", act=act)
+    offered = tuple(known for known in definition.acts.values() if state in known.source)
+    chosen = offered if act is None else (definition.acts[act],)
+    wish = gather.Wish.for_acts(definition, chosen, people=(ctx.actor.person, *people), values=values or {})
+    snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
+    for known in chosen:
+        if known.to == TO_UNDO:
+            snapshot = with_undone(session, snapshot, known)
+    if act is not None:
+        snapshot = _numbered(session, snapshot, chosen[0], year=ctx.today.year)
+    return Case(snapshot=snapshot, acts=offered)
+
+
+def _numbered(session: Session, snapshot: Snapshot, act: Act, *, year: int) -> Snapshot:
+    """Read how far the counters have come, unlocked: the number shown before an act may be taken by then."""
+    names = counters(act.does, year)
+    if not names:
+        return snapshot
+    rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(names)))
+    return replace(snapshot, numbers={row.name: row.value for row in rows})
+
+
+def told(plan: Plan) -> tuple[str, ...]:
+    """The people a plan's notices go to, each once."""
+    return tuple(dict.fromkeys(change.values["person_id"] for step in plan.steps for change in step.notices))

@@ -1,0 +1,226 @@
+"""The four lists of the inbox: what waits for me, what I did, what I opened, what I was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from models import Case, Duty, Entry, JointBase, Notice, Partner, PendingAct, Person, Task, Unit
+from workflow.queries.paging import Order, Page, key_mark, number_mark, page
+from workflow.queries.rights import Rights, on_duty, visible_to
+from workflow.tasks import CONFIRM
+
+SUBJECT = (
+    Case.id.label("case_id"),
+    Case.state,
+    Case.edition_id,
+    JointBase.base_name,
+    JointBase.base_number,
+    JointBase.application_number,
+    Partner.name.label("partner_name"),
+    Unit.name.label("college_name"),
+)
+"""What every row says of its case."""
+
+NEVER = "9999-12-31"
+"""Stands for no deadline, after all that have one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TodoFilter:
+    """What the reader asked to see of what waits: a state, a word, only what is overdue."""
+
+    state: str = ""
+    text: str = ""
+    overdue: bool = False
+
+
+def with_subject(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Join what `SUBJECT` reads to a statement that selects from `cases`."""
+    return (
+        statement.join(JointBase, JointBase.case_id == Case.id)
+        .outerjoin(Partner, Partner.id == JointBase.partner_id)
+        .outerjoin(Unit, Unit.id == JointBase.lead_college_id)
+    )
+
+
+def text_matches(text: str) -> ColumnElement[bool]:
+    """The condition that a name or number of the case holds a text, letter for letter, in either case."""
+    columns = (JointBase.base_name, JointBase.base_number, JointBase.application_number, Partner.name)
+    return or_(*(column.icontains(text, autoescape=True) for column in columns))
+
+
+# ───────────────────────────── What waits for me
+
+
+def _mine(rights: Rights) -> ColumnElement[bool]:
+    """The open tasks of the roles a person holds: by grant on the task's unit, or by a duty on its case.
+
+    Nobody is asked to confirm what they proposed themselves.
+    """
+    by_grant = [
+        and_(
+            Task.role == role,
+            Task.unit_id.is_(None) | (Task.unit_id == unit) if unit else Task.unit_id.is_(None),
+        )
+        for role, unit in rights.grants
+    ]
+    by_duty = exists().where(
+        Duty.case_id == Task.case_id,
+        Duty.role == Task.role,
+        Duty.person_id == rights.person,
+        Duty.from_on <= rights.today,
+        Duty.until_on.is_(None) | (Duty.until_on >= rights.today),
+    )
+    own_proposal = exists().where(
+        PendingAct.case_id == Task.case_id,
+        PendingAct.status == "open",
+        PendingAct.proposed_by == rights.person,
+    )
+    return and_(Task.closed_at.is_(None), or_(*by_grant, by_duty), or_(Task.act != CONFIRM, ~own_proposal))
+
+
+def to_do(
+    session: Session,
+    rights: Rights,
+    wanted: TodoFilter,
+    *,
+    after: str | None = None,
+    before: str | None = None,
+) -> Page:
+    """What waits for a person, the earliest deadline first.
+
+    Rows: the case's subject, and id, act, role, due_on, opened_at, asked_by (who moved the case last), pending_act.
+    """
+    mark = (func.coalesce(cast(Task.due_on, String), NEVER) + cast(Task.id, String)).label("mark")
+    asked_by = (
+        select(Person.name)
+        .join(Entry, Entry.actor_id == Person.id)
+        .where(Entry.stream == "case:" + cast(Case.id, String), Entry.seq == Case.log_seq)
+        .scalar_subquery()
+        .label("asked_by")
+    )
+    pending = (
+        select(PendingAct.act)
+        .where(PendingAct.case_id == Case.id, PendingAct.status == "open")
+        .scalar_subquery()
+        .label("pending_act")
+    )
+    statement = with_subject(
+        select(Task.id, Task.act, Task.role, Task.due_on, Task.opened_at, mark, asked_by, pending, *SUBJECT)
+        .select_from(Task)
+        .join(Case, Case.id == Task.case_id)
+    ).where(_mine(rights))
+    if wanted.state:
+        statement = statement.where(Case.state == wanted.state)
+    if wanted.text:
+        statement = statement.where(text_matches(wanted.text))
+    if wanted.overdue:
+        statement = statement.where(Task.due_on < rights.today)
+    order = Order(column=mark.element, name="mark", read=_todo_mark, descending=False)
+    return page(session, statement, order, after=after, before=before)
+
+
+def _todo_mark(text: str) -> str:
+    """A day and an identifier, as `to_do` puts them together. Raises ValueError for anything else."""
+    return text[: len(NEVER)] + key_mark(text[len(NEVER) :])
+
+
+def to_do_count(session: Session, rights: Rights) -> int:
+    """How much waits for a person."""
+    return session.scalar(select(func.count()).select_from(Task).where(_mine(rights))) or 0
+
+
+# ───────────────────────────── What I did, what I opened
+
+
+def done_by_me(
+    session: Session, rights: Rights, *, after: str | None = None, before: str | None = None
+) -> Page:
+    """The entries about cases in which a person acted, newest first: seq, kind, act, outcome, states, days, hash."""
+    statement = with_subject(
+        select(
+            Entry.id,
+            Entry.seq,
+            Entry.kind,
+            Entry.act,
+            Entry.outcome,
+            Entry.from_state,
+            Entry.to_state,
+            Entry.recorded_at,
+            Entry.effective_on,
+            Entry.hash,
+            *SUBJECT,
+        )
+        .select_from(Entry)
+        .join(Case, Case.id == Entry.case_id)
+    ).where(Entry.actor_id == rights.person, Entry.stream.startswith("case:"), visible_to(rights))
+    return page(
+        session, statement, Order(column=Entry.id, name="id", read=number_mark), after=after, before=before
+    )
+
+
+def opened_by_me(
+    session: Session, rights: Rights, *, role: str, after: str | None = None, before: str | None = None
+) -> Page:
+    """The cases on which a person holds the opening duty, newest first; `due_on` is the next deadline."""
+    due_on = (
+        select(func.min(Task.due_on))
+        .where(Task.case_id == Case.id, Task.closed_at.is_(None))
+        .scalar_subquery()
+        .label("due_on")
+    )
+    statement = with_subject(
+        select(*SUBJECT, Case.opened_at, Case.entered_on, Case.closed_at, due_on).select_from(Case)
+    ).where(on_duty(rights, role))
+    return page(
+        session, statement, Order(column=Case.id, name="case_id", read=key_mark), after=after, before=before
+    )
+
+
+# ───────────────────────────── What I was told
+
+
+def copied_to_me(
+    session: Session,
+    rights: Rights,
+    *,
+    unread: bool = False,
+    after: str | None = None,
+    before: str | None = None,
+) -> Page:
+    """The notices on the page to a person, newest first: id, template, params, queued_at, read_at, proposer."""
+    proposer = (
+        select(Person.name)
+        .join(PendingAct, PendingAct.proposed_by == Person.id)
+        .where(PendingAct.case_id == Notice.case_id)
+        .order_by(PendingAct.proposed_at.desc())
+        .limit(1)
+        .scalar_subquery()
+        .label("proposer")
+    )
+    statement = (
+        select(
+            Notice.id, Notice.template, Notice.params, Notice.queued_at, Notice.read_at, proposer, *SUBJECT
+        )
+        .select_from(Notice)
+        .outerjoin(Case, Case.id == Notice.case_id)
+        .outerjoin(JointBase, JointBase.case_id == Case.id)
+        .outerjoin(Partner, Partner.id == JointBase.partner_id)
+        .outerjoin(Unit, Unit.id == JointBase.lead_college_id)
+        .where(Notice.person_id == rights.person, Notice.channel == "app")
+    )
+    if unread:
+        statement = statement.where(Notice.read_at.is_(None))
+    return page(
+        session, statement, Order(column=Notice.id, name="id", read=key_mark), after=after, before=before
+    )
+
+
+def unread_count(session: Session, rights: Rights) -> int:
+    """How many notices on the page a person has not marked as read."""
+    mine = (Notice.person_id == rights.person, Notice.channel == "app", Notice.read_at.is_(None))
+    return session.scalar(select(func.count()).select_from(Notice).where(*mine)) or 0

@@ -1,0 +1,100 @@
+"""Keyset paging: a page is cut off after a row, never at a number, so it costs the same however deep it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
+from workflow.snapshot import Row
+
+SIZE = 30
+"""Rows on one page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Rows in the list's order. `newer` and `older` are the marks to ask for the page before and after, or None."""
+
+    rows: tuple[Row, ...]
+    newer: str | None = None
+    older: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order of a list: the column that tells the rows apart, and how a mark is read back into its value."""
+
+    column: Any
+    name: str
+    read: Callable[[str], Any]
+    descending: bool = True
+
+
+def page(
+    session: Session,
+    statement: Select[*tuple[Any, ...]],
+    order: Order,
+    *,
+    after: str | None,
+    before: str | None,
+    size: int = SIZE,
+) -> Page:
+    """Read one page of a statement. `after` and `before` are marks of an earlier page; one that cannot be read is ignored."""
+    back = _read(order, before)
+    onward = None if back is not None else _read(order, after)
+    falling = order.descending
+    if onward is not None:
+        statement = statement.where(order.column < onward if falling else order.column > onward)
+    if back is not None:
+        statement = statement.where(order.column > back if falling else order.column < back)
+        falling = not falling
+    statement = statement.order_by(order.column.desc() if falling else order.column.asc()).limit(size + 1)
+    rows = [dict(row) for row in session.execute(statement).mappings()]
+    return _cut(rows, order, size=size, onward=onward is not None, back=back is not None)
+
+
+def _cut(rows: list[dict[str, Any]], order: Order, *, size: int, onward: bool, back: bool) -> Page:
+    more = len(rows) > size
+    rows = rows[:size]
+    if back:
+        rows.reverse()
+    if not rows:
+        return Page(rows=())
+    has_older = more if not back else True
+    has_newer = more if back else onward
+    return Page(
+        rows=tuple(rows),
+        newer=_mark(rows, 0, order) if has_newer else None,
+        older=_mark(rows, -1, order) if has_older else None,
+    )
+
+
+def _mark(rows: Sequence[Row], place: int, order: Order) -> str:
+    return str(rows[place][order.name])
+
+
+def _read(order: Order, mark: str | None) -> Any:
+    if not mark:
+        return None
+    try:
+        return order.read(mark)
+    except ValueError:
+        return None
+
+
+def key_mark(text: str) -> str:
+    """Read a mark that is the identifier of a row. Raises ValueError for anything else."""
+    from uuid import UUID
+
+    return str(UUID(text))
+
+
+def number_mark(text: str) -> int:
+    """Read a mark that is a whole number. Raises ValueError for anything else."""
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ValueError("no mark of a row")
+    return int(text)

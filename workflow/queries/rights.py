@@ -1,0 +1,88 @@
+"""Who may see what: the one rule every page, list, export and download asks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy.orm import Session
+
+from models import Case, Duty, Grant, JointBase
+from workflow.errors import NotFound
+
+SEE_EVERYTHING = frozenset({"administrator", "auditor", "base_office", "leading_group"})
+SEE_THEIR_COLLEGE = frozenset({"college_head", "college_officer"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What one person holds on one day: roles by grant, each on a unit or everywhere. Duties are asked per case."""
+
+    person: str
+    today: date
+    grants: tuple[tuple[str, str | None], ...]
+
+    @property
+    def roles(self) -> frozenset[str]:
+        return frozenset(role for role, _ in self.grants)
+
+    @property
+    def sees_everything(self) -> bool:
+        return bool(self.roles & SEE_EVERYTHING)
+
+    @property
+    def college_ids(self) -> tuple[str, ...]:
+        """The colleges whose cases the person sees."""
+        return self.units_of(*SEE_THEIR_COLLEGE)
+
+    def units_of(self, *roles: str) -> tuple[str, ...]:
+        """The units on which the person holds one of the roles."""
+        return tuple(sorted({unit for role, unit in self.grants if unit and role in roles}))
+
+
+def rights_of(session: Session, person: str, *, today: date) -> Rights:
+    """Read the grants of a person in force on a day."""
+    rows = session.execute(
+        select(Grant.role, Grant.unit_id).where(
+            Grant.person_id == person,
+            Grant.revoked_at.is_(None),
+            Grant.from_on <= today,
+            Grant.until_on.is_(None) | (Grant.until_on >= today),
+        )
+    )
+    return Rights(person=person, today=today, grants=tuple((row.role, row.unit_id) for row in rows))
+
+
+def visible_to(rights: Rights) -> ColumnElement[bool]:
+    """The condition, over `cases` joined with `bases`, that holds for what a person may see.
+
+    The office, the leading group, auditors and administrators see every case, a college's roles those it leads,
+    everybody else those on which they hold a duty.
+    """
+    if rights.sees_everything:
+        return true()
+    colleges = rights.college_ids
+    return or_(JointBase.lead_college_id.in_(colleges) if colleges else false(), on_duty(rights))
+
+
+def on_duty(rights: Rights, *roles: str) -> ColumnElement[bool]:
+    """The condition that the person holds a duty on the case today; with roles, one of these."""
+    held = and_(
+        Duty.case_id == Case.id,
+        Duty.person_id == rights.person,
+        Duty.from_on <= rights.today,
+        Duty.until_on.is_(None) | (Duty.until_on >= rights.today),
+    )
+    return exists().where(held, Duty.role.in_(roles) if roles else true())
+
+
+def seen(session: Session, rights: Rights, case_id: str) -> None:
+    """Raise NotFound unless there is such a case and the person may see it; both answer alike."""
+    found = session.execute(
+        select(Case.id)
+        .join(JointBase, JointBase.case_id == Case.id)
+        .where(Case.id == case_id, visible_to(rights))
+    ).first()
+    if found is None:
+        raise NotFound("no_such_case", case=case_id)
