@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-from models import new_key
 from workflow.blockers import Fault
 from workflow.definition.values import Act, Definition, Field, FieldType
 from workflow.errors import BadInput
@@ -201,7 +200,7 @@ def _partner(value: Any) -> dict[str, Any] | None:
     if hard:
         raise _Bad(f"code_{hard[0]}")
     return {
-        "id": new_key(), "name": name, "kind": kind, "credit_code": code, "name_identity": identity,
+        "name": name, "kind": kind, "credit_code": code, "name_identity": identity,
         "code_identity": canonical_code(code) if code else None,
     }
 

@@ -181,7 +181,7 @@ def _resolved_partner(snapshot: Snapshot, entry: Mapping[str, Any]) -> Mapping[s
         (row for row in snapshot.partners if row["name_identity"] == name and (not code or not row["code_identity"])), None
     )
     found = by_code or by_name
-    return dict(found) if found else {**entry, "new": True}
+    return dict(found) if found else {"id": new_key(), **entry, "new": True}
 
 
 def _reasons(view: View, actor: Actor, *, confirmer: Actor | None) -> tuple[list[Blocker], list[Blocker]]:
