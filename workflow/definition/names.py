@@ -65,7 +65,7 @@ def _may(kind: ParamKind) -> Param:
 # A day that is not known (an imported base without an approval day, a field left empty) binds nobody.
 GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
     {
-        "call_open": {"or_until": _may(ParamKind.FIELD), "else_until": _may(ParamKind.DAY)},
+        "call_open": {"or_until": _may(ParamKind.FIELD), "or_within": _may(ParamKind.SETTING)},
         "checklist_met": {"list": _must(ParamKind.LIST)},
         "no_twin": {"same": _must(ParamKind.FIELDS), "among": _must(ParamKind.GROUP)},
         "in_order": {"days": _must(ParamKind.DAYS)},
@@ -81,7 +81,7 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
             "day": _must(ParamKind.DAY),
             "min": _must(ParamKind.SETTING),
             "max": _must(ParamKind.SETTING),
-            "since": _may(ParamKind.TRANSITION),
+            "from": _may(ParamKind.DAY),
         },
         "covers": {"day": _must(ParamKind.DAY)},
         "later_than_before": {"day": _must(ParamKind.DAY)},
