@@ -21,6 +21,9 @@ WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
 MAKERS = {"_blocker": 1, "_criterion": 1}
 """Functions that take a blocker's code by place."""
 
+TYPES_WITH_KINDS = {"_Bad", "Finding", "Act", "Timer", "Param"}
+"""Calls whose `kind` is no entry's."""
+
 
 @lru_cache(maxsize=1)
 def base() -> Definition:
@@ -202,3 +205,18 @@ def test_fault_says_which_field_and_what_is_wrong() -> None:
 
 def test_fault_without_a_sentence_is_said_in_general_words() -> None:
     assert fault_text(Fault(field="signed_on", code="new_one"), base(), "zh") == "“签订日期”的内容无法识别"
+
+
+def test_every_kind_of_entry_has_its_word() -> None:
+    kinds = {
+        text
+        for path in sorted(WORKFLOW.rglob("*.py"))
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and not (isinstance(call.func, ast.Name) and call.func.id in TYPES_WITH_KINDS)
+        for word in call.keywords
+        if word.arg == "kind"
+        for text in _texts(word.value)
+    }
+
+    assert kinds - _said("entry.kinds") == set()
