@@ -19,6 +19,20 @@ FORMAT = "lianpei-entry/1"
 GENESIS = "0" * 64
 """What the first entry of a stream has as `prev`."""
 
+FIELDS = frozenset(
+    {
+        "account", "act", "actor", "case", "changes", "details", "effective_on", "format", "from", "ground", "kind",
+        "on_behalf_of", "outcome", "prev", "recorded_at", "seq", "source", "stream", "to", "unit",
+    }
+)  # fmt: skip
+"""The fields every entry has, no more and no less outside the stream of a case."""
+
+CASE_FIELDS = FIELDS | {
+    "basis", "by_basis", "confirmed", "corrects", "documents", "due_at", "edition", "form", "lifecycle", "notices",
+    "proposed_by", "roles",
+}  # fmt: skip
+"""The fields of an entry in the stream of a case."""
+
 LARGEST = 2**53 - 1
 """The largest whole number an entry may hold, either sign: every reader of JSON knows it exactly."""
 
@@ -36,6 +50,7 @@ UNLOGGED_TABLES = frozenset({"blobs", "counters", "incidents", "notices", "rungs
 UNLOGGED_COLUMNS: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"password_hash", "epoch", "failed_count", "locked_until", "last_login_at"}),
     "api_tokens": frozenset({"sha256", "last_used_at"}),
+    "api_tokens": frozenset({"last_used_at"}),
     "cases": frozenset({"log_seq", "log_head"}),
     "timers": frozenset({"wake_at"}),
 }

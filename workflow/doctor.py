@@ -1,0 +1,454 @@
+"""Replay the log and compare it with every table a decision writes.
+
+Which rows an entry must have made:
+- the rows of a case (`entries.OF_A_CASE` and its subject's table): always, and an entry of the case's own stream;
+- partners and their names: always;
+- those of any other table: from the first row on that an entry made in it. A table the log never spoke of is not
+  compared, and a row made before is compared in the columns entries have changed.
+
+Besides, what follows from a case is computed again (`projections`), every notice an entry names is in the outbox,
+counters stand at the last number given, and files and editions have the bytes their hashes name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from itertools import groupby, islice
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Installation, Notice
+from models.changes import INSERT, key_column, key_value, plain
+from workflow import clock, gather
+from workflow.definition.problems import DefinitionProblems
+from workflow.definition.values import Definition
+from workflow.entries import OF_A_CASE
+from workflow.periods import beijing_day
+from workflow.projections import projections
+from workflow.replay import (
+    Discrepancy,
+    Fold,
+    Place,
+    Salts,
+    Unfoldable,
+    differences,
+    digests,
+    entry_of,
+    moment,
+)
+from workflow.snapshot import Row
+from workflow.world import REVISION, definition_of
+
+BATCH = 100
+"""Cases folded at once."""
+
+PAGE = 500
+"""Rows read, or asked for by their keys, at once."""
+
+LIMIT = 1000
+"""Discrepancies after which the doctor stops."""
+
+ALWAYS_MADE_BY_ENTRIES = frozenset({"partners", "partner_names"})
+
+NUMBERED = ("application_number", "base_number")
+NUMBER = re.compile(r"(\D+\d{4}-)(\d+)", re.ASCII)
+"""A number drawn from a counter: the counter's name and how far it had come."""
+
+Progress = Callable[[int, int], None]
+"""Told how many entries have been folded, of how many."""
+
+
+def examine(session: Session, *, progress: Progress | None = None) -> list[Discrepancy]:
+    """Fold the whole log and name every field in which a table differs; the session should see one consistent state.
+
+    Memory stays bounded: cases are folded a batch at a time, and changes of shared rows wait in a temporary file.
+    """
+    work = _Work(session=session, progress=progress)
+    return list(islice(work.discrepancies(), LIMIT))
+
+
+def as_of(session: Session, case_id: str, day: date) -> Mapping[str, tuple[Mapping[str, Any], ...]]:
+    """The rows of a case as the log had left them at the end of a day in Beijing, by table; personal values as commitments."""
+    fold = Fold()
+    for row in session.execute(_entries([f"case:{case_id}"])):
+        body = entry_of(row.body)
+        if beijing_day(moment(body["recorded_at"])) > day:
+            break
+        for change in body["changes"]:
+            for _ in fold.take(change, _place(row)):
+                pass
+    tables: dict[str, list[Mapping[str, Any]]] = {}
+    for (table, key), values in fold.rows.items():
+        tables.setdefault(table, []).append({key_column(table): key, **values})
+    return {table: tuple(rows) for table, rows in tables.items()}
+
+
+def _entries(streams: Sequence[str]) -> Any:
+    query = select(Entry.id, Entry.stream, Entry.seq, Entry.body).where(Entry.stream.in_(streams))
+    return query.order_by(Entry.stream, Entry.seq).execution_options(yield_per=PAGE)
+
+
+def _place(row: Any) -> str:
+    return f"{row.stream}#{row.seq}"
+
+
+def _own_tables() -> frozenset[str]:
+    """Tables whose rows belong to one case: those every lifecycle has, and those that are one-to-one with a case."""
+    subjects = {name for name in Base.metadata.tables if key_column(name) == "case_id"}
+    return OF_A_CASE | subjects
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """What the entries of some cases say, besides rows."""
+
+    fold: Fold = field(default_factory=Fold)
+    acted_at: dict[str, datetime] = field(default_factory=dict)
+    """The instant of the last act of each case; an upload is none."""
+    notices: list[str] = field(default_factory=list)
+    documents: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """One examination."""
+
+    session: Session
+    progress: Progress | None
+    shared: _Shared = field(default_factory=lambda: _Shared())
+    own: frozenset[str] = field(default_factory=_own_tables)
+    numbers: dict[str, int] = field(default_factory=dict)
+    editions: set[tuple[str, str, str]] = field(default_factory=set)
+    folded: int = 0
+    total: int = 0
+
+    def discrepancies(self) -> Iterator[Discrepancy]:
+        self.total = self.session.execute(select(func.count()).select_from(Entry)).scalar_one()
+        yield from self._of_other_streams()
+        for cases in self._case_pages():
+            yield from self._of_cases(cases)
+        yield from self._without_case()
+        yield from self.shared.differences(self.session)
+        yield from self._of_numbers()
+        yield from self._of_editions()
+        yield from self._of_files()
+
+    # ── reading the log
+
+    def _taken(self, rows: Iterable[Any]) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
+        """The entries with their bodies; None for one that cannot have been written by the log."""
+        for row in rows:
+            try:
+                yield row, entry_of(row.body)
+            except Unfoldable:
+                yield row, None
+            self.folded += 1
+            if self.progress is not None and self.folded % PAGE == 0:
+                self.progress(self.folded, self.total)
+        if self.progress is not None:
+            self.progress(self.folded, self.total)
+
+    def _of_other_streams(self) -> Iterator[Discrepancy]:
+        query = select(Entry.id, Entry.stream, Entry.seq, Entry.body).where(~Entry.stream.like("case:%"))
+        ordered = query.order_by(Entry.stream, Entry.seq).execution_options(yield_per=PAGE)
+        for row, body in self._taken(self.session.execute(ordered)):
+            if body is None:
+                yield _unfoldable(row)
+                continue
+            for change in body["changes"]:
+                self.shared.add(row.id, change, _place(row))
+
+    def _case_pages(self) -> Iterator[Sequence[Row]]:
+        query = select(Case.__table__).order_by(Case.id).limit(BATCH)
+        page: Sequence[Any] = self.session.execute(query).mappings().all()
+        while page:
+            yield page
+            page = self.session.execute(query.where(Case.id > page[-1]["id"])).mappings().all()
+
+    # ── cases
+
+    def _of_cases(self, cases: Sequence[Row]) -> Iterator[Discrepancy]:
+        ids = [str(case["id"]) for case in cases]
+        batch = _Batch()
+        found: list[Discrepancy] = []
+        for row, body in self._taken(self.session.execute(_entries([f"case:{case_id}" for case_id in ids]))):
+            found += [_unfoldable(row)] if body is None else self._fold(row, body, batch)
+        found += self._rows(ids, batch.fold)
+        found += self._cited(batch)
+        yield from found
+        if not found:
+            yield from self._projections(cases, batch)
+
+    def _fold(self, row: Any, body: Mapping[str, Any], batch: _Batch) -> Iterator[Discrepancy]:
+        entry, case_id = _place(row), row.stream.removeprefix("case:")
+        for change in body["changes"]:
+            if change["table"] not in self.own:
+                self.shared.add(row.id, change, entry)
+                continue
+            yield from batch.fold.take(change, entry)
+            if change["table"] == "cases":
+                batch.acted_at[case_id] = moment(body["recorded_at"])
+            self._count(change)
+        batch.notices += body["notices"]
+        batch.documents |= body["documents"]
+        edition = body["edition"]
+        self.editions.add((str(body["lifecycle"]), str(edition.get("label")), str(edition.get("sha256"))))
+
+    def _count(self, change: Mapping[str, Any]) -> None:
+        for name in NUMBERED:
+            match = NUMBER.fullmatch(str(change["set"].get(name)))
+            if match:
+                self.numbers[match[1]] = max(self.numbers.get(match[1], 0), int(match[2]))
+
+    def _rows(self, ids: Sequence[str], fold: Fold) -> Iterator[Discrepancy]:
+        salts = _salts(self.session, fold.rows.values())
+        by_table: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in sorted(self.own)}
+        for (table, key), values in fold.rows.items():
+            by_table[table][key] = values
+        for table, expected in by_table.items():
+            owner = Base.metadata.tables[table].c["id" if table == "cases" else "case_id"]
+            stored = _by_key(
+                table, self.session.execute(select(owner.table).where(owner.in_(ids))).mappings()
+            )
+            stored |= _stored(self.session, table, expected.keys() - stored.keys())
+            yield from _compared(table, expected, stored, salts, fold.partial)
+            for key in stored.keys() - expected.keys():
+                yield _too_many(table, key)
+
+    def _cited(self, batch: _Batch) -> Iterator[Discrepancy]:
+        """Notices the entries queued and documents they rest on."""
+        told = {
+            row.stable_key: row for row in _chunks(self.session, Notice, Notice.stable_key, batch.notices)
+        }
+        for key in batch.notices:
+            yield from _notice(key, told.get(key))
+        stored = _stored(self.session, "documents", batch.documents)
+        for document, sha256 in batch.documents.items():
+            found = stored[document]["sha256"] if document in stored else None
+            if found != sha256:
+                yield Discrepancy(
+                    table="documents", key=document, column="sha256", expected=sha256, found=found
+                )
+
+    def _projections(self, cases: Sequence[Row], batch: _Batch) -> Iterator[Discrepancy]:
+        """Computed only where the rows agree with the log: from wrong rows nothing follows."""
+        revision = self.session.scalar(select(Installation.value).where(Installation.name == REVISION)) or 0
+        today = beijing_day(clock.now(self.session))
+        known = {row.id: row.sha256 for row in self.session.execute(select(Edition.id, Edition.sha256))}
+        by_subject: dict[str, list[gather.Located]] = {}
+        for case in cases:
+            sha256 = known.get(case["edition_id"], "")
+            definition = self._definition(sha256)
+            if definition is not None and case["id"] in batch.acted_at:
+                by_subject.setdefault(definition.subject, []).append(
+                    gather.Located(dict(case), sha256, revision)
+                )
+        for group in by_subject.values():
+            found = gather.gather(self.session, group, wish=gather.Wish(), today=today)
+            for case_id, snapshot in found.items():
+                yield from projections(snapshot, acted_at=batch.acted_at[case_id], today=today)
+
+    def _definition(self, sha256: str) -> Definition | None:
+        try:
+            return definition_of(self.session, sha256)
+        except (LookupError, DefinitionProblems):
+            return None
+
+    def _without_case(self) -> Iterator[Discrepancy]:
+        kept = select(Case.id).where(Case.id == Entry.case_id).exists()
+        query = select(Entry.case_id).where(Entry.stream.like("case:%"), Entry.seq == 1, ~kept).limit(LIMIT)
+        for case_id in self.session.scalars(query):
+            yield Discrepancy(table="cases", key=str(case_id), column="id", expected=case_id, found=None)
+
+    # ── what stands beside the cases
+
+    def _of_numbers(self) -> Iterator[Discrepancy]:
+        kept = {row.name: row.value for row in self.session.execute(select(Counter.name, Counter.value))}
+        for name, value in sorted(self.numbers.items()):
+            if kept.get(name) != value:
+                yield Discrepancy(
+                    table="counters", key=name, column="value", expected=value, found=kept.get(name)
+                )
+
+    def _of_editions(self) -> Iterator[Discrepancy]:
+        """Every edition has the bytes its hash names, and is there as long as an entry goes by it."""
+        known = {}
+        for row in self.session.execute(
+            select(Edition.id, Edition.lifecycle, Edition.label, Edition.sha256, Edition.source)
+        ):
+            computed = hashlib.sha256(row.source.encode()).hexdigest()
+            known[row.lifecycle, row.label] = row.sha256
+            if computed != row.sha256:
+                yield Discrepancy(
+                    table="editions", key=row.id, column="source", expected=row.sha256, found=computed
+                )
+        for lifecycle, label, sha256 in sorted(self.editions):
+            if known.get((lifecycle, label)) != sha256:
+                yield Discrepancy(
+                    table="editions",
+                    key=label,
+                    column="sha256",
+                    expected=sha256,
+                    found=known.get((lifecycle, label)),
+                )
+
+    def _of_files(self) -> Iterator[Discrepancy]:
+        query = select(Blob.sha256, Blob.content).execution_options(yield_per=1)
+        for row in self.session.execute(query):
+            computed = hashlib.sha256(row.content).hexdigest()
+            if computed != row.sha256:
+                yield Discrepancy(
+                    table="blobs", key=row.sha256, column="content", expected=row.sha256, found=computed
+                )
+
+
+def _unfoldable(row: Any) -> Discrepancy:
+    return Discrepancy(
+        table="entries", key=_place(row), column="body", expected=None, found=None, entry=_place(row)
+    )
+
+
+def _notice(key: str, row: Any) -> Iterator[Discrepancy]:
+    """A notice is in the outbox, for the case, person and channel its key names."""
+    if row is None:
+        yield Discrepancy(table="notices", key=key, column="stable_key", expected=key, found=None)
+        return
+    case_id, _, person, channel = (key.split(":") + [""] * 4)[:4]
+    for column, expected in (("case_id", case_id), ("person_id", person), ("channel", channel)):
+        found = getattr(row, column)
+        if found != expected:
+            yield Discrepancy(table="notices", key=row.id, column=column, expected=expected, found=found)
+
+
+# ───────────────────────────── Rows and their keys
+
+
+def _by_key(table: str, rows: Iterable[Any]) -> dict[str, Mapping[str, Any]]:
+    return {str(plain(row[key_column(table)])): row for row in rows}
+
+
+def _stored(session: Session, table: str, keys: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """The rows with these keys."""
+    columns = Base.metadata.tables[table]
+    wanted = [value for value in (_value(table, key) for key in keys) if value is not None]
+    found: dict[str, Mapping[str, Any]] = {}
+    for start in range(0, len(wanted), PAGE):
+        query = select(columns).where(columns.c[key_column(table)].in_(wanted[start : start + PAGE]))
+        found |= _by_key(table, session.execute(query).mappings())
+    return found
+
+
+def _value(table: str, key: str) -> Any:
+    try:
+        return key_value(table, key)
+    except ValueError:
+        return None
+
+
+def _chunks(session: Session, model: Any, column: Any, keys: Iterable[str]) -> Iterator[Any]:
+    wanted = sorted(keys)
+    for start in range(0, len(wanted), PAGE):
+        yield from session.execute(select(model.__table__).where(column.in_(wanted[start : start + PAGE])))
+
+
+def _compared(
+    table: str,
+    expected: Mapping[str, Mapping[str, Any]],
+    stored: Mapping[str, Mapping[str, Any]],
+    salts: Salts,
+    partial: set[Place],
+) -> Iterator[Discrepancy]:
+    for key, values in expected.items():
+        row = stored.get(key)
+        if row is None:
+            yield Discrepancy(table=table, key=key, column=key_column(table), expected=key, found=None)
+        else:
+            yield from differences((table, key), values, row, salts, whole=(table, key) not in partial)
+
+
+def _too_many(table: str, key: str) -> Discrepancy:
+    return Discrepancy(table=table, key=key, column=key_column(table), expected=None, found=key)
+
+
+def _salts(session: Session, rows: Iterable[Mapping[str, Any]]) -> Salts:
+    wanted = {digest for row in rows for value in row.values() for digest in digests(value)}
+    found = _chunks(session, Disclosure, Disclosure.commitment, wanted)
+    return Salts(known={row.commitment: row.salt for row in found})
+
+
+# ───────────────────────────── Rows shared by cases
+
+
+class _Shared:
+    """Changes of rows that several streams may tell of, kept in a temporary file until all entries have been read."""
+
+    def __init__(self) -> None:
+        self._file = sqlite3.connect("")
+        self._file.execute(
+            "CREATE TABLE changes (name TEXT, key TEXT, number INTEGER, change TEXT, entry TEXT)"
+        )
+        self._file.execute("CREATE INDEX changes_by_row ON changes (name, key, number)")
+
+    def add(self, number: int, change: Mapping[str, Any], entry: str) -> None:
+        row = (change["table"], change["key"], number, json.dumps(change), entry)
+        self._file.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", row)
+
+    def differences(self, session: Session) -> Iterator[Discrepancy]:
+        """Fold the rows in the order in which their entries were written, and compare them with the tables."""
+        made = self._file.execute("SELECT DISTINCT name FROM changes WHERE change ->> 'op' = ?", (INSERT,))
+        complete = ({name for (name,) in made} | ALWAYS_MADE_BY_ENTRIES) & Base.metadata.tables.keys()
+        rows = self._file.execute(
+            "SELECT name, key, change, entry FROM changes ORDER BY name, key, number, rowid"
+        )
+        places = groupby(rows, key=lambda row: (row[0], row[1]))
+        for table, group in groupby(places, key=lambda item: item[0][0]):
+            if table in Base.metadata.tables:
+                yield from _of_table(session, table, group, made_before=table not in complete)
+        for table in sorted(complete):
+            yield from self._not_made(session, table)
+
+    def _not_made(self, session: Session, table: str) -> Iterator[Discrepancy]:
+        """Rows of a table that no entry has spoken of."""
+        column = Base.metadata.tables[table].c[key_column(table)]
+        query = select(column).order_by(column).limit(PAGE)
+        page = session.scalars(query).all()
+        while page:
+            keys = [str(plain(value)) for value in page]
+            marks = ", ".join("?" for _ in keys)
+            told = self._file.execute(
+                f"SELECT DISTINCT key FROM changes WHERE name = ? AND key IN ({marks})", (table, *keys)
+            )
+            known = {key for (key,) in told}
+            yield from (_too_many(table, key) for key in keys if key not in known)
+            page = session.scalars(query.where(column > page[-1])).all()
+
+
+def _of_table(
+    session: Session,
+    table: str,
+    places: Iterator[tuple[Place, Iterator[tuple[str, str, str, str]]]],
+    *,
+    made_before: bool,
+) -> Iterator[Discrepancy]:
+    fold = Fold()
+    for _, changes in places:
+        for _, _, change, entry in changes:
+            yield from fold.take(json.loads(change), entry, made_before=made_before)
+        if len(fold.rows) == PAGE:
+            yield from _settled(session, table, fold)
+            fold = Fold()
+    yield from _settled(session, table, fold)
+
+
+def _settled(session: Session, table: str, fold: Fold) -> Iterator[Discrepancy]:
+    expected = {key: values for (_, key), values in fold.rows.items()}
+    salts = _salts(session, expected.values())
+    yield from _compared(table, expected, _stored(session, table, expected), salts, fold.partial)

@@ -1,0 +1,373 @@
+"""Verify the log: every entry's spelling, hash, place and chain, and the columns, ends and values that repeat it.
+
+It reads page by page in the order of the streams, so its memory does not grow with the log, and it goes on after a
+fault, so that one verdict names them all. `docs/log-format.md` states what is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from multiprocessing import get_context
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select, tuple_
+from sqlalchemy.orm import Session
+
+from models import Case, Database, Disclosure, Entry, Stream
+from models.changes import plain
+from workflow.log import (
+    CASE_FIELDS,
+    FIELDS,
+    FORMAT,
+    GENESIS,
+    NotPlain,
+    canonical,
+    commitment,
+    entry_hash,
+    read,
+)
+
+PAGE = 500
+"""Entries read at once."""
+
+LIMIT = 1000
+"""Findings after which a verdict stops collecting; it goes on counting entries."""
+
+Progress = Callable[[int, int], None]
+"""Told how many entries have been looked at, of how many."""
+
+REPEATED: Mapping[str, str] = {
+    "stream": "stream", "seq": "seq", "kind": "kind", "act": "act", "outcome": "outcome", "from_state": "from",
+    "to_state": "to", "case_id": "case", "unit_id": "unit", "ground": "ground", "actor": "actor", "source": "source",
+    "effective_on": "effective_on", "recorded_at": "recorded_at",
+}  # fmt: skip
+"""Column of the table -> field of the text it repeats."""
+
+COMMITTED = re.compile(r'"commitment":"([0-9a-f]{64})"')
+"""A commitment as it stands in a canonical text; within a value its quotes would be escaped."""
+
+
+class Kind(StrEnum):
+    """What can be wrong with a log."""
+
+    UNREADABLE = "unreadable"
+    """The text is not JSON, or holds a fraction."""
+    MALFORMED = "malformed"
+    """The text lacks a field, has one too many, or is of an unknown format."""
+    NOT_CANONICAL = "not_canonical"
+    """The text says what it should in another spelling."""
+    HASH_DIFFERS = "hash_differs"
+    """The hash kept with the text is not the text's."""
+    CHAIN_BROKEN = "chain_broken"
+    """The entry is not the one its neighbours in the chain vouch for."""
+    MISSING = "missing"
+    """There is no entry in this place, though there is one after it or the stream's end says so."""
+    DOUBLED = "doubled"
+    """A second entry claims this place."""
+    END_DIFFERS = "end_differs"
+    """The stream's end is not the one kept with the case or in the table of streams."""
+    COLUMN_DIFFERS = "column_differs"
+    """A column that repeats the text says something else."""
+    COMMITMENT_BROKEN = "commitment_broken"
+    """The personal value kept outside the log is not the one committed to."""
+    VALUE_MISSING = "value_missing"
+    """There is no row for a commitment, not even an erased one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One fault, and the place of the entry it is about."""
+
+    kind: Kind
+    stream: str
+    seq: int
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a verification found: how much was looked at, and every fault in the order of the streams."""
+
+    entries: int = 0
+    streams: int = 0
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        return not self.findings
+
+    @property
+    def first(self) -> Finding | None:
+        """The first bad entry."""
+        return self.findings[0] if self.findings else None
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(
+            entries=self.entries + other.entries,
+            streams=self.streams + other.streams,
+            findings=(self.findings + other.findings)[:LIMIT],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The streams after one name, up to and with another; None is the end of the table."""
+
+    after: str | None = None
+    until: str | None = None
+
+    def holds(self, stream: Any) -> list[ColumnElement[bool]]:
+        bounds = []
+        if self.after is not None:
+            bounds.append(stream > self.after)
+        if self.until is not None:
+            bounds.append(stream <= self.until)
+        return bounds
+
+
+WHOLE = Span()
+
+
+def verify(session: Session, *, progress: Progress | None = None, span: Span = WHOLE) -> Verdict:
+    """Check every entry of the span's streams; the session should see one consistent state."""
+    total = _total(session, span) if progress is not None else 0
+    findings: list[Finding] = []
+    entries, streams = 0, 0
+    chain: _Chain | None = None
+    for page in _pages(session, span):
+        ends = _ends(session, {row.stream for row in page})
+        for row in page:
+            if chain is None or chain.stream != row.stream:
+                findings += chain.closed() if chain is not None else ()
+                chain = _Chain(stream=row.stream, end=ends.get(row.stream))
+                streams += 1
+            findings += _checked(row, chain)
+        findings += _values(session, page)
+        entries += len(page)
+        del findings[LIMIT:]
+        if progress is not None:
+            progress(entries, total)
+    findings += chain.closed() if chain is not None else ()
+    findings += _without_entries(session, span)
+    return Verdict(entries=entries, streams=streams, findings=tuple(findings[:LIMIT]))
+
+
+# ───────────────────────────── Reading
+
+
+def _pages(session: Session, span: Span) -> Iterator[Sequence[Row[Any]]]:
+    """The entries in the order of the streams, a bounded number at a time; each page begins where the last ended."""
+    columns = [column for column in Entry.__table__.columns if column.name != "id"]
+    last: Row[Any] | None = None
+    while True:
+        query = (
+            select(*columns).where(*span.holds(Entry.stream)).order_by(Entry.stream, Entry.seq).limit(PAGE)
+        )
+        if last is not None:
+            query = query.where(
+                tuple_(Entry.stream, Entry.seq) > tuple_(literal(last.stream), literal(last.seq))
+            )
+        page = session.execute(query).all()
+        if page:
+            yield page
+        if len(page) < PAGE:
+            return
+        last = page[-1]
+
+
+def _total(session: Session, span: Span) -> int:
+    count = select(func.count()).select_from(Entry).where(*span.holds(Entry.stream))
+    return session.execute(count).scalar_one()
+
+
+def _ends(session: Session, names: Iterable[str]) -> dict[str, tuple[int, str]]:
+    """The ends of the streams as the cases and the table of streams keep them."""
+    cases = [name.removeprefix("case:") for name in names if _is_case(name)]
+    others = [name for name in names if not name.startswith("case:")]
+    known = {
+        f"case:{row.id}": (row.log_seq, row.log_head) for row in _in(session, _CASE_ENDS, Case.id, cases)
+    }
+    return known | {row.name: (row.seq, row.head) for row in _in(session, _STREAM_ENDS, Stream.name, others)}
+
+
+_CASE_ENDS = select(Case.id, Case.log_seq, Case.log_head)
+_STREAM_ENDS = select(Stream.name, Stream.seq, Stream.head)
+_CASE_NAME = re.compile(r"case:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def _is_case(name: str) -> bool:
+    return _CASE_NAME.fullmatch(name) is not None
+
+
+def _in(session: Session, query: Any, column: Any, values: Sequence[str]) -> Sequence[Row[Any]]:
+    return session.execute(query.where(column.in_(values))).all() if values else ()
+
+
+# ───────────────────────────── One entry
+
+
+def _checked(row: Row[Any], chain: _Chain) -> Iterator[Finding]:
+    """Everything an entry shows by itself, then its place in the chain."""
+    computed = entry_hash(row.body)
+    if computed != row.hash:
+        yield Finding(kind=Kind.HASH_DIFFERS, stream=row.stream, seq=row.seq, details={"computed": computed})
+    try:
+        body = read(row.body)
+    except NotPlain:
+        yield Finding(kind=Kind.UNREADABLE, stream=row.stream, seq=row.seq)
+        yield from chain.link(row.seq, None, {row.hash, computed})
+        return
+    faults = list(_shape(row, body))
+    yield from faults
+    if not faults:
+        yield from _columns(row, body)
+    prev = body.get("prev") if isinstance(body, dict) else None
+    yield from chain.link(row.seq, prev, {row.hash, computed})
+
+
+def _shape(row: Row[Any], body: Any) -> Iterator[Finding]:
+    wanted = CASE_FIELDS if row.stream.startswith("case:") else FIELDS
+    fields = body.keys() if isinstance(body, dict) else frozenset()
+    if fields != wanted or body["format"] != FORMAT:
+        details = {"lacking": sorted(wanted - fields), "unknown": sorted(fields - wanted)}
+        yield Finding(kind=Kind.MALFORMED, stream=row.stream, seq=row.seq, details=details)
+    elif not _is_canonical(row.body, body):
+        yield Finding(kind=Kind.NOT_CANONICAL, stream=row.stream, seq=row.seq)
+
+
+def _is_canonical(text: str, body: Any) -> bool:
+    try:
+        return canonical(body) == text
+    except ValueError:
+        return False
+
+
+def _columns(row: Row[Any], body: Mapping[str, Any]) -> Iterator[Finding]:
+    held = row._mapping
+    actor = str(body["actor"])
+    person = actor.removeprefix("person:") if actor.startswith("person:") else None
+    said = {column: body[name] for column, name in REPEATED.items()} | {"actor_id": person}
+    for column, expected in said.items():
+        found = plain(held[column])
+        if found != expected:
+            details = {"column": column, "expected": expected, "found": found}
+            yield Finding(kind=Kind.COLUMN_DIFFERS, stream=row.stream, seq=row.seq, details=details)
+
+
+def _values(session: Session, page: Sequence[Row[Any]]) -> Iterator[Finding]:
+    """Whether the personal values the page commits to are still those; an erased one has neither salt nor value."""
+    cited = {
+        digest: row for row in page if '"commitment"' in row.body for digest in COMMITTED.findall(row.body)
+    }
+    query = select(Disclosure.commitment, Disclosure.salt, Disclosure.value)
+    known = {row.commitment: row for row in _in(session, query, Disclosure.commitment, list(cited))}
+    for digest, row in cited.items():
+        kept = known.get(digest)
+        if kept is None:
+            yield Finding(
+                kind=Kind.VALUE_MISSING, stream=row.stream, seq=row.seq, details={"commitment": digest}
+            )
+        elif (kept.salt, kept.value) != (None, None) and commitment(kept.salt, kept.value) != digest:
+            yield Finding(
+                kind=Kind.COMMITMENT_BROKEN, stream=row.stream, seq=row.seq, details={"commitment": digest}
+            )
+
+
+# ───────────────────────────── The chain of a stream
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chain:
+    """Follows one stream. Where two neighbours disagree, the one that a third vouches for is believed."""
+
+    stream: str
+    end: tuple[int, str] | None
+    seq: int = 0
+    hashes: set[str] = field(default_factory=lambda: {GENESIS})
+    """The hash kept with the last entry and the one its text has; the next may name either."""
+    doubted: int | None = None
+    """The entry before the last, when the last does not continue it."""
+
+    def link(self, seq: int, prev: str | None, hashes: set[str]) -> Iterator[Finding]:
+        """Take the next entry; `prev` is None when its text could not be read."""
+        if seq <= self.seq:
+            yield self._finding(Kind.DOUBLED, seq)
+            return
+        if seq > self.seq + 1:
+            yield from self._settled(vouched=True)
+            yield self._finding(Kind.MISSING, self.seq + 1, until=seq - 1)
+        else:
+            continued = prev is None or prev in self.hashes
+            yield from self._settled(vouched=continued)
+            if not continued:
+                self.doubted = self.seq
+        self.seq, self.hashes = seq, hashes
+
+    def closed(self) -> Iterator[Finding]:
+        """Compare with the end kept elsewhere."""
+        reached = self.end is not None and self.end[0] == self.seq
+        agreed = reached and self.end is not None and self.end[1] in self.hashes
+        yield from self._settled(vouched=agreed)
+        if self.end is not None and self.end[0] > self.seq:
+            yield self._finding(Kind.MISSING, self.seq + 1, until=self.end[0])
+        elif not agreed:
+            yield self._finding(
+                Kind.END_DIFFERS, self.seq, kept=self.end[0] if self.end is not None else None
+            )
+
+    def _settled(self, *, vouched: bool) -> Iterator[Finding]:
+        """Decide whom an earlier disagreement speaks against, now that it is known whether the last entry is vouched for."""
+        if self.doubted is not None:
+            blamed = self.doubted if vouched and self.doubted > 0 else self.seq
+            yield self._finding(Kind.CHAIN_BROKEN, blamed, between=[self.doubted, self.seq])
+            self.doubted = None
+
+    def _finding(self, kind: Kind, seq: int, **details: Any) -> Finding:
+        return Finding(kind=kind, stream=self.stream, seq=seq, details=details)
+
+
+def _without_entries(session: Session, span: Span) -> Iterator[Finding]:
+    """Streams whose end is kept but of which no entry is left."""
+    name = literal("case:") + cast(Case.id, String)
+    for ends, stream, seq in ((Case, name, Case.log_seq), (Stream, Stream.name, Stream.seq)):
+        left = select(Entry.id).where(Entry.stream == stream).exists()
+        query = select(stream.label("stream"), seq.label("seq")).select_from(ends)
+        for row in session.execute(query.where(~left, seq > 0, *span.holds(stream)).limit(LIMIT)):
+            yield Finding(kind=Kind.MISSING, stream=row.stream, seq=1, details={"until": row.seq})
+
+
+# ───────────────────────────── Several processes
+
+
+def spans(session: Session, *, count: int) -> list[Span]:
+    """Divide the streams into about equal spans, by the cases."""
+    cases = session.scalar(select(func.count()).select_from(Case)) or 0
+    names = []
+    for part in range(1, count):
+        query = select(Case.id).order_by(Case.id).offset(cases * part // count).limit(1)
+        names.append(session.scalar(query))
+    bounds = [None, *(f"case:{name}" for name in names if name is not None), None]
+    return [Span(after=after, until=until) for after, until in zip(bounds, bounds[1:], strict=False)]
+
+
+def verify_side_by_side(database: Database, *, processes: int) -> Verdict:
+    """The same as `verify`, its streams divided among processes, each with a connection of its own."""
+    with database.reading() as session:
+        shares = spans(session, count=processes)
+    url = database.url.render_as_string(hide_password=False)
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        verdicts = pool.map(_verify_span, [url] * len(shares), shares)
+        return sum(verdicts, start=Verdict())
+
+
+def _verify_span(url: str, span: Span) -> Verdict:
+    database = Database(url)
+    try:
+        with database.reading() as session:
+            return verify(session, span=span)
+    finally:
+        database.dispose()
