@@ -11,8 +11,8 @@ from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation
 from models.types import new_key
 
 __all__ = [
-    "Account", "Agreement", "ApiToken", "Ban", "Base", "Blob", "CalendarYear", "Call", "Case", "Clawback", "Counter", "Database", "Disclosure",
-    "Draft", "Duty", "Edition", "Entry", "Grade", "Grant", "HandIn", "Heartbeat", "Holiday", "IdempotencyKey", "Incident", "Installation",
+    "Account", "Agreement", "ApiToken", "Ban", "Base", "Blob", "CalendarYear", "Call", "Case", "Clawback", "Counter", "Database",
+    "Disclosure", "Draft", "Duty", "Edition", "Entry", "Grade", "Grant", "HandIn", "Heartbeat", "Holiday", "IdempotencyKey", "Incident", "Installation",
     "JointBase", "Notice", "Partner", "PartnerName", "Passage", "PendingAct", "Person", "Rung", "Setting", "StoredDocument", "Stream",
     "Task", "Timer", "Unit", "UnitName", "new_key",
 ]
