@@ -23,14 +23,14 @@ def log() -> None:
 @pass_desk
 def verify(desk: Desk, json_wanted: bool) -> None:
     """Check every entry of the log, and name the first bad one. 校验日志。"""
-    with desk.database.reading() as session:
-        verdict = verify_log(session)
+    with desk.database.reading() as session, desk.progress("verifying") as progress:
+        verdict = verify_log(session, progress=progress)
     if json_wanted:
-        as_json({"entries": verdict.entry_count, "findings": [_plain(finding) for finding in verdict.findings]})
+        as_json({"entries": verdict.entries, "findings": [_plain(finding) for finding in verdict.findings]})
     else:
         for finding in verdict.findings:
             desk.tell("log_bad", kind=str(finding.kind), stream=finding.stream, seq=finding.seq)
-        desk.tell("log_good" if not verdict.findings else "log_found", count=verdict.entry_count, found=len(verdict.findings))
+        desk.tell("log_good" if not verdict.findings else "log_found", count=verdict.entries, found=len(verdict.findings))
     sys.exit(1 if verdict.findings else 0)
 
 
@@ -39,13 +39,13 @@ def verify(desk: Desk, json_wanted: bool) -> None:
 @pass_desk
 def doctor(desk: Desk, json_wanted: bool) -> None:
     """Replay the log and compare it with every table a decision writes. 用日志核对数据。"""
-    with desk.database.reading() as session:
-        found = examine(session)
+    with desk.database.reading() as session, desk.progress("examining") as progress:
+        found = examine(session, progress=progress)
     if json_wanted:
         as_json([_plain(item) for item in found])
     else:
         for item in found:
-            desk.tell("doctor_bad", table=item.table, key=item.key, column=item.column, expected=str(item.expected), found=str(item.found))
+            desk.tell("doctor_bad", table=item.table, row=item.key, column=item.column, expected=str(item.expected), found=str(item.found))
         desk.tell("doctor_good" if not found else "doctor_found", found=len(found))
     sys.exit(1 if found else 0)
 

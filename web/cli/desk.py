@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -60,6 +63,17 @@ class Desk:
 
     def tell(self, key: str, **params: Any) -> None:
         click.echo(self.say(key, **params))
+
+    @contextmanager
+    def progress(self, key: str) -> Iterator[Callable[[int, int], None]]:
+        """A bar on the error stream, moved by calls of (done, total); silent where nobody watches."""
+        with click.progressbar(length=1, label=self.say(key), file=sys.stderr) as bar:
+
+            def move(done: int, total: int) -> None:
+                bar.length = max(total, 1)
+                bar.update(done - bar.pos)
+
+            yield move
 
     def warn(self, key: str, **params: Any) -> None:
         click.echo(self.say(key, **params), err=True)

@@ -26,7 +26,11 @@ pass_desk = click.make_pass_decorator(Desk)
 @click.option("--create-units", "units_wanted", is_flag=True, help="Add colleges nobody knows. 自动建立未知单位。")
 @click.option("--clean-rows", is_flag=True, help="Bring in the rows without a fault. 只导入无误的行。")
 @click.option("--fire-past", is_flag=True, help="Confirm the deadlines already past. 确认已过期限并使其生效。")
-@click.option("--annotated", type=click.Path(path_type=Path, dir_okay=False), help="Write the workbook back with its faults. 输出标注错误的台账。")
+@click.option(
+    "--annotated",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the workbook back with its faults. 输出标注错误的台账。",
+)
 @click.option("--json", "json_wanted", is_flag=True)
 @pass_desk
 def import_(

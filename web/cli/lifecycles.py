@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from web.cli.desk import Desk, as_json
-from workflow.check import draw, summary
+from workflow.check import check as check_file
+from workflow.check import draw
 from workflow.definition import load, problems
-from workflow.definition.problems import problem_text
 from workflow.errors import EditionConflict
 from workflow.operations.editions import publish as publish_edition
 
@@ -30,17 +30,14 @@ def _shipped() -> Path:
 def check(desk: Desk, file: Path | None, diagram: bool, json_wanted: bool) -> None:
     """Check a lifecycle FILE (the shipped one by default): every problem with its path. 检查规则文件。"""
     file = file or _shipped()
-    source = file.read_bytes()
-    found = problems(source, file=file.name)
+    checked = check_file(file.read_bytes(), file=file.name)
     if json_wanted:
-        as_json([{"path": p.path, "code": p.code, "text": problem_text(p, desk.language)} for p in found])
+        as_json(checked.as_json())
+    elif diagram and checked.definition is not None:
+        click.echo(draw(checked.definition, desk.language))
     else:
-        for problem in found:
-            click.echo(f"{problem.file}: {problem.path}: {problem_text(problem, desk.language)}")
-        if not found:
-            definition = load(source)
-            click.echo(draw(definition, desk.language) if diagram else summary(definition, desk.language))
-    sys.exit(1 if found else 0)
+        click.echo(checked.text(desk.language))
+    sys.exit(0 if checked.good else 1)
 
 
 @click.command()
@@ -52,7 +49,7 @@ def publish(desk: Desk, file: Path) -> None:
     found = problems(source, file=file.name)
     if found:
         for problem in found:
-            click.echo(f"{problem.file}: {problem.path}: {problem_text(problem, desk.language)}", err=True)
+            click.echo(problem.line(desk.language), err=True)
         sys.exit(1)
     try:
         with desk.database.transaction() as session:

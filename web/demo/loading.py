@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from typing import Any
 
-from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Case, Database, Duty, Installation, Unit, new_key
-from models.changes import INSERT, Change, write
-from workflow import clock, entries
+from models import Case, Database, Duty, Installation, Unit
+from workflow import clock
 from workflow.clock import OFFSET
 from workflow.context import Actor, Context, Source
 from workflow.forms import read_form
 from workflow.ledger import read_ledger
 from workflow.operations import Receipt, open_case, perform
+from workflow.operations.accounts import create_account
+from workflow.operations.duties import link_duty
 from workflow.operations.editions import install
 from workflow.operations.ledger_import import bring_in, create_units, judge
+from workflow.operations.office import add_person, give_grant, open_call
 from workflow.operations.papers import store_document
-from workflow.world import bump, current_edition
+from workflow.uploads import Upload
+from workflow.world import current_edition
 
 LIFECYCLE = "base"
 YEARS_OF_CALLS = 6
 ACCOUNTS = "demonstration_accounts"
 
-PLAN_TEXT = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+REASON = "演示数据 demonstration data"
+SINCE_YEARS = 5
+"""How long ago the demonstration's people got their roles."""
+
+PLAN_TEXT = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+)
+
+PLAN = Upload(name="合作计划.pdf", media_type="application/pdf", content=PLAN_TEXT)
 
 PROPOSALS = (
     ("leader", "计算机学院", "聊城云帆软件有限公司", "enterprise", "submitted"),
@@ -62,15 +73,6 @@ def load_demonstration(database: Database) -> list[dict[str, str]]:
     return accounts
 
 
-def _logged(session: Session, stream: str, kind: str, changes: Sequence[Change], ctx: Context) -> None:
-    write(session, entries.append(session, stream, kind=kind, content={}, changes=changes, ctx=ctx))
-
-
-def _insert(table: str, values: Mapping[str, Any]) -> Change:
-    row = {"id": new_key(), **values}
-    return Change(table=table, op=INSERT, key=str(row["id"]), values=row)
-
-
 def _bring_ledger_in(session: Session, ctx: Context) -> None:
     """The sample ledger; its past deadlines stay held until somebody confirms them."""
     content = files("web.demo").joinpath("ledger_sample.xlsx").read_bytes()
@@ -84,55 +86,45 @@ def _bring_ledger_in(session: Session, ctx: Context) -> None:
 def _add_people(session: Session, people: Mapping[str, Any], ctx: Context) -> dict[str, str]:
     """People, accounts and grants, one entry each; return the people's ids by login."""
     units = {name: unit_id for unit_id, name in session.execute(select(Unit.id, Unit.name))}
-    hasher, ids = PasswordHasher(), {}
+    ids: dict[str, str] = {}
+    since = date(ctx.today.year - SINCE_YEARS, 1, 1)
     for person in people["people"]:
-        row = _insert(
-            "people",
-            {
-                "staff_number": person["number"], "name": person["name"], "email": f"{person['login']}@example.org",
-                "phone": None, "language": "zh", "external": False, "created_at": ctx.at,
-            },
+        login = person["login"]
+        ids[login] = add_person(
+            session, name=person["name"], staff_number=person["number"], email=f"{login}@example.org", phone=None,
+            language="zh", external=False, reason=REASON, ctx=ctx,
+        ).subject  # fmt: skip
+        create_account(
+            session, person_id=ids[login], login=login, password=people["password"], reason=REASON, ctx=ctx
         )
-        account = _insert(
-            "accounts",
-            {
-                "person_id": row.key, "login": person["login"], "password_hash": hasher.hash(people["password"]), "epoch": 0,
-                "disabled_at": None, "failed_count": 0, "locked_until": None, "last_login_at": None, "created_at": ctx.at,
-            },
-        )
-        _logged(session, f"person:{row.key}", "person_added", [row, account], ctx)
         for role, *unit in person["grants"]:
-            grant = _insert(
-                "grants",
-                {
-                    "person_id": row.key, "role": role, "unit_id": units[unit[0]] if unit else None,
-                    "from_on": date(ctx.today.year - 5, 1, 1), "until_on": None, "revoked_at": None, "reason": None,
-                },
-            )
-            _logged(session, f"person:{row.key}", "grant_given", [grant], ctx)
-        ids[person["login"]] = row.key
+            give_grant(
+                session, person_id=ids[login], role=role, unit_id=units[unit[0]] if unit else None, from_on=since,
+                until_on=None, reason=REASON, ctx=ctx,
+            )  # fmt: skip
     return ids
 
 
 def _open_calls(session: Session, ctx: Context) -> None:
-    """A call for every year the demonstration may reach, open from March to the end of the year."""
+    """A call for every year the demonstration may reach, open from March, this year's from now, to the year's end."""
     for year in range(ctx.today.year, ctx.today.year + YEARS_OF_CALLS):
-        opens = date(year, 3, 1) if date(year, 3, 1) <= ctx.today or year > ctx.today.year else ctx.today
-        call = _insert("calls", {"lifecycle": LIFECYCLE, "year": year, "opens_on": opens, "closes_on": date(year, 12, 31)})
-        _logged(session, "system:calls", "call_opened", [call], ctx)
-    bump(session)
+        opens = min(date(year, 3, 1), ctx.today) if year == ctx.today.year else date(year, 3, 1)
+        open_call(
+            session, lifecycle=LIFECYCLE, year=year, opens_on=opens, closes_on=date(year, 12, 31), reason=REASON, ctx=ctx
+        )
 
 
 def _link_leaders(session: Session, ids: Mapping[str, str], ctx: Context) -> None:
     """The two leaders who have accounts are linked to the bases that name them."""
-    from workflow.operations.duties import link_duty
-
-    names = {"王立新": ids["leader"], "赵海燕": ids["leader2"]}
+    names: dict[str | None, str] = {"王立新": ids["leader"], "赵海燕": ids["leader2"]}
+    office = replace(ctx, actor=Actor(person=ids["office"]), source=Source.PAGE)
     duties = session.execute(
-        select(Duty.id, Duty.contact_name).where(Duty.role == "project_leader", Duty.contact_name.in_(names))
+        select(Duty.id, Duty.contact_name, Case.id, Case.version)
+        .join(Case, Case.id == Duty.case_id)
+        .where(Duty.role == "project_leader", Duty.contact_name.in_(names))
     ).all()
-    for duty_id, name in duties:
-        link_duty(session, duty_id, person_id=names[name], ctx=ctx)
+    for duty_id, name, case_id, version in duties:
+        link_duty(session, case_id, duty_id, person_id=names[name], version=version, ctx=office)
 
 
 def _propose(
@@ -152,7 +144,7 @@ def _propose(
         return
     document_id = act(
         lambda session, ctx: store_document(
-            session, case_id, field="cooperation_plan", name="合作计划.pdf", content=PLAN_TEXT, ctx=ctx
+            session, case_id, field="cooperation_plan", upload=PLAN, ctx=ctx
         ),
         leader,
     )

@@ -204,10 +204,9 @@ def _case(row: LedgerRow, definition: Definition, past: Sequence[Change], ctx: C
     """The case's own columns: its state, the lengths it began with, and what the ledger says besides."""
     facts = {name: plain(getattr(row, name)) for name in KEPT_AS_FACTS if getattr(row, name) not in (None, "")}
     facts["students"] = {str(year): count for year, count in row.students.items()}
-    pins = {name: setting.default for name, setting in definition.settings.items() if setting.pinned_by == "approve"}
+    taken = {change.values["transition"] for change in past}
+    pins = {name: setting.default for name, setting in definition.settings.items() if setting.pinned_by in taken}
     pins |= {"cycle": row.cycle, "extension": str(definition.terms["extension"].value)}
-    if row.signed_on is not None:
-        pins |= {name: s.default for name, s in definition.settings.items() if s.pinned_by == "sign_agreement"}
     last = past[-1].values
     return {
         "state": row.state, "stay": last["place"], "entered_on": last["effective_on"], "facts": facts, "pins": pins,

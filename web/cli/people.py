@@ -1,0 +1,108 @@
+"""Make accounts and give roles from the command line, for the first administrator above all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Account, Unit
+from web.cli.desk import Desk
+from workflow.blockers import Fault
+from workflow.errors import BadInput
+from workflow.operations.accounts import canonical_login, create_account, new_password
+from workflow.operations.deeds import Role
+from workflow.operations.office import add_person, give_grant
+from workflow.words import say
+
+pass_desk = click.make_pass_decorator(Desk)
+
+REASON = "命令行 command line"
+
+
+@click.group()
+def user() -> None:
+    """People and their roles. 人员与角色。"""
+
+
+@user.command()
+@click.argument("login")
+@click.option("--name", required=True, help="姓名")
+@click.option("--staff-number", default=None, help="工号")
+@click.option("--email", default=None)
+@click.option("--external", is_flag=True, help="Has no staff number. 校外人员。")
+@click.option("--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@pass_desk
+def add(
+    desk: Desk, login: str, name: str, staff_number: str | None, email: str | None, external: bool, language: str
+) -> None:
+    """Add a person with the account LOGIN; prints a first password. 新建人员和账号。"""
+    password = new_password()
+    with desk.database.transaction() as session:
+        ctx = desk.context(session)
+        with _faults(desk):
+            person = add_person(
+                session, name=name, staff_number=staff_number, email=email, phone=None, language=language,
+                external=external, reason=REASON, ctx=ctx,
+            )  # fmt: skip
+            create_account(session, person_id=person.subject, login=login, password=password, reason=REASON, ctx=ctx)
+    desk.tell("user_added", login=canonical_login(login), password=password)
+
+
+@user.command()
+@click.argument("login")
+@click.argument("role")
+@click.option("--unit", default=None, help="单位名称")
+@click.option("--from", "from_on", type=click.DateTime(["%Y-%m-%d"]), default=None)
+@click.option("--until", "until_on", type=click.DateTime(["%Y-%m-%d"]), default=None)
+@pass_desk
+def grant(desk: Desk, login: str, role: str, unit: str | None, from_on: datetime | None, until_on: datetime | None) -> None:
+    """Give LOGIN the ROLE, on a unit where the role needs one. 授予角色。"""
+    if role not in list(Role):
+        raise click.UsageError(desk.say("role_unknown", role=role, roles=[str(known) for known in Role]))
+    with desk.database.transaction() as session:
+        ctx = desk.context(session)
+        with _faults(desk):
+            give_grant(
+                session, person_id=_person(desk, session, login), role=role, unit_id=_unit(desk, session, unit),
+                from_on=from_on.date() if from_on else ctx.today, until_on=until_on.date() if until_on else None,
+                reason=REASON, ctx=ctx,
+            )  # fmt: skip
+    desk.tell("user_granted", login=login, role=role)
+
+
+def _person(desk: Desk, session: Session, login: str) -> str:
+    person_id = session.scalar(select(Account.person_id).where(Account.login == canonical_login(login)))
+    if person_id is None:
+        raise click.ClickException(desk.say("user_unknown", login=login))
+    return person_id
+
+
+def _unit(desk: Desk, session: Session, name: str | None) -> str | None:
+    if name is None:
+        return None
+    unit_id = session.scalar(select(Unit.id).where(Unit.name == name))
+    if unit_id is None:
+        raise click.ClickException(desk.say("unit_unknown", unit=name))
+    return unit_id
+
+
+class _faults:  # noqa: N801 (used as a `with` statement, it reads as one)
+    """Turn what is wrong with the values into sentences and exit status 1."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        if isinstance(error, BadInput):
+            raise click.ClickException("; ".join(self._text(fault) for fault in error.faults)) from None
+
+    def _text(self, fault: Fault) -> str:
+        return f"{fault.field}: {say(f'fault.{fault.code}', self._desk.language, **fault.params)}"
+
+
+COMMANDS = (user,)
