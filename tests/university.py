@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from models import (
     Call,
     Case,
     Database,
+    Duty,
     Edition,
     Grant,
     Holiday,
@@ -32,7 +33,7 @@ from workflow.definition import load
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, confirm, fire_due, open_case, perform
 from workflow.operations.clockwork import Swept
-from workflow.periods import seed_rows
+from workflow.periods import BEIJING, seed_rows
 
 BASE_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.toml"
 
@@ -48,11 +49,28 @@ PEOPLE: Mapping[str, tuple[tuple[str, str | None], ...]] = {
     "second_member": (("leading_group", None),),
     "auditor": (("auditor", None),),
     "administrator": (("administrator", None),),
+    "expert": (("expert", None),),
+    "partner": (),
     "stranger": (),
 }
 """name -> (role, unit) of the grants."""
 
 SIGNED = date(2026, 3, 10)
+"""The day every life begins on: submitted, approved and signed. It follows that:
+
+the mid-term opens on 2027-09-10, its report is due by 2027-11-09; the final opens on 2028-12-10; the cycle ends on
+2029-03-10; the final report is due by 2029-05-09; an extended cycle ends on 2030-03-10.
+"""
+
+CYCLE_OVER = date(2029, 3, 11)
+EXTENSION_OVER = date(2030, 3, 11)
+LATE_AGREEMENT_END = date(2031, 3, 9)
+"""Far enough that no agreement ends during a life, extension included; within five years of signing."""
+
+
+def instant(day: date, hour: int = 10, minute: int = 0) -> datetime:
+    """An instant of a Beijing day, in UTC."""
+    return datetime.combine(day, time(hour, minute), BEIJING).astimezone(UTC)
 
 
 @dataclass(kw_only=True)
@@ -64,6 +82,8 @@ class University:
     people: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     edition_id: str = ""
+    proposals: int = 0
+    """How many proposals were written; each names another partner unless one is given."""
 
     # ── setting it up
 
@@ -151,6 +171,17 @@ class University:
         assert isinstance(answer, Receipt), answer
         return answer
 
+    def refused(self, case_id: str, name: str, who: str, **rest: Any) -> list[str]:
+        """The same, and it must be refused; return the codes of the reasons, in the order they are shown."""
+        answer = self.act(case_id, name, who, **rest)
+        assert isinstance(answer, Refusal), answer
+        return ["stale"] if answer.stale is not None else [blocker.code for blocker in (*answer.blockers, *answer.warnings)]
+
+    def assign(self, case_id: str, role: str, who: str) -> None:
+        """Set down a duty of a person on a case, as the office would."""
+        with self.database.transaction() as session:
+            session.add(Duty(id=new_key(), case_id=case_id, role=role, person_id=self.people[who], from_on=date(2020, 1, 1)))
+
     def confirmed(self, case_id: str, who: str) -> Receipt | Refusal:
         """Confirm the open proposal of a case."""
         from sqlalchemy import select
@@ -174,6 +205,21 @@ class University:
                 return total
             total += swept
 
+    def on(self, day: date, hour: int = 10) -> University:
+        """Set the instant at which people act from now on; it may lie before an earlier one, for another case."""
+        self.at = instant(day, hour)
+        return self
+
+    def tick(self, case_id: str, day: date, hour: int = 0) -> None:
+        """Let one case's due timers take effect at an hour of a Beijing day, and people act then."""
+        self.on(day, hour)
+        ctx = Context(actor=Actor(system="sweep"), at=self.at, source=Source.TIMER)
+        while True:
+            with self.database.transaction() as session:
+                swept = fire_due(session, ctx=ctx, limit=1, case_id=case_id)
+            if swept.fired == swept.reminded == 0:
+                return
+
     def case(self, case_id: str) -> Case:
         with self.database.reading() as session:
             return session.get_one(Case, case_id)
@@ -183,12 +229,19 @@ class University:
 
     # ── the forms of the base's life
 
-    def proposal(self, case_id: str, *, partner: str = "水城人民医院", code: str | None = None, unit: str = "计算机学院") -> dict[str, Any]:
+    def proposal(
+        self, case_id: str, *, partner: str | None = None, code: str | None = None, unit: str = "计算机学院",
+        others: tuple[str, ...] = (),
+    ) -> dict[str, Any]:
         items = self.definition.lists["eligibility"]
+        if partner is None:
+            partner = f"水城{self.proposals:04d}号研究院" if self.proposals else "水城人民医院"
+            self.proposals += 1
         return {
             "base_name": f"{partner}研究生联合培养基地",
             "partner": {"name": partner, "kind": "public_institution", "credit_code": code or ""},
             "lead_college": self.units[unit],
+            "other_colleges": [self.units[name] for name in others],
             "eligibility": {name: {"met": True, "note": "evidence"} for name in items},
             "cooperation_plan": self.document(case_id, "cooperation_plan"),
         }
@@ -200,9 +253,40 @@ class University:
             "contact_person": "Zhang San", "contact_phone": "13000000000",
         }
 
+    # ── a case put into each state, by real operations
+
+    def reach(self, state: str, **rest: Any) -> str:
+        """Put a fresh case into a state and leave the clock at the moment its next decision is due."""
+        self.on(SIGNED)
+        ways = {
+            "draft": self.sent_back, "proposed": self.proposed, "approved": self.approved,
+            "agreement_signed": self.signed, "midterm": self.in_midterm, "midterm_assessed": self.midterm_assessed,
+            "final": self.in_final, "extended": self.extended, "rectification": self.in_rectification,
+            "certified": self.certified, "not_approved": self.not_approved, "withdrawn": self.withdrawn,
+            "revoked": self.revoked, "lapsed": self.lapsed, "exited": self.exited,
+        }
+        case_id = ways[state](**rest)
+        assert self.state(case_id) == state
+        return case_id
+
     def proposed(self, *, who: str = "leader", unit: str = "计算机学院", **rest: Any) -> str:
         case_id = self.open(who, unit)
         self.done(case_id, "submit", who, **self.proposal(case_id, unit=unit, **rest))
+        return case_id
+
+    def sent_back(self, **rest: Any) -> str:
+        case_id = self.proposed(**rest)
+        self.done(case_id, "send_back", "head", reasons_by_field={"base_name": "too long"})
+        return case_id
+
+    def not_approved(self, **rest: Any) -> str:
+        case_id = self.proposed(**rest)
+        self.done(case_id, "reject", "member", reason="not this year")
+        return case_id
+
+    def withdrawn(self, **rest: Any) -> str:
+        case_id = self.proposed(**rest)
+        self.done(case_id, "withdraw", rest.get("who", "leader"))
         return case_id
 
     def approved(self, **rest: Any) -> str:
@@ -212,5 +296,109 @@ class University:
 
     def signed(self, *, last: date = date(2030, 3, 9), **rest: Any) -> str:
         case_id = self.approved(**rest)
-        self.done(case_id, "sign_agreement", "office", **self.agreement(case_id, last=last))
+        short = ("agreement_ends_before",) if last < CYCLE_OVER else ()
+        self.done(case_id, "sign_agreement", "office", confirmed=short, **self.agreement(case_id, last=last))
         return case_id
+
+    def exited(self, **rest: Any) -> str:
+        case_id = self.signed(**rest)
+        self.done(case_id, "exit", "office", reason="both agreed", exit_agreement=self.document(case_id, "exit_agreement"))
+        return case_id
+
+    def lapsed(self, *, last: date = date(2027, 3, 9), **rest: Any) -> str:
+        case_id = self.signed(last=last, **rest)
+        self.tick(case_id, date.fromordinal(last.toordinal() + 1))
+        return case_id
+
+    def in_midterm(self, **rest: Any) -> str:
+        case_id = self.signed(**{"last": LATE_AGREEMENT_END, **rest})
+        self.yearly(case_id, 2026)
+        self.tick(case_id, date(2027, 9, 10))
+        self.on(date(2027, 9, 20))
+        return case_id
+
+    def midterm_assessed(self, **rest: Any) -> str:
+        case_id = self.in_midterm(**rest)
+        report = self.document(case_id, "progress_report_file")
+        self.done(case_id, "progress_report", rest.get("who", "leader"), progress_report_file=report)
+        self.done(case_id, "conclude_midterm", "office", outcome="passed", opinion="on the way")
+        return case_id
+
+    def in_final(self, **rest: Any) -> str:
+        """In the final assessment, with every year's data handed in, on the day after the cycle's last."""
+        case_id = self.midterm_assessed(**rest)
+        self.yearly(case_id, 2027)
+        self.tick(case_id, date(2028, 12, 10))
+        self.yearly(case_id, 2028)
+        self.tick(case_id, CYCLE_OVER)
+        return case_id
+
+    def applied(self, **rest: Any) -> str:
+        """In the final assessment, with an application for an extension."""
+        case_id = self.in_final(**rest)
+        application = self.document(case_id, "extension_application")
+        self.done(case_id, "final_report", rest.get("who", "leader"), extension_application=application)
+        return case_id
+
+    def extended(self, **rest: Any) -> str:
+        case_id = self.applied(**rest)
+        self.done(case_id, "extend", "member", confirmed=("agreement_ends_before",))
+        return case_id
+
+    def in_extended_final(self, **rest: Any) -> str:
+        """Back in the final assessment after an extension, on the day after the extended cycle's last."""
+        case_id = self.extended(**rest)
+        self.tick(case_id, date(2029, 12, 10))
+        self.yearly(case_id, 2029)
+        self.tick(case_id, EXTENSION_OVER)
+        return case_id
+
+    def in_rectification(self, **rest: Any) -> str:
+        case_id = self.in_final(**rest)
+        self.done(case_id, "order_rectification", "member", outcome="unqualified", reason="too few students", rectify_by="2029-09-10")
+        return case_id
+
+    def evidence(self, case_id: str, who: str = "leader") -> None:
+        self.done(case_id, "evidence", who, rectification_report=self.document(case_id, "rectification_report"))
+
+    def certified(self, **rest: Any) -> str:
+        case_id = self.in_final(**rest)
+        self.done(case_id, "certify", "member", outcome="qualified", **self.verdict(case_id))
+        return case_id
+
+    def revoked(self, **rest: Any) -> str:
+        case_id = self.in_rectification(**rest)
+        self.evidence(case_id, rest.get("who", "leader"))
+        self.on(CYCLE_OVER, 12)
+        self.revoke(case_id)
+        return case_id
+
+    def revoke(self, case_id: str) -> None:
+        """Revoke with both persons."""
+        self.done(case_id, "revoke", "member", reason="not met", clawback=False)
+        answer = self.confirmed(case_id, "office")
+        assert isinstance(answer, Receipt), answer
+
+    # ── forms of the later life
+
+    def yearly(
+        self, case_id: str, year: int, *, students: int = 25, awards: int = 1, on: date | None = None, who: str = "leader"
+    ) -> None:
+        """Hand in a year's data on 15 January after it, unless another day is given."""
+        self.on(on or date(year + 1, 1, 15))
+        self.done(case_id, "yearly_data", who, students_half_year=students, awards_won=awards)
+
+    def verdict(self, case_id: str, *, met: tuple[str, ...] | None = None) -> dict[str, Any]:
+        """What a certification states: the plaque's number and the criteria judged, all met unless some are named."""
+        names = [item for name in ("qualified", "excellent") for item in self.definition.lists[name]]
+        judged = names if met is None else met
+        return {
+            "plaque_number": f"P-{case_id[:8]}",
+            "criteria": {name: {"met": name in judged, "note": "seen"} for name in names},
+        }
+
+    def renewal(self, case_id: str, *, signed: date, last: date, number: str = "XY-2") -> dict[str, Any]:
+        return {
+            "agreement_number": number, "signed_on": signed.isoformat(), "agreement_last_day": last.isoformat(),
+            "agreement_scan": self.document(case_id, "agreement_scan", b"%PDF-1.4 renewal"),
+        }

@@ -31,6 +31,8 @@ class View:
     outcome: str | None
     effective_on: date
     at: datetime
+    since: datetime | None = None
+    """For an act of the clock, the instant its timer was due; None: the act takes effect when it is recorded."""
     after: Snapshot | None = None
 
     def day(self, day: Day) -> date | None:
@@ -69,12 +71,13 @@ def _blocker(need: Need, code: str, rank: Rank, **rest: Any) -> Blocker:
 def call_open(view: View, need: Need) -> Iterator[Blocker]:
     """Submit while a call is open, or until the day a reviewer named when sending back."""
     day = view.effective_on
-    if any(call["opens_on"] <= day <= call["closes_on"] for call in view.snapshot.world.calls):
+    calls = [call for call in view.snapshot.world.calls if call["lifecycle"] == view.snapshot.definition.name]
+    if any(call["opens_on"] <= day <= call["closes_on"] for call in calls):
         return
     until = _sent_back_until(view, need)
     if until is not None and day <= until:
         return
-    coming = min((call["opens_on"] for call in view.snapshot.world.calls if call["opens_on"] > day), default=None)
+    coming = min((call["opens_on"] for call in calls if call["opens_on"] > day), default=None)
     yield _blocker(need, "call_closed", Rank.TIME, from_on=coming, mend=("base_office",), day=coming)
 
 
@@ -130,7 +133,7 @@ def covers(view: View, need: Need) -> Iterator[Blocker]:
 
 def later_than_before(view: View, need: Need) -> Iterator[Blocker]:
     """The new day is after the one the case has."""
-    name = need.params["day"]
+    name = need.params["day"].anchor
     new, before = view.form.get(name), view.snapshot.stored(name)
     if new is not None and before is not None and new <= before:
         yield _blocker(need, "not_later", Rank.RULE, name=name, day=new, before=before)
@@ -367,7 +370,7 @@ def criteria_met(view: View, need: Need) -> Iterator[Blocker]:
             if item.name in met or (item.one_of and item.one_of in shared):
                 continue
             if item.counted:
-                have, want = _measured(view, item), _wanted_count(view, item)
+                have, want = measured(view, item), wanted_count(view, item)
                 yield _criterion(item, "too_few", Rank.RULE, have=have, want=want)
             else:
                 yield _criterion(item, "item_unmet", Rank.RULE)
@@ -375,16 +378,16 @@ def criteria_met(view: View, need: Need) -> Iterator[Blocker]:
 
 def _holds(view: View, item: Item, answers: Mapping[str, Any]) -> bool:
     if item.counted:
-        return _measured(view, item) >= _wanted_count(view, item)
+        return measured(view, item) >= wanted_count(view, item)
     return _met(answers, item.name)
 
 
-def _wanted_count(view: View, item: Item) -> int:
+def wanted_count(view: View, item: Item) -> int:
     value = view.snapshot.definition.terms[item.at_least or ""].value
     return value if isinstance(value, int) else 0
 
 
-def _measured(view: View, item: Item) -> int:
+def measured(view: View, item: Item) -> int:
     """The sum over the cycle, or for a yearly field the least of the last three years; imported figures do not count."""
     counts, counted = view.snapshot.definition.counts, item.counted or ""
     rows = [row for row in view.snapshot.living("hand_ins") if row["period"] is not None and not row["form"].get("imported")]
@@ -392,8 +395,8 @@ def _measured(view: View, item: Item) -> int:
         field = counts[counted].sums
         return sum(int(row["form"].get(field) or 0) for row in rows)
     by_year = {row["period"]: int(row["form"].get(counted) or 0) for row in rows}
-    last = sorted(by_year)[-3:]
-    return min((by_year[year] for year in last), default=0) if len(last) == 3 else 0
+    last = max(by_year, default=0)
+    return min(by_year.get(year, 0) for year in range(last - 2, last + 1))
 
 
 def yearly_data_on_time(view: View, need: Need) -> Iterator[Blocker]:

@@ -347,7 +347,7 @@ def _completed(
     if dates != after.case["dates"]:
         changes = [*changes, Change(table="cases", op=UPDATE, key=snapshot.id, values={"dates": dates})]
         after = snapshot.after(changes)
-    timer_changes = timers.reconcile(after, seq=seq, at=ctx.at)
+    timer_changes = timers.reconcile(after, seq=seq, at=view.since or ctx.at)
     after = after.after(timer_changes)
     return Step(
         seq=seq,
@@ -597,19 +597,19 @@ def notice(
 
 
 def _chain(snapshot: Snapshot, ctx: Context) -> tuple[tuple[Step, ...], Snapshot]:
-    """Let the openings and ends that are due take effect, in due order, until none is left."""
-    return catch_up(snapshot, ctx, firing_only=True)
+    """Let the timers that are due after an act take effect, in due order, until none is left."""
+    return catch_up(snapshot, ctx)
 
 
-def catch_up(snapshot: Snapshot, ctx: Context, *, firing_only: bool) -> tuple[tuple[Step, ...], Snapshot]:
+def catch_up(snapshot: Snapshot, ctx: Context) -> tuple[tuple[Step, ...], Snapshot]:
     """Plan every timer of the case that is due at the context's instant, each as a step of its own.
 
-    `firing_only`: only timers that change the state; missed deadlines and reminders are left to the sweep.
-    Raises RuntimeError when a lifecycle lets timers fire one another without end.
+    Missed deadlines are among them: what they mean for an act must not depend on when the sweep last ran. Reminders
+    are left to the sweep. Raises RuntimeError when a lifecycle lets timers fire one another without end.
     """
     steps: list[Step] = []
     for _ in range(CHAIN_LIMIT):
-        row = timers.due(snapshot, ctx.at, firing_only=firing_only)
+        row = timers.due(snapshot, ctx.at)
         if row is None:
             return tuple(steps), snapshot
         step = _take_effect(snapshot, row, ctx)
@@ -628,7 +628,7 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
         return _noted(snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_STATE}, kind="timer_held")
     effective_on = max(beijing_day(row["due_at"]), snapshot.case["entered_on"])
     act = snapshot.definition.acts[timer.fires]
-    view = _view(snapshot, act, Form(effective_on=effective_on), system)
+    view = replace(_view(snapshot, act, Form(effective_on=effective_on), system), since=row["due_at"])
     if any(True for need in act.needs if not need.confirm for _ in GUARDS[need.guard](view, need)):
         return _noted(snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_GUARD}, kind="timer_held")
     fired = Change(
@@ -641,17 +641,19 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
 
 
 def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *, kind: str) -> Step:
-    """A timer whose day has come without moving the case: its status is recorded, and turns may change hands."""
+    """A timer whose day has come without moving the case: its status is recorded, and turns may change hands.
+
+    When it is looked at next stays as it is, so that the sweep still finds the reminders that have come.
+    """
     timer = snapshot.definition.timers[row["name"]]
     seq = snapshot.case["log_seq"] + 1
-    values["wake_at"] = timers.next_wake({**row, **values}, timer, snapshot, after=ctx.at)
     change = Change(table="timers", op=UPDATE, key=row["id"], values=values)
     case = Change(
         table="cases", op=UPDATE, key=snapshot.id,
         values={"version": snapshot.case["version"] + 1, "log_seq": seq}, seen=snapshot.case["version"],
     )
     after = snapshot.after([case, change])
-    followed = timers.reconcile(after, seq=seq, at=ctx.at)
+    followed = timers.reconcile(after, seq=seq, at=row["due_at"])
     after = after.after(followed)
     return Step(
         seq=seq, kind=kind, act=timer.name, outcome=None, from_state=snapshot.state, to_state=snapshot.state,

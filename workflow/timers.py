@@ -62,7 +62,7 @@ def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
     if began is None:
         return
     month, day_of_month = (int(part) for part in str(snapshot.setting(every.setting)).split("-"))
-    answered = {row["period"] for row in snapshot.hand_ins(timer.name)}
+    answered = {row["period"] for row in snapshot.hand_ins(timer.name) if row["period"] is not None}
     missed = {row["period"] for row in snapshot.table("timers") if row["name"] == timer.name and row["status"] == FIRED}
     year = max([began.year, *(of + 1 for of in answered | missed)])
     for of in sorted((missed - answered) | {year}):
@@ -130,7 +130,11 @@ def next_wake(row: Row, timer: Timer, snapshot: Snapshot, *, after: datetime) ->
 
 
 def reconcile(snapshot: Snapshot, *, seq: int, at: datetime) -> list[Change]:
-    """The changes that make the timer rows equal to the wanted timers; `seq` is the entry they belong to."""
+    """The changes that make the timer rows equal to the wanted timers; `seq` is the entry they belong to.
+
+    `at` is the instant the entry's act took effect: reminders of a new timer that lie before it are nobody's, those
+    after it are due even when the act was recorded late.
+    """
     rows = {(row["name"], row["due_at"]): row for row in snapshot.table("timers") if row["ended_seq"] is None}
     changes: list[Change] = []
     arriving: list[Change] = []
@@ -173,23 +177,18 @@ def _update(row: Row, values: Mapping[str, Any]) -> Change:
     return Change(table="timers", op=UPDATE, key=row["id"], values=values)
 
 
-def due(snapshot: Snapshot, at: datetime, *, firing_only: bool) -> Row | None:
-    """The earliest timer that should take effect now, or None. `firing_only`: only those that change the state."""
+ORDER = (Kind.DUE, Kind.ENDS, Kind.OPENS)
+"""What takes effect first at one instant: 24:00 of a day comes before 00:00 of the next."""
+
+
+def due(snapshot: Snapshot, at: datetime) -> Row | None:
+    """The earliest timer that should take effect now, or None."""
     ready = [
         row
         for row in snapshot.table("timers")
-        if row["due_at"] <= at and row["ended_seq"] is None and _can_take_effect(row, snapshot, firing_only)
+        if row["due_at"] <= at and row["ended_seq"] is None and row["status"] == OPEN
     ]
-    return min(ready, key=lambda row: (row["due_at"], row["name"]), default=None)
-
-
-def _can_take_effect(row: Row, snapshot: Snapshot, firing_only: bool) -> bool:
-    timer = snapshot.definition.timers.get(row["name"])
-    if timer is None or row["status"] != OPEN:
-        return False
-    if timer.fires is None:
-        return not firing_only
-    return True
+    return min(ready, key=lambda row: (row["due_at"], ORDER.index(Kind(row["kind"])), row["name"]), default=None)
 
 
 def is_held_now(row: Row, snapshot: Snapshot) -> bool:

@@ -61,15 +61,16 @@ class Refusal:
 def perform(session: Session, case_id: str, act: str, *, form: Form, version: int, ctx: Context) -> Receipt | Refusal:
     """Carry out an act on the case as it stood at `version`, or say everything that stands in the way.
 
-    Before it, the case's due openings and ends take effect. A refusal leaves the case untouched. Raises NotFound for
-    a case or act that does not exist, and `key_reused` when the context's key was used for something else.
+    Before it, the case's due timers take effect; where one did, the act was decided on an older case and is stale. A
+    refusal leaves the case untouched. Raises NotFound for a case or act that does not exist, and `key_reused` when the
+    context's key was used for something else.
     """
     row = gather.lock(session, case_id)
     repeated = _answered(session, ctx, _fingerprint(case_id, act, form))
     if repeated is not None:
         return repeated
     snapshot = _read(session, row, act, form, people=(ctx.actor.person,), ctx=ctx)
-    steps, snapshot = catch_up(snapshot, ctx, firing_only=True)
+    steps, snapshot = catch_up(snapshot, ctx)
     if steps:
         write_steps(session, row, steps, ctx)
     if snapshot.case["version"] != version:
@@ -97,7 +98,7 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
     form = form_of(pending.form, definition_of(session, row[1]).fields)
     people = (ctx.actor.person, pending.proposed_by)
     snapshot = _read(session, row, pending.act, form, people=people, ctx=ctx)
-    steps, snapshot = catch_up(snapshot, ctx, firing_only=True)
+    steps, snapshot = catch_up(snapshot, ctx)
     if steps:
         write_steps(session, row, steps, ctx)
     waiting = snapshot.pending

@@ -68,20 +68,22 @@ def _snapshots(session: Session, rows: Sequence[gather.Located], ctx: Context) -
 
 
 def _sweep_one(row: gather.Located, snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
-    steps, after = catch_up(snapshot, ctx, firing_only=False)
+    steps, after = catch_up(snapshot, ctx)
     changes = steps_as_changes(row, steps, ctx)[0] if steps else []
-    reminders, reminded = _reminders(snapshot, after, ctx)
+    reminders, reminded = _reminders(after, ctx)
     turns = tasks.reconcile(after, at=ctx.at)
     return [*changes, *reminders, *turns], Swept(cases=1, fired=len(steps), reminded=reminded)
 
 
-def _reminders(before: Snapshot, after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
-    """The rungs that have come: the latest of each timer goes out, earlier ones missed with it are passed over."""
-    woken = {row["id"]: row["wake_at"] for row in before.table("timers")}
+def _reminders(after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
+    """The rungs that have come: the latest of each timer goes out, earlier ones missed with it are passed over.
+
+    A timer's `wake_at` is the first instant nobody has looked at yet, also of one that began in the sweep itself.
+    """
     changes: list[Change] = []
     sent = 0
     for row in after.table("timers"):
-        since = woken.get(row["id"])
+        since = row["wake_at"]
         if row["ended_seq"] is not None or since is None or since > ctx.at:
             continue
         timer = after.definition.timers[row["name"]]
@@ -163,7 +165,7 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
     step = note(snapshot, kind="released", act="release_held", changes=held, form={}, ctx=ctx)
     after = snapshot.after((*step.changes, *step.ended, *step.armed))
     after = replace(after, case={**after.case, "log_seq": step.seq})
-    steps, _ = catch_up(after, ctx, firing_only=False)
+    steps, _ = catch_up(after, ctx)
     return write_steps(session, row, (step, *steps), ctx)
 
 
