@@ -48,19 +48,29 @@ def issue(session: Session, *, name: str, days: int, ctx: Context) -> Issued:
     name = name.strip()
     faults = [*_name_faults(name)]
     if not 1 <= days <= LONGEST_DAYS:
-        faults.append(Fault(field="days", code="days_out_of_range", params={"first": 1, "last": LONGEST_DAYS}))
+        faults.append(
+            Fault(field="days", code="days_out_of_range", params={"first": 1, "last": LONGEST_DAYS})
+        )
     if faults:
         raise BadInput(tuple(faults))
     token = Issued(
         id=new_key(), text=MARK + secrets.token_urlsafe(32), expires_at=ctx.at + timedelta(days=days)
     )
     row = {
-        "id": token.id, "account_id": ctx.actor.account, "name": name, "sha256": digest(token.text),
-        "created_at": ctx.at, "expires_at": token.expires_at, "revoked_at": None,
+        "id": token.id,
+        "account_id": ctx.actor.account,
+        "name": name,
+        "sha256": digest(token.text),
+        "created_at": ctx.at,
+        "expires_at": token.expires_at,
+        "revoked_at": None,
     }
     change = Change(table="api_tokens", op=INSERT, key=token.id, values=row)
     content = {"act": "issue_token", "token": token.id}
-    write(session, entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx))
+    write(
+        session,
+        entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx),
+    )
     return token
 
 
@@ -88,7 +98,10 @@ def revoke(session: Session, token_id: str, *, ctx: Context) -> None:
         return
     change = Change(table="api_tokens", op=UPDATE, key=token_id, values={"revoked_at": ctx.at})
     content = {"act": "revoke_token", "token": token_id}
-    write(session, entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx))
+    write(
+        session,
+        entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx),
+    )
 
 
 def note_use(session: Session, token_id: str, *, at: datetime) -> None:

@@ -14,20 +14,17 @@ from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
 
 
+COLUMNS: tuple[Any, ...] = (
+    PendingAct.id, PendingAct.case_id, PendingAct.act, PendingAct.case_version, PendingAct.proposed_by,
+    PendingAct.proposed_at, Person.name.label("proposer"), Case.edition_id, JointBase.base_name,
+)  # fmt: skip
+
+
 def _waiting(rights: Rights) -> Select[Any]:
     """Open proposals on the version their case still has."""
     return (
-        select(
-            PendingAct.id,
-            PendingAct.case_id,
-            PendingAct.act,
-            PendingAct.case_version,
-            PendingAct.proposed_by,
-            PendingAct.proposed_at,
-            Person.name.label("proposer"),
-            Case.edition_id,
-            JointBase.base_name,
-        )
+        select(*COLUMNS)
+        .select_from(PendingAct)
         .join(Case, Case.id == PendingAct.case_id)
         .join(JointBase, JointBase.case_id == Case.id)
         .join(Person, Person.id == PendingAct.proposed_by)

@@ -1,0 +1,86 @@
+"""What waits for the caller, and who the caller is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from web.api import wording
+from web.api.routing import Call, operation
+from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
+from web.api.tongue import language, t
+from web.words import catalogue
+from workflow.definition.values import Definition
+from workflow.explain import role_label
+from workflow.queries import to_do, units_by_id
+from workflow.queries.inbox import TodoFilter
+from workflow.snapshot import Row
+from workflow.world import editions_in_use
+
+
+@operation("GET", "/tasks", answer=TaskPage, query=TaskQuery)
+def list_tasks(call: Call, *, query: TaskQuery) -> TaskPage:
+    with call.reading() as desk:
+        wanted = TodoFilter(state=query.state or "", text=query.q or "", overdue=query.overdue == "true")
+        found = to_do(desk.session, desk.rights, wanted, after=query.after, before=query.before)
+        editions = editions_in_use(desk.session)
+        today = desk.ctx.today
+    return TaskPage(
+        items=[
+            _task(row, editions[row["edition_id"]], overdue=wording.is_overdue(row["due_on"], today))
+            for row in found.rows
+        ],
+        newer=found.newer,
+        older=found.older,
+    )
+
+
+def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
+    return TaskView(
+        id=row["id"],
+        case_id=row["case_id"],
+        act=wording.act(definition, row["act"], pending=row["pending_act"]),
+        role=wording.role(definition, row["role"]),
+        state=wording.state(definition, row["state"]),
+        due_on=row["due_on"],
+        overdue=overdue,
+        opened_at=row["opened_at"],
+        asked_by=row["asked_by"],
+        base_name=row["base_name"],
+        base_number=row["base_number"],
+        partner=row["partner_name"],
+        college=row["college_name"],
+    )
+
+
+@operation("GET", "/me", answer=Me)
+def read_me(call: Call) -> Me:
+    with call.reading() as desk:
+        units = units_by_id(desk.session)
+        editions = tuple(editions_in_use(desk.session).values())
+        grants = desk.rights.grants
+    return Me(
+        person_id=call.bearer.person_id,
+        name=call.bearer.name,
+        login=call.bearer.login,
+        language="en" if call.bearer.language == "en" else "zh",
+        roles=[
+            Role(role=_role(role, editions), unit=_unit(unit, units))
+            for role, unit in sorted(grants, key=str)
+        ],
+        token_name=call.bearer.token_name,
+        token_expires_at=call.bearer.expires_at,
+    )
+
+
+def _role(name: str, editions: tuple[Definition, ...]) -> Named:
+    """A role of a lifecycle or of the application."""
+    for definition in editions:
+        if name in definition.roles:
+            return Named(name=name, text=role_label(definition, name, language()))
+    key = f"role.{name}"
+    return Named(name=name, text=t(key) if key in catalogue() else name)
+
+
+def _unit(key: str | None, units: Mapping[str, Any]) -> Unit | None:
+    return Unit(id=key, name=units[key]["name"]) if key is not None and key in units else None
