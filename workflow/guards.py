@@ -40,13 +40,12 @@ class View:
         return evaluate(day, self.snapshot.scope({**self.form, "today": self.effective_on}))
 
     def value(self, field: str) -> Any:
-        """The value the case would have after the act."""
-        given = self.form.get(field)
-        return given if given is not None else self.snapshot.stored(field)
+        """The value the case would have after the act; a field the form asks for and was left empty is empty then."""
+        return self.form[field] if field in self.form else self.snapshot.stored(field)
 
     @property
     def partner(self) -> Row | None:
-        given = self.form.get("partner")
+        given: Row | None = self.form.get("partner")
         return given if given is not None else self.snapshot.partner
 
     @property

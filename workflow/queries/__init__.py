@@ -6,10 +6,25 @@ Whoever asks brings their `Rights`; what they may not see is answered like what 
 from workflow.queries.acting import Case, case_for, told
 from workflow.queries.bases import BaseFilter, Deadline, base_rows, bases_page, counts_by_state, lead_colleges
 from workflow.queries.history import entries_since, entry_of, history_page, latest_entry
-from workflow.queries.inbox import copied_to_me, done_by_me, opened_by_me, to_do, to_do_count, unread_count
+from workflow.queries.inbox import (
+    TodoFilter,
+    copied_to_me,
+    done_by_me,
+    opened_by_me,
+    to_do,
+    to_do_count,
+    unread_count,
+)
 from workflow.queries.names import Names, names_of, people_found, units_by_id
 from workflow.queries.paging import Page
-from workflow.queries.papers import document_for, draft_of, drafts_of, pending_of, verdicts_of
+from workflow.queries.papers import (
+    document_for,
+    draft_of,
+    drafts_of,
+    pending_of,
+    verdicts_of,
+)
+from workflow.queries.proposals import case_of_proposal
 from workflow.queries.rights import Rights, rights_of, seen, visible_to
 
 __all__ = [
@@ -19,9 +34,11 @@ __all__ = [
     "Names",
     "Page",
     "Rights",
+    "TodoFilter",
     "base_rows",
     "bases_page",
     "case_for",
+    "case_of_proposal",
     "copied_to_me",
     "counts_by_state",
     "document_for",

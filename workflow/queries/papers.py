@@ -5,19 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import (
-    Agreement,
-    Ban,
-    Blob,
-    Case,
-    Clawback,
-    Draft,
-    Grade,
-    JointBase,
-    PendingAct,
-    Person,
-    StoredDocument,
-)
+from models import Base, Blob, Case, Draft, JointBase, PendingAct, Person, StoredDocument
 from workflow.errors import NotFound
 from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
@@ -93,12 +81,12 @@ def pending_of(session: Session, case_id: str) -> Row | None:
 def verdicts_of(session: Session, case_id: str) -> dict[str, tuple[Row, ...]]:
     """What decisions left about a case, voided rows left out: grades, bans, clawbacks, oldest first."""
     answer: dict[str, tuple[Row, ...]] = {}
-    for table in (Grade, Ban, Clawback, Agreement):
-        columns = table.__table__
-        rows = session.execute(
-            select(columns)
-            .where(columns.c.case_id == case_id, columns.c.voided_seq.is_(None))
-            .order_by(columns.c.seq)
-        ).mappings()
-        answer[str(columns.name)] = tuple(dict(row) for row in rows)
+    for name in ("grades", "bans", "clawbacks"):
+        table = Base.metadata.tables[name]
+        standing = (
+            select(table)
+            .where(table.c.case_id == case_id, table.c.voided_seq.is_(None))
+            .order_by(table.c.seq)
+        )
+        answer[name] = tuple(dict(row) for row in session.execute(standing).mappings())
     return answer

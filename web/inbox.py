@@ -1,0 +1,193 @@
+"""The inbox: what waits for me, what I did, what I opened, what I was told."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from web import door, pages
+from web.pages import Look
+from web.words import t
+from workflow import explain, queries
+from workflow.errors import BadInput
+from workflow.messages import About, compose
+from workflow.operations.papers import mark_read
+from workflow.queries import Page, TodoFilter
+from workflow.snapshot import Row
+from workflow.tasks import CONFIRM
+from workflow.words import days_left_text, label_text
+from workflow.world import current_edition, editions_in_use
+
+blueprint = Blueprint("inbox", __name__)
+
+LISTS = ("todo", "done", "opened", "copied")
+
+
+@blueprint.get("/")
+def index() -> str:
+    """One of the four lists, the first when the address names none."""
+    chosen = pages.asked("list") if pages.asked("list") in LISTS else "todo"
+    with pages.looking() as look:
+        show = {"todo": _todo, "done": _done, "opened": _opened, "copied": _copied}[chosen]
+        return render_template(
+            "inbox/index.html",
+            chosen=chosen,
+            lists=LISTS,
+            counts={
+                "todo": queries.to_do_count(look.session, look.rights),
+                "copied": queries.unread_count(look.session, look.rights),
+            },
+            may_propose=bool(look.rights.units_of(_opening_role(look))),
+            **show(look),
+        )
+
+
+def _opening_role(look: Look) -> str:
+    return current_edition(look.session, pages.LIFECYCLE)[1].opens
+
+
+def _marks() -> dict[str, str | None]:
+    return {"after": request.args.get("after"), "before": request.args.get("before")}
+
+
+def _todo(look: Look) -> dict[str, Any]:
+    wanted = TodoFilter(
+        state=pages.asked("state"), text=pages.asked("q"), overdue=request.args.get("overdue") == "1"
+    )
+    found = queries.to_do(look.session, look.rights, wanted, **_marks())
+    editions = editions_in_use(look.session)
+    current = current_edition(look.session, pages.LIFECYCLE)[1]
+    overdue = "1" if wanted.overdue else ""
+    return {
+        "rows": [_todo_row(look, row, editions) for row in found.rows],
+        "turn": pages.turn(
+            found, "inbox.index", list="todo", state=wanted.state, q=wanted.text, overdue=overdue
+        ),
+        "wanted": wanted,
+        "states": [
+            {"value": state.name, "label": label_text(state.label, look.language)}
+            for state in current.states.values()
+            if not state.end
+        ],
+    }
+
+
+def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
+    definition, language = editions[row["edition_id"]], look.language
+    due_on = row["due_on"]
+    return {
+        "subject": pages.subject(row, editions, language),
+        "what": explain.act_label(definition, row["act"], language, pending=row["pending_act"]),
+        "role": explain.role_label(definition, row["role"], language),
+        "asked_by": row["asked_by"] or "",
+        "since": row["opened_at"],
+        "due_on": due_on,
+        "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
+        "overdue": bool(due_on and due_on < look.ctx.today),
+        "href": _task_address(row),
+    }
+
+
+def _task_address(row: Row) -> str:
+    if row["act"] == CONFIRM:
+        return url_for("decisions.pending", case_id=row["case_id"], back=pages.here())
+    return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=pages.here())
+
+
+def _done(look: Look) -> dict[str, Any]:
+    found = queries.done_by_me(look.session, look.rights, **_marks())
+    editions = editions_in_use(look.session)
+    rows = [
+        {
+            "subject": pages.subject(row, editions, look.language),
+            "what": explain.act_label(editions[row["edition_id"]], row["act"], look.language),
+            "kind": _kind(row["kind"], look.language),
+            "at": row["recorded_at"],
+            "number": row["seq"],
+            "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"], back=pages.here()),
+        }
+        for row in found.rows
+    ]
+    return {"rows": rows, "turn": pages.turn(found, "inbox.index", list="done")}
+
+
+def _kind(kind: str, language: str) -> str:
+    return t(f"entry.kinds.{kind}", language)
+
+
+def _opened(look: Look) -> dict[str, Any]:
+    found = queries.opened_by_me(look.session, look.rights, role=_opening_role(look), **_marks())
+    editions = editions_in_use(look.session)
+    rows = [_opened_row(look, row, editions) for row in found.rows]
+    return {"rows": rows, "turn": pages.turn(found, "inbox.index", list="opened")}
+
+
+def _opened_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
+    is_draft = row["state"] == editions[row["edition_id"]].initial
+    endpoint = "proposals.show" if is_draft else "bases.show"
+    return {
+        "subject": pages.subject(row, editions, look.language),
+        "at": row["opened_at"],
+        "since": row["entered_on"],
+        "due_on": row["due_on"],
+        "left": days_left_text(row["due_on"], look.ctx.today, look.language) if row["due_on"] else "",
+        "overdue": bool(row["due_on"] and row["due_on"] < look.ctx.today),
+        "href": url_for(endpoint, case_id=row["case_id"]),
+    }
+
+
+def _copied(look: Look) -> dict[str, Any]:
+    unread = request.args.get("unread") == "1"
+    found = queries.copied_to_me(look.session, look.rights, unread=unread, **_marks())
+    return {
+        "rows": _messages(look, found),
+        "turn": pages.turn(found, "inbox.index", list="copied", unread="1" if unread else ""),
+        "unread": unread,
+        "here": pages.here(),
+    }
+
+
+def _messages(look: Look, found: Page) -> list[dict[str, Any]]:
+    editions = editions_in_use(look.session)
+    rows = []
+    for row in found.rows:
+        if row["case_id"] is None:
+            continue
+        about = About(
+            definition=editions[row["edition_id"]],
+            base=row["base_name"] or row["application_number"] or "",
+            name="",
+            language=look.language,
+            link="",
+            today=look.ctx.today,
+            proposer=row["proposer"] or "",
+        )
+        rows.append(
+            {
+                "id": row["id"],
+                "subject": pages.subject(row, editions, look.language),
+                "text": compose(row["template"], row["params"], about).subject,
+                "at": row["queued_at"],
+                "read": row["read_at"],
+                "href": url_for("bases.show", case_id=row["case_id"]),
+            }
+        )
+    return rows
+
+
+@blueprint.post("/notices/read")
+def read() -> Response:
+    """Mark notices as read: those that were ticked, or all of them."""
+    ticked = None if request.form.get("all") else _keys(request.form.getlist("notice"))
+    door.act(lambda session, ctx: mark_read(session, ticked, ctx=ctx))
+    return redirect(pages.back() or url_for("inbox.index", list="copied"), code=303)
+
+
+def _keys(texts: list[str]) -> list[str]:
+    try:
+        return [str(UUID(text)) for text in texts]
+    except ValueError:
+        raise BadInput(()) from None
