@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from models import Database
-from web import door
+from web import auth, door
 from web.config import Config
 from web.words import t
 from workflow import clock
@@ -30,6 +30,7 @@ PLACES = (
     "web.admin",
     "web.demonstration",
     "web.health",
+    "web.tokens",
     "web.api",
 )
 """Modules that each export one `blueprint`."""
@@ -113,7 +114,7 @@ def _say_errors(app: Flask) -> None:
 
     @app.errorhandler(CSRFError)
     def _csrf(_error: CSRFError) -> tuple[str, int]:
-        return page(400, "form_expired")
+        return page(400, "form_expired") if current_user.is_authenticated else auth.ask_again()
 
     @app.errorhandler(BadInput)
     def _bad_input(_error: BadInput) -> tuple[str, int]:
@@ -125,7 +126,14 @@ def _say_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Any:
-        known = {400: "bad_input", 403: "refused", 404: "not_found", 405: "wrong_method", 413: "too_large", 429: "too_many"}
+        known = {
+            400: "bad_input",
+            403: "refused",
+            404: "not_found",
+            405: "wrong_method",
+            413: "too_large",
+            429: "too_many",
+        }
         code = error.code or 500
         if code < 400:
             return error

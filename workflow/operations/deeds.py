@@ -1,0 +1,202 @@
+"""What every act outside a case has in common: who may do it, how it is stated, its one entry, and its repeat.
+
+An act of the office is a deed: it changes rows of the installation, leaves exactly one entry with its reason, and the
+same request made twice is answered twice and done once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from models import Grant
+from models.changes import Change, instant_text, write
+from workflow import entries
+from workflow.blockers import Fault
+from workflow.context import Context
+from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.operations import repeats
+
+LINE_LONGEST = 200
+REASON_LONGEST = 2000
+EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+class Role(StrEnum):
+    """The closed list of roles a person may hold."""
+
+    PROJECT_LEADER = "project_leader"
+    COLLEGE_OFFICER = "college_officer"
+    COLLEGE_HEAD = "college_head"
+    BASE_OFFICE = "base_office"
+    LEADING_GROUP = "leading_group"
+    LEADING_GROUP_CHAIR = "leading_group_chair"
+    EXPERT = "expert"
+    PARTNER_CONTACT = "partner_contact"
+    BASE_MENTOR = "base_mentor"
+    CAMPUS_MENTOR = "campus_mentor"
+    STUDENT = "student"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+OFFICE = (Role.ADMINISTRATOR, Role.BASE_OFFICE)
+"""Who keeps people, units, rights, calls and settings (Art. 8 gives the daily business to the office)."""
+
+READERS_OF_THE_LOG = (Role.AUDITOR, Role.ADMINISTRATOR, Role.BASE_OFFICE, Role.LEADING_GROUP)
+
+GUARDED = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
+"""Roles that watch over the office or its installation: only an administrator gives or takes them."""
+
+ON_A_UNIT = frozenset({Role.PROJECT_LEADER, Role.COLLEGE_OFFICER, Role.COLLEGE_HEAD})
+"""Roles that mean nothing without a unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A deed that took effect: the row it was about, and its place in the log."""
+
+    subject: str
+    stream: str
+    seq: int
+    hash: str
+    recorded_at: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """How much followed from it, where anything did."""
+    repeated: bool = False
+    """Shown again for a repeated request, not done again."""
+
+
+# ───────────────────────────── Who may
+
+
+def held_roles(session: Session, person: str | None, *, today: date) -> frozenset[str]:
+    """The roles a person holds by grant on a day, wherever they hold them."""
+    if person is None:
+        return frozenset()
+    rows = session.scalars(
+        select(Grant.role).where(
+            Grant.person_id == person,
+            Grant.revoked_at.is_(None),
+            Grant.from_on <= today,
+            Grant.until_on.is_(None) | (Grant.until_on >= today),
+        )
+    )
+    return frozenset(rows)
+
+
+def demand(session: Session, ctx: Context, *roles: Role) -> None:
+    """Raise WorkflowError `not_your_role` unless the actor holds one of the roles now; the command line may always."""
+    if ctx.actor.system is None and not held_roles(session, ctx.actor.person, today=ctx.today) & {*roles}:
+        raise WorkflowError("not_your_role", roles=[str(role) for role in roles])
+
+
+# ───────────────────────────── What was stated
+
+
+class Faults:
+    """Collects what is wrong with what was stated, so that a person hears all of it at once."""
+
+    def __init__(self) -> None:
+        self.found: list[Fault] = []
+
+    def add(self, name: str, code: str, **params: Any) -> None:
+        self.found.append(Fault(field=name, code=code, params=params))
+
+    def done(self) -> None:
+        """Raise BadInput when anything was wrong."""
+        if self.found:
+            raise BadInput(tuple(self.found))
+
+    def line(
+        self, name: str, value: str | None, *, longest: int = LINE_LONGEST, required: bool = True
+    ) -> str | None:
+        """Read one line of text; blanks at its ends do not count."""
+        return self._text(name, value, longest=longest, required=required, forbidden=CONTROL)
+
+    def reason(self, value: str | None) -> str:
+        """Read the reason every deed needs."""
+        text = (value or "").replace("\r\n", "\n")
+        return (
+            self._text("reason", text, longest=REASON_LONGEST, required=True, forbidden=CONTROL_BUT_LINES)
+            or ""
+        )
+
+    def day(self, name: str, value: date | None, *, required: bool = True) -> date | None:
+        """Check that a day lies within what the installation may speak of."""
+        if value is None:
+            if required:
+                self.add(name, "missing")
+        elif not EARLIEST <= value <= LATEST:
+            self.add(name, "date_out_of_range", first=EARLIEST, last=LATEST)
+        return value
+
+    def _text(
+        self, name: str, value: str | None, *, longest: int, required: bool, forbidden: re.Pattern[str]
+    ) -> str | None:
+        text = (value or "").strip()
+        if forbidden.search(text):
+            self.add(name, "control_characters")
+        elif len(text) > longest:
+            self.add(name, "too_long", longest=longest, length=len(text))
+        elif not text and required:
+            self.add(name, "missing")
+        return text or None
+
+
+# ───────────────────────────── The entry, and the repeat
+
+
+def record(
+    session: Session,
+    stream: str,
+    *,
+    kind: str,
+    subject: str,
+    changes: Sequence[Change],
+    ctx: Context,
+    content: Mapping[str, Any] | None = None,
+    unit_id: str | None = None,
+) -> Done:
+    """Write the rows of a deed with its one entry in the stream."""
+    planned = entries.append(
+        session, stream, kind=kind, content=content or {}, changes=changes, ctx=ctx, unit_id=unit_id
+    )
+    write(session, planned)
+    row = next(change.values for change in planned if change.table == "entries")
+    return Done(subject=subject, stream=stream, seq=row["seq"], hash=row["hash"], recorded_at=ctx.at)
+
+
+def once(session: Session, work: Callable[[], Done], *, asked: Any, ctx: Context) -> Done:
+    """Do a deed once for the context's key; the same request again gets the first answer.
+
+    `asked` is what was requested, in plain values; no secret belongs into it. Raises WorkflowError `key_reused` when
+    the key came before with another request.
+    """
+    kept, repeated = repeats.once(session, what=asked, ctx=ctx, work=lambda: _kept(work()))
+    recorded_at = datetime.fromisoformat(kept["recorded_at"])
+    return replace(Done(**{**kept, "recorded_at": recorded_at}), repeated=repeated)
+
+
+def _kept(done: Done) -> dict[str, Any]:
+    answer = {name: getattr(done, name) for name in Done.__dataclass_fields__ if name != "repeated"}
+    return answer | {"recorded_at": instant_text(done.recorded_at), "counts": dict(done.counts)}
+
+
+R = TypeVar("R")
+
+
+def found(row: R | None, **ids: str) -> R:
+    """Return the row, or raise NotFound when there is none."""
+    if row is None:
+        raise NotFound("no_such_row", **ids)
+    return row
