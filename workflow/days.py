@@ -15,6 +15,9 @@ class Scope(Protocol):
     @property
     def calendar(self) -> Calendar: ...
 
+    def rule(self, name: str) -> Day | None:
+        """The expression a name stands for; None where it stands for a day itself."""
+
     def anchor(self, name: str, *, old: bool) -> date | None:
         """The day a name stands for, or None while it is not known."""
 
@@ -26,17 +29,24 @@ class Scope(Protocol):
 
 
 def evaluate(day: Day, scope: Scope) -> date | None:
-    """Return the day, or None while its anchor is unknown or the sum leaves the calendar."""
-    anchor = scope.anchor(day.anchor, old=day.old)
+    """Return the day, or None while its anchor is unknown or the sum leaves the calendar.
+
+    An anchor that is itself an expression adds its periods first, so that everything is applied to one day in one step.
+    """
+    name, old, total = day.anchor, day.old, _total(day, scope)
+    while (rule := scope.rule(name)) is not None:
+        name, old, total = rule.anchor, rule.old, _total(rule, scope) + total
+    anchor = scope.anchor(name, old=old)
     if anchor is None:
         return None
-    total = Period()
-    for addend in day.addends:
-        total = total + _length(addend, scope)
     try:
         return add(anchor, total, scope.calendar)
     except PeriodError:
         return None
+
+
+def _total(day: Day, scope: Scope) -> Period:
+    return sum((_length(addend, scope) for addend in day.addends), Period())
 
 
 def _length(addend: Addend, scope: Scope) -> Period:

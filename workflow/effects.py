@@ -7,6 +7,7 @@ Names are part of the file format and outlive changes of the code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from models import new_key
@@ -98,7 +99,7 @@ def name_partner_contact(view: View, seq: int) -> Iterator[Change]:
     if not name:
         return
     for row in view.snapshot.duty("partner_contact"):
-        yield Change(table="duties", op=UPDATE, key=row["id"], values={"until_on": view.effective_on})
+        yield Change(table="duties", op=UPDATE, key=row["id"], values={"until_on": view.effective_on - timedelta(days=1)})
     yield _insert(
         "duties",
         view,

@@ -248,6 +248,8 @@ def _old_row(change: Change, before: Snapshot | None) -> Row | None:
         return before.case
     if change.table == before.definition.subject:
         return before.subject
+    if change.table == "partners":
+        return next((row for row in before.partners if row["id"] == change.key), None)
     return next((row for row in before.table(change.table) if row["id"] == change.key), None)
 
 

@@ -161,7 +161,7 @@ def _view(snapshot: Snapshot, act: Act, form: Form, ctx: Context) -> View:
 
 def _settled(snapshot: Snapshot, act: Act, form: Form) -> Form:
     """Fill in what follows by itself: the only possible outcome, the partner a name and code stand for, a changed fact."""
-    values = dict(form.values)
+    values = {**_emptied(act), **form.values}
     if act.facts and isinstance(values.get("fact"), Mapping):
         values[values["fact"]["name"]] = values["fact"]["value"]
     if isinstance(values.get("partner"), Mapping):
@@ -173,20 +173,34 @@ def _settled(snapshot: Snapshot, act: Act, form: Form) -> Form:
     return replace(form, values=values, outcome=outcome)
 
 
+def _emptied(act: Act) -> Mapping[str, Any]:
+    """A transition's form is stated whole: a field left empty is empty afterwards. An undoing only adds what it is given."""
+    if act.kind is not ActKind.TRANSITION or act.to == TO_UNDO:
+        return {}
+    return {ask.field: None for ask in act.asks if ask.field not in KEPT}
+
+
 def _resolved_partner(snapshot: Snapshot, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The partner row meant by a name and a code: the code decides, then the canonical name; else it is a new one."""
+    """The partner row meant by a name and a code: the code decides, then the canonical name; else it is a new one.
+
+    A partner known by name alone keeps the code it now comes with, so that it is known by it under any other name.
+    """
     code, name = entry.get("code_identity"), entry["name_identity"]
     by_code = next((row for row in snapshot.partners if code and row["code_identity"] == code), None)
     by_name = next(
         (row for row in snapshot.partners if row["name_identity"] == name and (not code or not row["code_identity"])), None
     )
     found = by_code or by_name
-    return dict(found) if found else {"id": new_key(), **entry, "new": True}
+    if found is None:
+        return {"id": new_key(), **entry, "new": True}
+    if code and not found["code_identity"]:
+        return {**found, "credit_code": entry["credit_code"], "code_identity": code, "learnt": True}
+    return dict(found)
 
 
 def _reasons(view: View, actor: Actor, *, confirmer: Actor | None) -> tuple[list[Blocker], list[Blocker]]:
     """All blockers and warnings, evaluated together so that a person sees every reason at once."""
-    blockers = [*_state(view), *_rights(view, actor, confirmer)]
+    blockers = [*_state(view), *_rights(view, actor, confirmer), *_too_soon(view)]
     warnings: list[Blocker] = []
     for need in view.act.needs:
         if need.guard != "nothing_overdue_after":
@@ -254,6 +268,20 @@ def _conflicts(view: View, actor: Actor, roles: tuple[str, ...]) -> Iterator[Blo
             )
 
 
+def _too_soon(view: View) -> Iterator[Blocker]:
+    """A year's data are complete only when the year is over."""
+    row = _waiting(view)
+    if row is not None and row["period"] is not None and view.effective_on.year <= row["period"]:
+        ripe = date(row["period"] + 1, 1, 1)
+        yield Blocker(code="too_early", basis="local", rank=Rank.TIME, params={"day": ripe}, from_on=ripe)
+
+
+def _waiting(view: View) -> Row | None:
+    """The deadline a hand-in answers: the earliest still unanswered."""
+    rows = [row for row in view.snapshot.table("timers") if row["name"] == view.act.timer and row["ended_seq"] is None]
+    return min(rows, key=lambda row: row["due_at"], default=None)
+
+
 def _missing(view: View) -> Iterator[Blocker]:
     """Fields the form still wants."""
     act, values = view.act, view.form
@@ -275,13 +303,13 @@ def _missing(view: View) -> Iterator[Blocker]:
         if isinstance(fact, Mapping) and fact.get("name") not in act.facts:
             yield Blocker(code="fact_unknown", basis="local", rank=Rank.RULE, params={"facts": list(act.facts)})
     known = {row["id"] for row in view.snapshot.table("documents")}
-    for name in {ask.field for ask in act.asks} | set(act.either):
+    for name in {ask.field for ask in act.asks} | {*act.either, *act.facts}:
         kind = view.snapshot.definition.fields[name].type
         value = values.get(name)
         if kind is FieldType.DOCUMENT and value and value not in known:
             yield Blocker(code="document_unknown", basis="local", rank=Rank.MATERIAL, params={"field": name})
         units = [value] if kind is FieldType.UNIT else list(value or ()) if kind is FieldType.UNITS else []
-        if any(unit and unit not in view.snapshot.units for unit in units):
+        if any(unit and view.snapshot.units.get(unit, {}).get("kind") != "college" for unit in units):
             yield Blocker(code="unit_unknown", basis="local", rank=Rank.MATERIAL, params={"field": name})
 
 
@@ -409,21 +437,26 @@ def _keeps(view: View) -> Iterator[Change]:
     snapshot = view.snapshot
     subject: dict[str, Any] = {}
     facts = dict(snapshot.case["facts"] or {})
-    names = [ask.field for ask in view.act.asks]
+    names = [ask.field for ask in view.act.asks if ask.field in view.form]
     if view.act.facts:
         names += [name for name in view.act.facts if name in view.form]
     for name in names:
         value: Any = view.form.get(name)
-        if _empty(value) or snapshot.definition.fields[name].type is FieldType.FACT:
+        column = None if name in KEPT else snapshot.subject_column(name)
+        if _empty(value):
+            if column is None:
+                facts.pop(name, None)
+            elif snapshot.subject[column]:
+                subject[column] = None
+            continue
+        if snapshot.definition.fields[name].type is FieldType.FACT:
             continue
         if name in KEPT:
             if view.act.facts:
                 yield from _amended(view, name, value)
             continue
-        column = snapshot.subject_column(name)
         if name == "partner":
-            if value.get("new"):
-                yield _new_partner(value, view)
+            yield from _partner_kept(value, view)
             subject[column or name] = value["id"]
         elif column is not None:
             subject[column] = plain(value) if isinstance(value, (list, tuple)) else value
@@ -441,6 +474,15 @@ def _amended(view: View, name: str, value: Any) -> Iterator[Change]:
     row = view.snapshot.agreement if table == "agreements" else next(iter(view.snapshot.duty("partner_contact")), None)
     if row is not None:
         yield Change(table=table, op=UPDATE, key=row["id"], values={column: value})
+
+
+def _partner_kept(value: Mapping[str, Any], view: View) -> Iterator[Change]:
+    """Keep a partner nobody knew, or the code of one known by name alone."""
+    if value.get("new"):
+        yield _new_partner(value, view)
+    elif value.get("learnt"):
+        codes = {name: value[name] for name in ("credit_code", "code_identity")}
+        yield Change(table="partners", op=UPDATE, key=value["id"], values=codes)
 
 
 def _new_partner(value: Mapping[str, Any], view: View) -> Change:
@@ -468,9 +510,7 @@ def _pins(view: View) -> Iterator[Change]:
 
 def _hand_in(view: View, seq: int, ctx: Context) -> Change:
     """What was handed in on a task, for this stay or, where the deadline comes back yearly, for its year."""
-    snapshot = view.snapshot
-    rows = [row for row in snapshot.table("timers") if row["name"] == view.act.timer and row["ended_seq"] is None]
-    row = min(rows, key=lambda row: row["due_at"], default=None)
+    snapshot, row = view.snapshot, _waiting(view)
     names = {ask.field for ask in view.act.asks} | set(view.act.either)
     values = {
         "id": new_key(), "case_id": snapshot.id, "seq": seq, "task": view.act.name, "stay": snapshot.case["stay"],
@@ -533,13 +573,26 @@ def _undo(view: View, seq: int) -> Iterator[Change]:
         return
     for change in body["changes"]:
         if change["table"] == "cases":
-            back = {name: value for name, value in change["was"].items() if name in ("state", "stay", "facts", "pins", "dates")}
+            back = {name: value for name, value in change["was"].items() if name in ("state", "stay", "pins", "dates")}
+            if "facts" in change["was"]:
+                back["facts"] = _facts_back(snapshot.case["facts"], new=change["set"]["facts"], old=change["was"]["facts"])
             back["entered_on"] = date.fromisoformat(change["was"].get("entered_on") or body["effective_on"])
             yield Change(table="cases", op=UPDATE, key=snapshot.id, values={**back, "closed_at": None})
         elif change["op"] == INSERT and change["table"] in VOIDABLE:
             yield Change(table=change["table"], op=UPDATE, key=change["key"], values={"voided_seq": seq})
         elif change["op"] == UPDATE and change["table"] == snapshot.definition.subject:
             yield Change(table=change["table"], op=UPDATE, key=change["key"], values=_dated(change["was"]))
+
+
+def _facts_back(now: Mapping[str, Any], *, new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts as they are, those an act changed set back; what was amended since stays amended."""
+    back = dict(now)
+    for name in {*new, *old}:
+        if new.get(name) != old.get(name) and now.get(name) == new.get(name):
+            back.pop(name, None)
+            if name in old:
+                back[name] = old[name]
+    return back
 
 
 def _dated(was: Mapping[str, Any]) -> dict[str, Any]:

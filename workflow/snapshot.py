@@ -13,7 +13,7 @@ from typing import Any
 
 from models.changes import UPDATE, Change
 from workflow.days import evaluate
-from workflow.definition.values import Definition, Held
+from workflow.definition.values import Day, Definition, Held
 from workflow.periods import Calendar, Period
 
 Row = Mapping[str, Any]
@@ -101,6 +101,12 @@ class Snapshot:
         return max(self.living("agreements"), key=lambda row: (row["last_day"], row["seq"]), default=None)
 
     @property
+    def _first_day(self) -> date | None:
+        """The day the agreement began on: that of the one in question or, a renewal having none, of those before it."""
+        rows = sorted(self.living("agreements"), key=lambda row: (row["last_day"], row["seq"]), reverse=True)
+        return next((row["first_day"] for row in rows if row["first_day"] is not None), None)
+
+    @property
     def partner(self) -> Row | None:
         return next((row for row in self.partners if row["id"] == self.subject.get("partner_id")), None)
 
@@ -160,6 +166,8 @@ class Snapshot:
         if field_name in KEPT:
             table, kept_in = KEPT[field_name]
             row = self.agreement if table == "agreements" else next(iter(self.duty("partner_contact")), None)
+            if field_name == "agreement_first_day":
+                return self._first_day
             return row[kept_in] if row else None
         column = self.subject_column(field_name)
         if column is not None:
@@ -212,7 +220,7 @@ class Snapshot:
             elif change.table == self.definition.subject:
                 subject = {**subject, **change.values}
             elif change.table == "partners":
-                partners.append({**change.values})
+                _apply(partners, change)
             elif change.table in tables:
                 _apply(tables[change.table], change)
         return replace(
@@ -248,10 +256,6 @@ class SnapshotScope:
         definition = self.snapshot.definition
         if name == "today":
             return self.overrides.get("today") or self.snapshot.today
-        if name in definition.settings:
-            return self.anchor(str(self.snapshot.setting(name)), old=old)
-        if name in definition.dates:
-            return evaluate(definition.dates[name].day, self)
         if name in definition.acts:
             return self.snapshot.happened_on(name)
         if not old and self.overrides.get(name) is not None:
@@ -262,6 +266,13 @@ class SnapshotScope:
 
     def period(self, name: str) -> Period:
         return self.snapshot.length(name)
+
+    def rule(self, name: str) -> Day | None:
+        """The expression a name of the file stands for, where it stands for one: a date, or a setting that names an anchor."""
+        definition = self.snapshot.definition
+        if name in definition.settings:
+            return Day(anchor=str(self.snapshot.setting(name)))
+        return definition.dates[name].day if name in definition.dates else None
 
     def times(self, transition: str) -> int:
         return self.snapshot.times(transition)

@@ -56,11 +56,14 @@ def _read(session: Session, revision: int) -> World:
 def calendar(session: Session) -> Calendar:
     """The calendar as loaded: days that differ from the plain week, known through the last year of an unbroken run."""
     days = session.execute(select(Holiday.day, Holiday.kind)).all()
-    years = sorted(session.scalars(select(CalendarYear.year)))
+    years = set(session.scalars(select(CalendarYear.year)))
+    last = min(years, default=0)
+    while last + 1 in years:
+        last += 1
     return Calendar(
         rest=frozenset(day for day, kind in days if kind == "rest"),
         work=frozenset(day for day, kind in days if kind == "work"),
-        known_through=date(years[-1] if years else 1, 12, 31),
+        known_through=date(last or 1, 12, 31),
     )
 
 

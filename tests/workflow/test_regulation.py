@@ -251,11 +251,13 @@ def ready(university: University, cell: Cell) -> str:
         return opened_early(university, cell.state)
     if cell.act == "renew_agreement":
         return university.reach(cell.state, last=ENDING_SOON[cell.state])
+    if cell.act == "yearly_data" and cell.state in ASSESSED:
+        return university.reach(cell.state, years=(2026, 2027))
     case_id = university.reach(cell.state)
     if cell.act == "revoke":
         university.evidence(case_id)
-    if cell.act == "yearly_data" and cell.state == "agreement_signed":
-        university.on(date(2027, 1, 15))
+    if cell.act == "yearly_data":
+        university.tick(case_id, date(university.at.year + 1, 1, 15))
     return case_id
 
 

@@ -13,7 +13,6 @@ from workflow.queries.paging import Order, Page, key_mark, page
 from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
 
-
 COLUMNS: tuple[Any, ...] = (
     PendingAct.id, PendingAct.case_id, PendingAct.act, PendingAct.case_version, PendingAct.proposed_by,
     PendingAct.proposed_at, Person.name.label("proposer"), Case.edition_id, JointBase.base_name,
