@@ -49,7 +49,6 @@ UNLOGGED_TABLES = frozenset({"blobs", "counters", "incidents", "notices", "rungs
 
 UNLOGGED_COLUMNS: Mapping[str, frozenset[str]] = {
     "accounts": frozenset({"password_hash", "epoch", "failed_count", "locked_until", "last_login_at"}),
-    "api_tokens": frozenset({"sha256", "last_used_at"}),
     "api_tokens": frozenset({"last_used_at"}),
     "cases": frozenset({"log_seq", "log_head"}),
     "timers": frozenset({"wake_at"}),

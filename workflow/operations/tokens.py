@@ -66,10 +66,12 @@ def issue(session: Session, *, name: str, days: int, ctx: Context) -> Issued:
         "revoked_at": None,
     }
     change = Change(table="api_tokens", op=INSERT, key=token.id, values=row)
-    content = {"act": "issue_token", "token": token.id}
+    content = {"token": token.id}
     write(
         session,
-        entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx),
+        entries.append(
+            session, ctx.actor.text, kind="token_issued", content=content, changes=[change], ctx=ctx
+        ),
     )
     return token
 
@@ -97,10 +99,12 @@ def revoke(session: Session, token_id: str, *, ctx: Context) -> None:
     if row.revoked_at is not None:
         return
     change = Change(table="api_tokens", op=UPDATE, key=token_id, values={"revoked_at": ctx.at})
-    content = {"act": "revoke_token", "token": token_id}
+    content = {"token": token_id}
     write(
         session,
-        entries.append(session, ctx.actor.text, kind="token", content=content, changes=[change], ctx=ctx),
+        entries.append(
+            session, ctx.actor.text, kind="token_revoked", content=content, changes=[change], ctx=ctx
+        ),
     )
 
 
