@@ -64,6 +64,7 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
         app.register_blueprint(module.blueprint)
         if hasattr(module, "init_app"):
             module.init_app(app, csrf)
+    lean.init_app(app)
     _say_errors(app)
     app.after_request(_harden)
     app.context_processor(_words)

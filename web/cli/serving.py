@@ -12,16 +12,17 @@ from pathlib import Path
 from types import FrameType
 
 import click
+from flask import Flask
 from sqlalchemy import select
 
 from models import Heartbeat, Incident, Timer
-from models.database import Database
 from models.schema import upgrade
 from schedules.heartbeat import TICK_SECONDS, Scheduler
 from schedules.sweep import sweep as sweep_once
 from web.app import create_app
 from web.cli.desk import Desk, as_json
-from web.config import DEFAULT_SECRET, INSTANCE, Config, UnsafeConfiguration, new_secret
+from web.config import DEFAULT_SECRET, INSTANCE, UnsafeConfiguration, new_secret
+from web.words import t
 from workflow import clock
 from workflow.operations.editions import install, is_empty
 
@@ -130,7 +131,7 @@ def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) 
     """Answer requests until SIGTERM; requests in hand are finished."""
     import waitress
 
-    app = _app(desk.config, desk.database)
+    app = _app(desk)
     host, port = host or desk.config.host, port or desk.config.port
 
     def leave(_number: int, _frame: FrameType | None) -> None:
@@ -141,11 +142,11 @@ def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) 
     waitress.serve(app, host=host, port=port, threads=threads, ident=None, _quiet=True)
 
 
-def _app(config: Config, database: Database) -> object:
+def _app(desk: Desk) -> Flask:
     try:
-        return create_app(config, database=database)
+        return create_app(desk.config, database=desk.database)
     except UnsafeConfiguration as unsafe:
-        raise click.ClickException("; ".join(unsafe.reasons)) from None
+        raise click.ClickException("; ".join(t(reason, desk.language) for reason in unsafe.reasons)) from None
 
 
 def _keep_secret(desk: Desk) -> None:

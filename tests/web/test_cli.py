@@ -1,0 +1,305 @@
+"""The command line: what it prints, what it writes, and its exit status (0 good, 1 found something wrong, 2 wrong usage)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from click.testing import CliRunner, Result
+from sqlalchemy import func, select, text
+
+from models import Account, Case, Database, Edition, Entry, Grant, Timer
+from tests.university import BASE_FILE, University
+from web.cli import main
+
+SAMPLE = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
+WITH_ERRORS = Path(__file__).parents[1] / "workflow" / "ledger_with_errors.xlsx"
+AT = datetime(2026, 11, 23, 4, tzinfo=UTC)
+
+
+class Shell:
+    """Runs commands on one database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._environ = {"LIANPEI_DATABASE_URL": url, "LIANPEI_LANG": "en", "LIANPEI_ENV": "development"}
+
+    def __call__(self, *words: str, **environ: str) -> Result:
+        return CliRunner().invoke(main, list(words), env={**self._environ, **environ})
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self(*words, "--json").stdout)
+
+
+@pytest.fixture
+def shell(database_url: str) -> Iterator[Shell]:
+    with time_machine.travel(AT, tick=True):
+        yield Shell(database_url)
+
+
+@pytest.fixture
+def furnished(shell: Shell) -> Shell:
+    assert shell("db", "upgrade").exit_code == 0
+    return shell
+
+
+def count(url: str, table: Any) -> int:
+    database = Database(url)
+    with database.reading() as session:
+        found = session.scalar(select(func.count()).select_from(table)) or 0
+    database.dispose()
+    return found
+
+
+def test_upgrade_publishes_the_shipped_edition_once(furnished: Shell) -> None:
+    again = furnished("db", "upgrade")
+
+    assert again.exit_code == 0
+    assert count(furnished.url, Edition) == 1
+
+
+def test_import_of_the_sample_brings_in_sixty_bases(furnished: Shell) -> None:
+    answer = furnished("import", str(SAMPLE), "--create-units")
+
+    assert answer.exit_code == 0, answer.output
+    assert "60 rows: 60 brought in, 0 known already, 0 at fault." in answer.stdout
+    assert "Unit “医学院” is not known" in answer.stdout
+    assert count(furnished.url, Case) == 60
+
+
+def test_import_dry_run_writes_nothing(furnished: Shell) -> None:
+    answer = furnished("import", str(SAMPLE), "--create-units", "--dry-run")
+
+    assert answer.exit_code == 0
+    assert count(furnished.url, Case) == 0
+
+
+def test_import_with_faults_writes_nothing(furnished: Shell) -> None:
+    answer = furnished("import", str(WITH_ERRORS), "--create-units")
+
+    assert answer.exit_code == 1
+    assert "24 rows, 6 at fault: nothing was written." in answer.stdout
+    assert count(furnished.url, Case) == 0
+
+
+def test_import_of_clean_rows_brings_in_the_others(furnished: Shell) -> None:
+    answer = furnished("import", str(WITH_ERRORS), "--create-units", "--clean-rows")
+
+    assert answer.exit_code == 1
+    assert count(furnished.url, Case) == 18
+
+
+def test_import_beside_the_sample_names_the_numbers_taken(furnished: Shell) -> None:
+    furnished("import", str(SAMPLE), "--create-units")
+
+    faults = furnished.json("import", str(WITH_ERRORS), "--create-units")["faults"]
+
+    assert len(faults) == 10
+    assert count(furnished.url, Case) == 60
+
+
+def test_import_gives_the_workbook_back_with_its_faults(furnished: Shell, tmp_path: Path) -> None:
+    import openpyxl
+
+    target = tmp_path / "annotated.xlsx"
+
+    furnished("import", str(WITH_ERRORS), "--create-units", "--annotated", str(target))
+
+    sheet = openpyxl.load_workbook(target).active
+    assert sheet is not None
+    texts = [row[-1] for row in sheet.iter_rows(values_only=True) if row[-1]]
+    assert len(texts) == 7
+
+
+def test_import_confirms_past_deadlines_when_asked(furnished: Shell) -> None:
+    furnished("import", str(SAMPLE), "--create-units", "--fire-past")
+
+    database = Database(furnished.url)
+    with database.reading() as session:
+        held = session.scalar(select(func.count()).select_from(Timer).where(Timer.hold == "import"))
+    database.dispose()
+    assert held == 0
+
+
+def test_import_of_no_workbook_is_a_sentence(furnished: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.xlsx"
+    file.write_text("not a workbook")
+
+    answer = furnished("import", str(file))
+
+    assert answer.exit_code == 1
+    assert "Traceback" not in answer.output
+
+
+def test_doctor_and_verifier_find_nothing_after_an_import(furnished: Shell) -> None:
+    furnished("import", str(SAMPLE), "--create-units")
+
+    assert furnished("log", "verify").exit_code == 0
+    doctor = furnished("doctor")
+    assert doctor.exit_code == 0, doctor.stdout
+
+
+def test_doctor_names_a_field_that_was_edited(furnished: Shell) -> None:
+    furnished("import", str(SAMPLE), "--create-units")
+    database = Database(furnished.url)
+    with database.transaction() as session:
+        session.execute(text("UPDATE bases SET level = 'national' WHERE base_number = 'LP2021-005'"))
+    database.dispose()
+
+    answer = furnished("doctor", "--json")
+
+    assert answer.exit_code == 1
+    assert [(item["table"], item["column"]) for item in json.loads(answer.stdout)] == [("bases", "level")]
+
+
+def test_sweep_command_lets_due_timers_take_effect(database: Database, shell: Shell) -> None:
+    university = University.founded(database)
+    with time_machine.travel(university.at, tick=True):
+        case_id = university.signed()
+
+    with time_machine.travel(datetime(2027, 9, 10, tzinfo=UTC), tick=True):
+        answer = shell.json("sweep")
+
+    assert answer["fired"] == 2
+    assert university.state(case_id) == "midterm"
+
+
+def test_user_is_added_and_granted(furnished: Shell) -> None:
+    added = furnished("user", "add", "zhang", "--name", "张三", "--staff-number", "A1")
+    granted = furnished("user", "grant", "zhang", "administrator")
+
+    assert (added.exit_code, granted.exit_code) == (0, 0), added.output + granted.output
+    assert (count(furnished.url, Account), count(furnished.url, Grant)) == (1, 1)
+
+
+def test_password_of_a_new_user_is_not_in_the_log(furnished: Shell) -> None:
+    added = furnished("user", "add", "zhang", "--name", "张三", "--staff-number", "A1")
+    password = added.stdout.rsplit(" ", 1)[-1].strip()
+
+    database = Database(furnished.url)
+    with database.reading() as session:
+        bodies = session.scalars(select(Entry.body)).all()
+    database.dispose()
+
+    assert password not in "".join(bodies)
+
+
+def test_grant_of_an_unknown_role_is_wrong_usage(furnished: Shell) -> None:
+    assert furnished("user", "grant", "zhang", "emperor").exit_code == 2
+
+
+def test_grant_without_its_unit_says_so(furnished: Shell) -> None:
+    furnished("user", "add", "zhang", "--name", "张三", "--staff-number", "A1")
+
+    answer = furnished("user", "grant", "zhang", "college_head")
+
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("Error: unit")
+
+
+def test_check_of_the_shipped_file_is_good(shell: Shell) -> None:
+    assert shell("check").exit_code == 0
+
+
+def test_check_names_every_problem(shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text(BASE_FILE.read_text().replace('to    = "proposed"', 'to    = "propsed"').replace('kind = "decide"', 'kind = "decyde"'))
+
+    answer = shell("check", str(file))
+
+    assert answer.exit_code == 1
+    assert "transitions.submit.to" in answer.stdout
+
+
+def test_diagram_is_mermaid_text(shell: Shell) -> None:
+    assert shell("check", "--diagram").stdout.startswith("stateDiagram-v2")
+
+
+def test_same_label_with_other_bytes_is_refused(furnished: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "base.toml"
+    file.write_text(BASE_FILE.read_text() + "\n# a change\n")
+
+    answer = furnished("publish", str(file))
+
+    assert answer.exit_code == 1
+    assert "An edition never changes" in answer.stderr
+    assert count(furnished.url, Edition) == 1
+
+
+def test_new_label_is_published(furnished: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "base.toml"
+    file.write_text(BASE_FILE.read_text().replace('edition    = "2024-1"', 'edition    = "2027-1"'))
+
+    answer = furnished("publish", str(file))
+
+    assert answer.exit_code == 0, answer.output
+    assert count(furnished.url, Edition) == 2
+
+
+def test_backup_is_a_whole_database(furnished: Shell, tmp_path: Path) -> None:
+    if not furnished.url.startswith("sqlite"):
+        pytest.skip("PostgreSQL backs up with its own pg_dump; see tests/models/test_schema.py")
+    furnished("import", str(SAMPLE), "--create-units")
+    target = tmp_path / "copy.sqlite3"
+
+    answer = furnished("db", "backup", str(target))
+
+    assert answer.exit_code == 0
+    copied = Shell(f"sqlite:///{target}")
+    assert count(copied.url, Case) == 60
+    assert copied("log", "verify").exit_code == 0
+
+
+def test_backup_never_overwrites(furnished: Shell, tmp_path: Path) -> None:
+    target = tmp_path / "copy.sqlite3"
+    target.write_text("something else")
+
+    answer = furnished("db", "backup", str(target))
+
+    assert answer.exit_code == 2
+    assert target.read_text() == "something else"
+
+
+def test_demonstration_goes_into_an_empty_database_only(furnished: Shell) -> None:
+    answer = furnished("demo", "load")
+
+    assert answer.exit_code == 1
+
+
+def test_production_loads_no_demonstration(shell: Shell) -> None:
+    answer = shell("demo", "load", LIANPEI_ENV="production")
+
+    assert answer.exit_code == 1
+
+
+def test_production_refuses_to_serve_with_a_default_secret(shell: Shell) -> None:
+    answer = shell("web", LIANPEI_ENV="production")
+
+    assert answer.exit_code == 1
+    assert "LIANPEI_SECRET_KEY" in answer.stderr
+
+
+def test_scheduler_status_is_bad_when_none_runs(furnished: Shell) -> None:
+    answer = furnished("scheduler", "--status", "--json")
+
+    assert answer.exit_code == 1
+    assert json.loads(answer.stdout) == {"healthy": False, "schedulers": [], "overdue": 0, "incidents": 0}
+
+
+def test_unreadable_port_is_wrong_usage(shell: Shell) -> None:
+    assert shell("check", LIANPEI_PORT="eighty").exit_code == 2
+
+
+def test_demonstration_is_sound(shell: Shell) -> None:
+    loaded = shell("demo", "load")
+
+    assert loaded.exit_code == 0, loaded.output
+    assert "account office, password" in loaded.stdout
+    assert count(shell.url, Case) == 64
+    assert shell("log", "verify").exit_code == 0
+    assert shell("doctor").exit_code == 0
