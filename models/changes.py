@@ -8,17 +8,21 @@ than the work; SQLite, where a statement is a function call, takes one prepared 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import JSON, Connection
+from sqlalchemy import JSON, Boolean, Connection, Date, Integer
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from models.database import Base
-from models.types import UTCDateTime
+from models.types import Key, UTCDateTime
 
 INSERT = "insert"
 UPDATE = "update"
@@ -62,25 +66,43 @@ def write(session: Session, changes: Iterable[Change]) -> None:
     """Write the changes in the session's transaction. Raises Overtaken when a case has moved meanwhile."""
     groups: dict[tuple[str, str, tuple[str, ...], bool], list[Change]] = {}
     for change in merged(changes):
-        shape = (change.op, change.table, tuple(sorted(change.values)), change.seen is not None)
-        groups.setdefault(shape, []).append(change)
+        alike = (change.op, change.table, tuple(sorted(change.values)), change.seen is not None)
+        groups.setdefault(alike, []).append(change)
     if not groups:
         return
-    ordered = sorted(groups, key=lambda shape: (_rank(shape[1]), shape[0] == INSERT))
+    shapes = {Shape(*alike, len(rows) == 1): rows for alike, rows in groups.items()}
+    ordered = sorted(shapes, key=lambda shape: (_rank(shape.table), shape.op == INSERT))
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        _write_at_once(connection, ordered, groups)
+        _write_at_once(connection, ordered, shapes)
     else:
-        _write_one_by_one(connection, ordered, groups)
+        _write_one_by_one(connection, ordered, shapes)
 
 
-Shape = tuple[str, str, tuple[str, ...], bool]
+class Shape(NamedTuple):
+    """What rows written together have in common. `guarded`: their versions are compared; `alone`: there is just one."""
+
+    op: str
+    table: str
+    columns: tuple[str, ...]
+    guarded: bool
+    alone: bool
 
 
-def _write_at_once(connection: Connection, shapes: Sequence[Shape], groups: Mapping[Shape, list[Change]]) -> None:
-    parameters = {f"p{i}": _json_rows(groups[shape]) for i, shape in enumerate(shapes)}
+# ───────────────────────────── PostgreSQL
+
+
+def _write_at_once(connection: Connection, shapes: Sequence[Shape], rows: Mapping[Shape, list[Change]]) -> None:
+    parameters: dict[str, Any] = {}
+    for i, shape in enumerate(shapes):
+        changes = rows[shape]
+        if shape.op == UPDATE and shape.alone:
+            change = changes[0]
+            parameters |= {f"p{i}": json_text(change.values), f"k{i}": change.key, f"s{i}": change.seen}
+        else:
+            parameters[f"p{i}"] = _json_rows(changes)
     moved = connection.exec_driver_sql(_one_statement(tuple(shapes)), parameters).scalar_one()
-    if moved != sum(len(groups[shape]) for shape in shapes if shape[3]):
+    if moved != sum(len(rows[shape]) for shape in shapes if shape.guarded):
         raise Overtaken
 
 
@@ -93,69 +115,37 @@ def _one_statement(shapes: tuple[Shape, ...]) -> str:
     parts: list[str] = []
     guarded: list[str] = []
     updated: dict[str, list[int]] = {}
-    for i, (op, table, columns, seen) in enumerate(shapes):
-        key = key_column(table)
-        if op == UPDATE:
-            sets = ", ".join(f"{column} = r.{column}" for column in columns)
-            guard = " AND t.version = (x->>'seen')::int" if seen else ""
-            parts.append(
-                f"c{i} AS (UPDATE {table} t SET {sets} FROM jsonb_array_elements(%(p{i})s::jsonb) x, "
-                f"jsonb_populate_record(NULL::{table}, x) r WHERE t.{key} = r.{key}{guard} RETURNING 1)"
-            )
-            updated.setdefault(table, []).append(i)
-            if seen:
+    for i, shape in enumerate(shapes):
+        if shape.op == UPDATE:
+            parts.append(f"c{i} AS ({_update(i, shape)} RETURNING 1)")
+            updated.setdefault(shape.table, []).append(i)
+            if shape.guarded:
                 guarded.append(f"(SELECT count(*) FROM c{i})")
         else:
-            names = ", ".join(columns)
-            values = ", ".join(f"r.{column}" for column in columns)
-            after = " AND ".join(f"(SELECT count(*) FROM c{j}) >= 0" for j in updated.get(table, ()))
+            values = ", ".join(f"r.{column}" for column in shape.columns)
+            after = " AND ".join(f"(SELECT count(*) FROM c{j}) >= 0" for j in updated.get(shape.table, ()))
             parts.append(
-                f"c{i} AS (INSERT INTO {table} ({names}) SELECT {values} "
-                f"FROM jsonb_populate_recordset(NULL::{table}, %(p{i})s::jsonb) r{' WHERE ' + after if after else ''})"
+                f"c{i} AS (INSERT INTO {shape.table} ({', '.join(shape.columns)}) SELECT {values} FROM "
+                f"jsonb_populate_recordset(NULL::{shape.table}, %(p{i})s::jsonb) r{' WHERE ' + after if after else ''})"
             )
     return f"WITH {', '.join(parts)} SELECT {' + '.join(guarded) or '0'}"
 
 
-def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], groups: Mapping[Shape, list[Change]]) -> None:
-    for op, table, columns, seen in shapes:
-        changes = groups[(op, table, columns, seen)]
-        statement, readers = _prepared(op, table, columns, seen)
-        rows = [
-            tuple(sqlite_value(change.values[column], is_json=reader) for column, reader in zip(columns, readers, strict=True))
-            + (() if op == INSERT else (change.key,))
-            + ((change.seen,) if seen else ())
-            for change in changes
-        ]
-        if len(rows) == 1:
-            result = connection.exec_driver_sql(statement, rows[0])
-        else:
-            result = connection.exec_driver_sql(statement, rows)
-        if seen and result.rowcount != len(rows):
-            raise Overtaken
-
-
-@lru_cache(maxsize=512)
-def _prepared(op: str, table: str, columns: tuple[str, ...], seen: bool) -> tuple[str, tuple[bool, ...]]:
-    types = tuple(isinstance(Base.metadata.tables[table].c[column].type, JSON) for column in columns)
-    if op == INSERT:
-        marks = ", ".join("?" for _ in columns)
-        return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})", types
-    sets = ", ".join(f"{column} = ?" for column in columns)
-    guard = " AND version = ?" if seen else ""
-    return f"UPDATE {table} SET {sets} WHERE {key_column(table)} = ?{guard}", types
-
-
-def sqlite_value(value: Any, *, is_json: bool = False) -> Any:
-    """A value as SQLite's driver is to store or compare it, in the spelling SQLAlchemy's own types use."""
-    if value is None:
-        return None
-    if is_json:
-        return json.dumps(plain(value), ensure_ascii=False)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    if isinstance(value, date):
-        return value.isoformat()
-    return value
+def _update(i: int, shape: Shape) -> str:
+    """An update of one row names it by its key, for of a set of rows PostgreSQL expects a hundred and may read the table."""
+    key = key_column(shape.table)
+    sets = ", ".join(f"{column} = r.{column}" for column in shape.columns)
+    if shape.alone:
+        guard = f" AND t.version = %(s{i})s" if shape.guarded else ""
+        return (
+            f"UPDATE {shape.table} t SET {sets} FROM jsonb_populate_record(NULL::{shape.table}, %(p{i})s::jsonb) r "
+            f"WHERE t.{key} = %(k{i})s{guard}"
+        )
+    guard = " AND t.version = (x->>'seen')::int" if shape.guarded else ""
+    return (
+        f"UPDATE {shape.table} t SET {sets} FROM jsonb_array_elements(%(p{i})s::jsonb) x, "
+        f"jsonb_populate_record(NULL::{shape.table}, x) r WHERE t.{key} = r.{key}{guard}"
+    )
 
 
 def _json_rows(changes: list[Change]) -> str:
@@ -167,20 +157,94 @@ def _json_rows(changes: list[Change]) -> str:
         if change.seen is not None:
             row["seen"] = change.seen
         rows.append(row)
-    return json.dumps(rows, ensure_ascii=False, default=_plain_moment)
+    return json_text(rows)
 
 
-def _plain_moment(value: Any) -> str:
+# ───────────────────────────── SQLite
+
+
+@contextmanager
+def driver_cursor(connection: Connection) -> Iterator[Any]:
+    """SQLite's own cursor inside the connection's transaction; its errors come as SQLAlchemy's.
+
+    A statement is so cheap there that what SQLAlchemy adds to each would be most of its price.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
+
+
+def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], rows: Mapping[Shape, list[Change]]) -> None:
+    with driver_cursor(connection) as cursor:
+        for shape in shapes:
+            statement, spellings = _prepared(shape)
+            written = 0
+            for change in rows[shape]:
+                values = [spell(change.values[column]) for column, spell in spellings]
+                if shape.op == UPDATE:
+                    values.append(change.key)
+                if shape.guarded:
+                    values.append(change.seen)
+                written += cursor.execute(statement, values).rowcount
+            if shape.guarded and written != len(rows[shape]):
+                raise Overtaken
+
+
+@lru_cache(maxsize=512)
+def _prepared(shape: Shape) -> tuple[str, tuple[tuple[str, Callable[[Any], Any]], ...]]:
+    """The statement of a shape, and how each of its columns is spelt."""
+    table = Base.metadata.tables[shape.table]
+    spellings = tuple(
+        (column, _json_or_null if isinstance(table.c[column].type, JSON) else sqlite_value) for column in shape.columns
+    )
+    if shape.op == INSERT:
+        marks = ", ".join("?" for _ in shape.columns)
+        return f"INSERT INTO {shape.table} ({', '.join(shape.columns)}) VALUES ({marks})", spellings
+    sets = ", ".join(f"{column} = ?" for column in shape.columns)
+    guard = " AND version = ?" if shape.guarded else ""
+    return f"UPDATE {shape.table} SET {sets} WHERE {key_column(shape.table)} = ?{guard}", spellings
+
+
+def sqlite_value(value: Any) -> Any:
+    """A value as SQLite's driver is to store or compare it, in the spelling SQLAlchemy's own types use."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+def _json_or_null(value: Any) -> str | None:
+    return None if value is None else json_text(value)
+
+
+# ───────────────────────────── Values as text
+
+
+def _plain_other(value: Any) -> Any:
+    """What JSON has no word for."""
     if isinstance(value, datetime):
         return instant_text(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
     raise TypeError(f"no plain form for {type(value).__name__}")
+
+
+json_text = json.JSONEncoder(ensure_ascii=False, default=_plain_other).encode
+"""Spell a value as JSON for the database; days and instants become ISO 8601 text."""
 
 
 def instant_text(value: datetime) -> str:
     """An instant as `2026-11-23T13:05:00.123456Z`: always UTC, always six decimals."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).replace(tzinfo=None).isoformat("T", "microseconds") + "Z"
 
 
 def plain(value: Any) -> Any:
@@ -193,7 +257,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, (set, frozenset)):
         return sorted(plain(item) for item in value)
-    return _plain_moment(value)
+    return _plain_other(value)
 
 
 @lru_cache(maxsize=64)
@@ -203,9 +267,13 @@ def key_column(table: str) -> str:
 
 
 def key_value(table: str, key: str) -> Any:
-    """The key of a change as a value of the key's own column."""
-    kind = Base.metadata.tables[table].c[key_column(table)].type.python_type
-    return date.fromisoformat(key) if kind is date else kind(key)
+    """The key of a change as a value of the key's own column. Raises ValueError when it cannot be one."""
+    kind = Base.metadata.tables[table].c[key_column(table)].type
+    if isinstance(kind, Key):
+        return str(UUID(key))
+    if isinstance(kind, Date):
+        return date.fromisoformat(key)
+    return int(key) if isinstance(kind, Integer) else key
 
 
 @lru_cache(maxsize=64)
@@ -213,34 +281,47 @@ def _rank(table: str) -> int:
     return next(i for i, known in enumerate(Base.metadata.sorted_tables) if known.name == table)
 
 
+# ───────────────────────────── Rows read back
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
 @lru_cache(maxsize=64)
-def _readers(table: str) -> Mapping[str, str]:
-    kinds = {}
+def _readers(table: str) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """The columns whose values JSON and SQLite keep as something else, and what makes them a Python value again."""
+    readers: list[tuple[str, Callable[[Any], Any]]] = []
     for column in Base.metadata.tables[table].columns:
-        name = type(column.type).__name__
         if isinstance(column.type, UTCDateTime):
-            kinds[column.name] = "instant"
-        elif name == "Date":
-            kinds[column.name] = "day"
-        elif name == "Boolean":
-            kinds[column.name] = "yes_no"
-    return kinds
+            readers.append((column.name, _instant))
+        elif isinstance(column.type, Date):
+            readers.append((column.name, date.fromisoformat))
+        elif isinstance(column.type, Boolean):
+            readers.append((column.name, bool))
+    return tuple(readers)
 
 
 def typed(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
     """Read a row that came as JSON back into Python values, by the types of the table's columns."""
-    kinds = _readers(table)
     result = dict(row)
-    for column in kinds.keys() & result.keys():
-        value = result[column]
-        if value is None:
-            continue
-        kind = kinds[column]
-        if kind == "instant":
-            moment = datetime.fromisoformat(value)
-            result[column] = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        elif kind == "day":
-            result[column] = date.fromisoformat(value)
-        else:
-            result[column] = bool(value)
+    for column, read in _readers(table):
+        value = result.get(column)
+        if value is not None:
+            result[column] = read(value)
     return result
+
+
+def stored(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Read a row as SQLite's driver gives it, its JSON being text, or a number where it is one."""
+    for column in _json_columns(table):
+        value = row.get(column)
+        if isinstance(value, str):
+            row[column] = json.loads(value)
+    return typed(table, row)
+
+
+@lru_cache(maxsize=64)
+def _json_columns(table: str) -> tuple[str, ...]:
+    return tuple(column.name for column in Base.metadata.tables[table].columns if isinstance(column.type, JSON))

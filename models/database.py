@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -42,8 +42,10 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = make_url(url)
-        self.engine = _engine(self.url.render_as_string(hide_password=False), pool_size=pool_size)
+        self.engine = _engine(self.url, pool_size=pool_size)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._reading_engine = _sqlite_engine(self.url, is_reading=True) if self.is_sqlite else self.engine
+        self._readings = sessionmaker(self._reading_engine, expire_on_commit=False, autoflush=False)
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,15 +61,10 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Give a session that sees one consistent state and cannot write."""
-        with self._sessions() as session:
-            session.connection(execution_options=self._reading_options)
+        with self._readings() as session:
+            if not self.is_sqlite:
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
             yield session
-
-    @property
-    def _reading_options(self) -> dict[str, Any]:
-        if self.is_sqlite:
-            return {"readonly": True}
-        return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction, again after a passing fault of the database, a bounded number of times.
@@ -87,6 +84,7 @@ class Database:
 
     def dispose(self) -> None:
         self.engine.dispose()
+        self._reading_engine.dispose()
 
 
 def is_passing(error: DBAPIError) -> bool:
@@ -99,37 +97,37 @@ def is_passing(error: DBAPIError) -> bool:
     return "database is locked" in str(error.orig)
 
 
-def _engine(url: str, *, pool_size: int) -> Engine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite_engine(url)
-    engine = create_engine(
+def _engine(url: URL, *, pool_size: int) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, is_reading=False)
+    return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
         connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
     )
-    return engine
 
 
-def _sqlite_engine(url: str) -> Engine:
-    path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+def _sqlite_engine(url: URL, *, is_reading: bool) -> Engine:
+    """An engine whose connections only read, or one whose transactions may write and wait for one another at the start.
+
+    They are two, for turning `query_only` on and off makes SQLite compile every statement of a connection anew.
+    """
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30, "cached_statements": 512})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute(f"PRAGMA query_only={'ON' if is_reading else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("readonly", False)
-        connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
     return engine
 

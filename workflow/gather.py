@@ -1,8 +1,9 @@
-"""Load snapshots: lock the cases, then read everything about them in one statement.
+"""Load snapshots: lock the cases, then read everything about them.
 
 The lock is a statement of its own because PostgreSQL gives each statement its own view of the database: what is read
-after the lock was granted is what the act will find. Each table's rows come as one JSON value, for a round trip costs
-more than the reading; the SQL is built once per dialect and set of parts.
+after the lock was granted is what the act will find. PostgreSQL then reads all in one statement, each table's rows as
+one JSON value, for a round trip costs more than the reading; SQLite, where there is none, reads table by table. The
+SQL is built once per database and set of parts.
 """
 
 from __future__ import annotations
@@ -13,53 +14,88 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, Connection
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from models import Base
-from models.changes import sqlite_value, typed
+from models.changes import driver_cursor, sqlite_value, stored, typed
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound
 from workflow.snapshot import Row, Snapshot
 from workflow.world import definition_of, world
 
+
+class Part(NamedTuple):
+    """Rows to read: the tables, the first of which is `t` and gives the columns, the condition, further columns.
+
+    A condition may speak of the case `c` and its subject `s`; one that does not is the same for every case.
+    """
+
+    source: str
+    where: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> str:
+        return self.source.split()[0]
+
+    @property
+    def is_shared(self) -> bool:
+        return re.search(r"\b[cs]\.", self.where) is None
+
+
 OWN = {
-    "passages": "t.case_id = c.id",
-    "agreements": "t.case_id = c.id AND t.voided_seq IS NULL",
-    "hand_ins": "t.case_id = c.id AND t.voided_seq IS NULL",
-    "timers": "t.case_id = c.id AND t.ended_seq IS NULL",
-    "tasks": "t.case_id = c.id AND t.closed_at IS NULL",
-    "duties": "t.case_id = c.id",
-    "documents": "t.case_id = c.id",
-    "pending_acts": "t.case_id = c.id AND t.status = 'open'",
+    name: Part(f"{name} t", where)
+    for name, where in {
+        "passages": "t.case_id = c.id",
+        "agreements": "t.case_id = c.id AND t.voided_seq IS NULL",
+        "hand_ins": "t.case_id = c.id AND t.voided_seq IS NULL",
+        "timers": "t.case_id = c.id AND t.ended_seq IS NULL",
+        "tasks": "t.case_id = c.id AND t.closed_at IS NULL",
+        "duties": "t.case_id = c.id",
+        "documents": "t.case_id = c.id",
+        "pending_acts": "t.case_id = c.id AND t.status = 'open'",
+    }.items()
 }
 """The case's own rows that every act reads."""
 
 IN_FORCE = "t.revoked_at IS NULL AND t.from_on <= :today AND (t.until_on IS NULL OR t.until_on >= :today)"
 
+SAME_PARTNER = (
+    "SELECT s.partner_id UNION ALL SELECT p.id FROM partners p WHERE p.code_identity = :code "
+    "UNION ALL SELECT p.id FROM partners p WHERE p.name_identity = :name"
+)
+"""The partner the case has and those the form may mean, each found by its index; one condition with OR reads all rows."""
+
 SURROUNDINGS = {
-    "grants": ("grants t", f"t.person_id IN (:people) AND {IN_FORCE}", ()),
-    "holders": ("grants t", f"t.role IN (:roles) AND {IN_FORCE}", ()),
-    "partners": (
-        "partners t",
-        "t.id = s.partner_id OR t.code_identity = :code OR t.name_identity = :name",
-        (),
-    ),
-    "units": ("units t", "t.id = s.lead_college_id OR t.id IN (:units)", ()),
-    "bars": (
+    "grants": Part("grants t", f"t.person_id IN (:people) AND {IN_FORCE}"),
+    "holders": Part("grants t", f"t.role IN (:roles) AND {IN_FORCE}"),
+    "partners": Part("partners t", f"t.id IN ({SAME_PARTNER})"),
+    "units": Part("units t", "t.id = s.lead_college_id OR t.id IN (:units)"),
+    "bars": Part(
         "bans t LEFT JOIN partners p ON p.id = t.partner_id LEFT JOIN bases b ON b.case_id = t.case_id",
-        "t.voided_seq IS NULL AND t.last_day >= :since",
+        "t.voided_seq IS NULL AND t.last_day >= :today",
         ("p.name AS partner_name", "p.name_identity AS partner_name_identity", "b.base_number AS base_number"),
     ),
-    "twins": (
-        "bases t JOIN cases k ON k.id = t.case_id JOIN partners p ON p.id = t.partner_id",
-        "t.case_id <> c.id AND (t.partner_id = s.partner_id OR p.code_identity = :code OR p.name_identity = :name)",
+    "twins": Part(
+        "bases t JOIN cases k ON k.id = t.case_id",
+        f"t.case_id <> c.id AND t.partner_id IN ({SAME_PARTNER})",
         ("k.state AS state",),
     ),
+    "numbers": Part("counters t", "t.name IN (:counters)"),
+    "answered": Part("idempotency_keys t", "t.name = :key"),
 }
-"""Rows around the case: name -> tables, condition, further columns. The first table is the one whose columns are read."""
+"""Rows around the case, and what the act itself needs: the counters it draws from, the answer given to its key before."""
+
+LISTS = {"people": "uuid", "roles": "text", "units": "uuid", "counters": "text"}
+"""Parameters that are lists, and what of."""
+
+LOCKED = frozenset({"numbers"})
+"""Rows locked as they are read, so that no number is given twice; SQLite lets only one writer in anyway."""
+
 
 class Located(NamedTuple):
     """A case's row, the SHA-256 of its edition, and the revision of the world it was read under."""
@@ -82,6 +118,14 @@ class Wish:
     partner_name: str | None = None
     partner_code: str | None = None
     units: tuple[str, ...] = ()
+    counters: tuple[str, ...] = ()
+    """The counters the act draws a number from; they are locked."""
+    key: str | None = None
+    """The stored name of the request's key, to find the answer given to it before."""
+
+    @property
+    def all_parts(self) -> tuple[str, ...]:
+        return (*self.parts, *(("numbers",) if self.counters else ()), *(("answered",) if self.key else ()))
 
     @classmethod
     def for_acts(
@@ -160,48 +204,44 @@ def claim(session: Session, *, at: Any, limit: int) -> list[Located]:
 def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: str) -> list[Located]:
     connection = session.connection()
     sql = _case_sql(connection.dialect.name, where, suffix)
-    answer: list[Located] = []
-    for value, sha256, revision in connection.exec_driver_sql(sql, _parameters(connection, parameters)):
-        row = json.loads(value) if isinstance(value, str) else value
-        number = json.loads(revision) if isinstance(revision, str) else revision
-        answer.append(Located(typed("cases", row), sha256, number))
-    return answer
+    if connection.dialect.name == "postgresql":
+        rows = connection.exec_driver_sql(sql, dict(parameters))
+        return [Located(typed("cases", row), sha256, revision) for row, sha256, revision in rows]
+    with driver_cursor(connection) as cursor:
+        found = cursor.execute(sql, _spelt(parameters)).fetchall()
+    names = _columns("cases")
+    return [
+        Located(stored("cases", dict(zip(names, row, strict=False))), sha256, None if revision is None else int(revision))
+        for *row, sha256, revision in found
+    ]
 
 
 @lru_cache(maxsize=32)
 def _case_sql(dialect: str, where: str, suffix: str) -> str:
-    row = "row_to_json(c)" if dialect == "postgresql" else _object("cases", "c")
+    is_postgresql = dialect == "postgresql"
+    row = "row_to_json(c)" if is_postgresql else ", ".join(f"c.{name}" for name in _columns("cases"))
     sql = (
         f"SELECT {row}, e.sha256, (SELECT value FROM installation WHERE name = 'revision') "
-        f"FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} "
-        f"{suffix if dialect == 'postgresql' else ''}"
+        f"FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
     )
-    return _marks(sql, dialect)
+    return _marks(sql) if is_postgresql else sql
 
 
-def _object(table: str, alias: str, more: tuple[str, ...] = ()) -> str:
-    pairs = [
-        f"'{column.name}', "
-        + (f"json({alias}.{column.name})" if isinstance(column.type, JSON) else f"{alias}.{column.name}")
-        for column in Base.metadata.tables[table].columns
-    ]
-    for extra in more:
-        expression, name = extra.split(" AS ")
-        pairs.append(f"'{name}', {expression}")
-    return f"json_object({', '.join(pairs)})"
+@lru_cache(maxsize=64)
+def _columns(table: str) -> tuple[str, ...]:
+    return tuple(column.name for column in Base.metadata.tables[table].columns)
 
 
-def _marks(sql: str, dialect: str) -> str:
-    """Named marks in the driver's own style."""
-    return re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", sql) if dialect == "postgresql" else sql
+def _marks(sql: str) -> str:
+    """Named marks in psycopg's style, lists as arrays."""
+    for name, kind in LISTS.items():
+        sql = sql.replace(f"IN (:{name})", f"= ANY(:{name}::{kind}[])")
+    return re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", sql)
 
 
-def _parameters(connection: Connection, values: Mapping[str, Any]) -> dict[str, Any]:
-    if connection.dialect.name == "postgresql":
-        return dict(values)
-    return {
-        name: json.dumps(value) if isinstance(value, list) else sqlite_value(value) for name, value in values.items()
-    }
+def _spelt(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as SQLite takes them, lists as JSON."""
+    return {name: json.dumps(value) if isinstance(value, list) else sqlite_value(value) for name, value in values.items()}
 
 
 # ───────────────────────────── Reading
@@ -237,62 +277,107 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
         units={unit["id"]: unit for unit in parts["units"]},
         grants=parts["grants"],
         holders=parts["holders"],
+        numbers={row["name"]: row["value"] for row in parts.get("numbers", ())},
+        answered=next(iter(parts.get("answered", ())), None),
     )
 
 
-def _parts(session: Session, ids: list[str], subject: str, wish: Wish, today: date) -> dict[str, dict[str, Any]]:
+Parts = dict[str, tuple[Row, ...]]
+
+
+def _parts(session: Session, ids: list[str], subject: str, wish: Wish, today: date) -> dict[str, Parts]:
+    """The rows of every part by case; those that are the same for all are read once."""
     connection = session.connection()
-    dialect = connection.dialect.name
-    names, sql = _parts_sql(dialect, subject, wish.parts)
     values = {
+        "first": ids[0],
         "ids": ids,
         "today": today,
-        "since": today,
         "people": list(wish.people),
         "roles": list(wish.roles),
         "code": wish.partner_code,
         "name": wish.partner_name,
         "units": list(wish.units),
+        "counters": list(wish.counters),
+        "key": wish.key,
     }
-    tables = {"subject": subject, **{name: name for name in OWN}, "grants": "grants", "holders": "grants",
-              "partners": "partners", "units": "units", "bars": "bans", "twins": subject}
-    answer: dict[str, dict[str, Any]] = {}
-    for row in connection.exec_driver_sql(sql, _parameters(connection, values)):
-        loaded = {}
-        for name, value in zip(names, row[1:], strict=True):
-            rows = json.loads(value) if isinstance(value, str) else value
-            loaded[name] = tuple(typed(tables[name], item) for item in rows)
-        answer[str(row[0])] = loaded
-    return answer
+    parts = _wished(subject, wish.all_parts)
+    read = _read_at_once if connection.dialect.name == "postgresql" else _read_one_by_one
+    return read(connection, subject, parts, ids, values)
 
 
 @lru_cache(maxsize=64)
-def _parts_sql(dialect: str, subject: str, parts: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    pieces = {"subject": _rows(dialect, subject, f"{subject} t", "t.case_id = c.id", ())}
-    for name, where in OWN.items():
-        pieces[name] = _rows(dialect, name, f"{name} t", where, ())
-    for name in parts:
-        source, where, more = SURROUNDINGS[name]
-        pieces[name] = _rows(dialect, source.split()[0], source, where, more)
-    listed = ", ".join(pieces.values())
-    if dialect == "postgresql":
-        sql = f"SELECT c.id::text, {listed} FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE c.id = ANY(:ids::uuid[])"
-        for name, kind in (("people", "uuid"), ("roles", "text"), ("units", "uuid")):
-            sql = sql.replace(f"IN (:{name})", f"= ANY(:{name}::{kind}[])")
-    else:
-        sql = f"SELECT c.id, {listed} FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE c.id IN (:ids)"
-        for name in ("people", "roles", "units", "ids"):
-            sql = sql.replace(f"IN (:{name})", f"IN (SELECT value FROM json_each(:{name}))")
-    return tuple(pieces), _marks(sql, dialect)
+def _wished(subject: str, names: tuple[str, ...]) -> Mapping[str, Part]:
+    own = {"subject": Part(f"{subject} t", "t.case_id = c.id"), **OWN}
+    return MappingProxyType({**own, **{name: SURROUNDINGS[name] for name in names}})
 
 
-def _rows(dialect: str, table: str, source: str, where: str, more: tuple[str, ...]) -> str:
-    """A scalar subquery giving the rows as a JSON array of objects, oldest first."""
-    order = "ORDER BY t.place" if table == "passages" else ""
-    if dialect == "postgresql":
-        columns = ", ".join(("t.*", *more))
-        return f"(SELECT coalesce(json_agg(q), '[]'::json) FROM (SELECT {columns} FROM {source} WHERE {where} {order}) q)"
-    return (
-        f"(SELECT json_group_array(json(q)) FROM (SELECT {_object(table, 't', more)} AS q FROM {source} "
-        f"WHERE {where} {order}))"
+def _read_at_once(
+    connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
+) -> dict[str, Parts]:
+    sql = _one_statement(subject, tuple(parts.items()), len(ids) == 1)
+    answer: dict[str, Parts] = {}
+    for case_id, *columns in connection.exec_driver_sql(sql, dict(values)):
+        answer[case_id] = {
+            name: tuple(typed(part.table, row) for row in rows)
+            for (name, part), rows in zip(parts.items(), columns, strict=True)
+            if rows is not None
+        }
+    shared = {name: answer[ids[0]][name] for name, part in parts.items() if part.is_shared}
+    return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
+
+
+@lru_cache(maxsize=64)
+def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bool) -> str:
+    """One row per case, one JSON array per part. What all cases share comes with the first of them only.
+
+    A single case is named by itself: for an array PostgreSQL expects ten and would plan the statement anew each time.
+    """
+    columns = []
+    for name, part in parts:
+        more = "".join(f", {column}" for column in part.more)
+        order = " ORDER BY t.place" if name == "passages" else ""
+        lock = " FOR UPDATE OF t" if name in LOCKED else ""
+        rows = f"SELECT t.*{more} FROM {part.source} WHERE {part.where}{order}{lock}"
+        column = f"(SELECT coalesce(json_agg(q), '[]'::json) FROM ({rows}) q)"
+        columns.append(column if is_one or not part.is_shared else f"CASE WHEN c.id = :first THEN {column} END")
+    which = "c.id = :first" if is_one else "c.id = ANY(:ids::uuid[])"
+    return _marks(
+        f"SELECT c.id::text, {', '.join(columns)} FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE {which}"
     )
+
+
+def _read_one_by_one(
+    connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
+) -> dict[str, Parts]:
+    spelt = _spelt(values)
+    found: dict[str, dict[str, list[Row]]] = {case_id: {name: [] for name in parts} for case_id in ids}
+    shared: Parts = {}
+    with driver_cursor(connection) as cursor:
+        for name, part in parts.items():
+            sql, columns = _statement(subject, name, part, len(ids) == 1)
+            rows = cursor.execute(sql, spelt).fetchall()
+            if part.is_shared:
+                shared[name] = tuple(stored(part.table, dict(zip(columns, row, strict=True))) for row in rows)
+                continue
+            for case_id, *row in rows:
+                found[case_id][name].append(stored(part.table, dict(zip(columns, row, strict=True))))
+    return {
+        case_id: {**{name: tuple(rows) for name, rows in loaded.items()}, **shared} for case_id, loaded in found.items()
+    }
+
+
+@lru_cache(maxsize=256)
+def _statement(subject: str, name: str, part: Part, is_one: bool) -> tuple[str, tuple[str, ...]]:
+    """The statement that reads one part, for each case its rows, and the names of the rows' columns."""
+    columns = _columns(part.table)
+    more = tuple(column.split(" AS ")[1] for column in part.more)
+    listed = ", ".join((*(f"t.{column}" for column in columns), *part.more))
+    sql = f"SELECT {listed} FROM {part.source} WHERE {part.where}"
+    if not part.is_shared:
+        which = "c.id = :first" if is_one else "c.id IN (SELECT value FROM json_each(:ids))"
+        owner = f"cases c LEFT JOIN {subject} s ON s.case_id = c.id"
+        order = " ORDER BY t.place" if name == "passages" else ""
+        sql = f"SELECT c.id, {listed} FROM {owner}, {part.source} WHERE {which} AND ({part.where}){order}"
+    for parameter in LISTS:
+        sql = sql.replace(f"IN (:{parameter})", f"IN (SELECT value FROM json_each(:{parameter}))")
+    return sql, columns + more

@@ -73,6 +73,8 @@ class Snapshot:
     """The body of the entry a correction would undo."""
     built_on: bool = False
     """Whether a later act elsewhere names that entry as its ground."""
+    answered: Row | None = None
+    """The answer given before to the same request."""
 
     # ── plain reading
 

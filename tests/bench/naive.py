@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy import JSON, make_url
 
 from models import Base
-from models.changes import INSERT, Change, merged, sqlite_value
+from models.changes import INSERT, Change, json_text, merged, sqlite_value
 from workflow.log import entry_hash
 from workflow.operations import acts, clockwork
 
@@ -48,7 +48,7 @@ class SQLite:
     counter = "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value"
 
     def value(self, value: Any, *, is_json: bool) -> Any:
-        return sqlite_value(value, is_json=is_json)
+        return json_text(value) if is_json and value is not None else sqlite_value(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Counter, Entry, IdempotencyKey, PendingAct
+from models import Entry, PendingAct
 from models.changes import INSERT, UPDATE, Change, instant_text, write
 from workflow import entries, gather
 from workflow.blockers import Blocker, Rank
@@ -66,10 +66,11 @@ def perform(session: Session, case_id: str, act: str, *, form: Form, version: in
     context's key was used for something else.
     """
     row = gather.lock(session, case_id)
-    repeated = _answered(session, ctx, _fingerprint(case_id, act, form))
+    fingerprint = _fingerprint(case_id, act, form)
+    snapshot = _read(session, row, act, form, people=(ctx.actor.person,), ctx=ctx)
+    repeated = _answered(snapshot, ctx, fingerprint)
     if repeated is not None:
         return repeated
-    snapshot = _read(session, row, act, form, people=(ctx.actor.person,), ctx=ctx)
     steps, snapshot = catch_up(snapshot, ctx)
     if steps:
         write_steps(session, row, steps, ctx)
@@ -79,7 +80,7 @@ def perform(session: Session, case_id: str, act: str, *, form: Form, version: in
     if plan.blockers or plan.warnings:
         _log_denial(session, snapshot, act, plan, ctx)
         return Refusal(blockers=plan.blockers, warnings=plan.warnings)
-    return _carry_out(session, row, snapshot, plan, ctx, fingerprint=_fingerprint(case_id, act, form))
+    return _carry_out(session, row, snapshot, plan, ctx, fingerprint=fingerprint)
 
 
 def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) -> Receipt | Refusal:
@@ -92,12 +93,12 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
         raise NotFound("no_such_proposal", pending=pending_id)
     row = gather.lock(session, pending.case_id)
     fingerprint = _fingerprint(pending.case_id, f"confirm:{pending_id}", Form())
-    repeated = _answered(session, ctx, fingerprint)
-    if repeated is not None:
-        return repeated
     form = form_of(pending.form, definition_of(session, row[1]).fields)
     people = (ctx.actor.person, pending.proposed_by)
     snapshot = _read(session, row, pending.act, form, people=people, ctx=ctx)
+    repeated = _answered(snapshot, ctx, fingerprint)
+    if repeated is not None:
+        return repeated
     steps, snapshot = catch_up(snapshot, ctx)
     if steps:
         write_steps(session, row, steps, ctx)
@@ -172,18 +173,13 @@ def _read(
     known = definition.acts.get(act)
     if known is None:
         raise NotFound("unknown_act", act=act)
-    wish = gather.Wish.for_acts(definition, (known,), people=people, values=form.values)
+    wish = replace(
+        gather.Wish.for_acts(definition, (known,), people=people, values=form.values),
+        counters=counters(known.does, (form.effective_on or ctx.today).year),
+        key=_stored_key(ctx),
+    )
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
-    return with_numbers(session, with_undone(session, snapshot, known), known, form, ctx)
-
-
-def with_numbers(session: Session, snapshot: Snapshot, act: Act, form: Form, ctx: Context) -> Snapshot:
-    """Lock the counters an act draws from and read how far they have come."""
-    names = counters(act.does, (form.effective_on or ctx.today).year)
-    if not names:
-        return snapshot
-    rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(names)).with_for_update())
-    return replace(snapshot, numbers={name: value for name, value in rows})
+    return with_undone(session, snapshot, known)
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
@@ -267,27 +263,30 @@ def _fingerprint(case_id: str, act: str, form: Form) -> str:
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
-def _answered(session: Session, ctx: Context, fingerprint: str) -> Receipt | None:
+def _stored_key(ctx: Context) -> str | None:
+    """The name a request's key is kept under; people do not share keys."""
+    return None if ctx.key is None else f"{ctx.actor.text}:{ctx.key}"
+
+
+def _answered(snapshot: Snapshot, ctx: Context, fingerprint: str) -> Receipt | None:
     """The first answer to a repeated request. Raises `key_reused` when the key came with something else."""
-    if ctx.key is None:
-        return None
-    row = session.get(IdempotencyKey, f"{ctx.actor.text}:{ctx.key}")
+    row = snapshot.answered
     if row is None:
         return None
-    if row.fingerprint != fingerprint:
+    if row["fingerprint"] != fingerprint:
         raise WorkflowError("key_reused", key=ctx.key)
-    answer = dict(row.answer)
+    answer = dict(row["answer"])
     answer["recorded_at"] = datetime.fromisoformat(answer["recorded_at"])
     answer["entries"] = tuple((seq, act, digest) for seq, act, digest in answer["entries"])
     return Receipt(**{**answer, "repeated": True})
 
 
 def _answer(receipt: Receipt, ctx: Context, fingerprint: str) -> list[Change]:
-    if ctx.key is None:
+    name = _stored_key(ctx)
+    if name is None:
         return []
     answer = {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
     answer |= {"recorded_at": instant_text(receipt.recorded_at), "entries": [list(entry) for entry in receipt.entries]}
-    name = f"{ctx.actor.text}:{ctx.key}"
     values = {"name": name, "fingerprint": fingerprint, "answer": answer, "recorded_at": ctx.at}
     return [Change(table="idempotency_keys", op=INSERT, key=name, values=values)]
 
