@@ -78,7 +78,7 @@ def examine(session: Session, *, progress: Progress | None = None) -> list[Discr
 def as_of(session: Session, case_id: str, day: date) -> Mapping[str, tuple[Mapping[str, Any], ...]]:
     """The rows of a case as the log had left them at the end of a day in Beijing, by table; personal values as commitments."""
     fold = Fold()
-    for row in session.execute(_entries([f"case:{case_id}"])):
+    for row in session.execute(_entries([f"case:{case_id}"])).all():
         body = entry_of(row.body)
         if beijing_day(moment(body["recorded_at"])) > day:
             break
