@@ -73,6 +73,8 @@ class Snapshot:
     """The body of the entry a correction would undo."""
     built_on: bool = False
     """Whether a later act elsewhere names that entry as its ground."""
+    settings_on: date | None = None
+    """The day whose settings count; None: today's."""
     answered: Row | None = None
     """The answer given before to the same request."""
 
@@ -149,10 +151,17 @@ class Snapshot:
         if name in pins:
             return pins[name]
         value = self.definition.settings[name].default
+        day = self.settings_on or self.today
         for row in self.world.settings.get(self.definition.name, ()):
-            if row["name"] == name and row["from_on"] <= self.today:
+            if row["name"] == name and row["from_on"] <= day:
                 value = row["value"]
         return value
+
+    def setting_days(self, names: frozenset[str]) -> list[date]:
+        """The days, past and to come, from which one of the settings counts anew for this case."""
+        pins = self.case["pins"] or {}
+        rows = self.world.settings.get(self.definition.name, ())
+        return sorted({row["from_on"] for row in rows if row["name"] in names and row["name"] not in pins})
 
     def length(self, name: str) -> Period:
         """The length a term or setting holds."""

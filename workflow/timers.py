@@ -5,16 +5,17 @@ No transition arms or cancels anything. After each act the wanted timers are com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.days import evaluate
-from workflow.definition.values import Every, Timer
-from workflow.periods import BEIJING, FallingDue, Kind, fall_due
+from workflow.definition.values import Day, Definition, Every, Timer
+from workflow.periods import BEIJING, ONE_DAY, FallingDue, Kind, fall_due, start_of
 from workflow.snapshot import Row, Snapshot
 
 REMINDED_AT = time(8, 0)
@@ -47,9 +48,61 @@ def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
             continue
         if timer.answer and timer.answer == timer.name and snapshot.hand_ins(timer.name, in_this_stay=True):
             continue
-        day = evaluate(timer.day, snapshot.scope())
-        if day is not None:
-            yield Wanted(timer=timer, falls=fall_due(day, timer.kind, snapshot.calendar))
+        falls = _falls(timer, snapshot, partial(_nominal, timer.day))
+        if falls is not None:
+            yield Wanted(timer=timer, falls=falls)
+
+
+def _nominal(day: Day, snapshot: Snapshot) -> date | None:
+    return evaluate(day, snapshot.scope())
+
+
+def _falls(timer: Timer, snapshot: Snapshot, nominal: Callable[[Snapshot], date | None]) -> FallingDue | None:
+    """When a timer falls due, through every change of the settings its day is made of, those to come as well.
+
+    A deadline that had come when a change began to count keeps its day, and no change lets one come before the change
+    counts. So what a setting moves follows from its rows alone, whenever somebody looks.
+    """
+    days = snapshot.setting_days(_settings_of(timer, snapshot.definition))
+    view = snapshot if not days else replace(snapshot, settings_on=days[0] - ONE_DAY)
+    falls = _fall_due(nominal(view), timer, snapshot)
+    for day in days:
+        if falls is not None and falls.at <= start_of(day):
+            return falls
+        moved = nominal(replace(snapshot, settings_on=day))
+        if moved is not None and (falls is None or moved < falls.nominal_on):
+            moved = max(moved, day)
+        falls = _fall_due(moved, timer, snapshot)
+    return falls
+
+
+def _fall_due(day: date | None, timer: Timer, snapshot: Snapshot) -> FallingDue | None:
+    return fall_due(day, timer.kind, snapshot.calendar) if day is not None else None
+
+
+_settings: dict[tuple[str, str], frozenset[str]] = {}
+
+
+def _settings_of(timer: Timer, definition: Definition) -> frozenset[str]:
+    """The settings a timer's day is made of."""
+    key = (definition.sha256, timer.name)
+    if key not in _settings:
+        day = timer.day
+        _settings[key] = frozenset({day.setting} if isinstance(day, Every) else _named_in(day, definition))
+    return _settings[key]
+
+
+def _named_in(day: Day, definition: Definition) -> Iterator[str]:
+    if day.anchor in definition.settings:
+        yield day.anchor
+        for name in definition.settings[day.anchor].one_of:
+            if name in definition.dates:
+                yield from _named_in(definition.dates[name].day, definition)
+    elif day.anchor in definition.dates:
+        yield from _named_in(definition.dates[day.anchor].day, definition)
+    for addend in day.addends:
+        if isinstance(addend.period, str) and addend.period in definition.settings:
+            yield addend.period
 
 
 def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
@@ -61,16 +114,18 @@ def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
     began = _entered(snapshot, timer)
     if began is None:
         return
-    month, day_of_month = (int(part) for part in str(snapshot.setting(every.setting)).split("-"))
     answered = {row["period"] for row in snapshot.hand_ins(timer.name) if row["period"] is not None}
     missed = {row["period"] for row in snapshot.table("timers") if row["name"] == timer.name and row["status"] == FIRED}
     year = max([began.year, *(of + 1 for of in answered | missed)])
     for of in sorted((missed - answered) | {year}):
-        nominal = _day_in(of + 1, month, day_of_month)
-        yield Wanted(timer=timer, falls=fall_due(nominal, Kind.DUE, snapshot.calendar), period=of)
+        falls = _falls(timer, snapshot, partial(_day_in, of + 1, every.setting))
+        if falls is not None:
+            yield Wanted(timer=timer, falls=falls, period=of)
 
 
-def _day_in(year: int, month: int, day: int) -> date:
+def _day_in(year: int, setting: str, snapshot: Snapshot) -> date:
+    """The day of a year that a setting of month and day stands for; the month's last where there is none."""
+    month, day = (int(part) for part in str(snapshot.setting(setting)).split("-"))
     try:
         return date(year, month, day)
     except ValueError:
