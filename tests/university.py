@@ -313,11 +313,11 @@ class University:
         self.tick(case_id, date.fromordinal(last.toordinal() + 1))
         return case_id
 
-    def in_midterm(self, *, years: tuple[int, ...] = YEARS, **rest: Any) -> str:
+    def in_midterm(self, *, years: tuple[int, ...] = YEARS, first_year: int = 25, **rest: Any) -> str:
         """In the mid-term assessment, with the data of 2026 handed in where that is one of the years."""
         case_id = self.signed(**{"last": LATE_AGREEMENT_END, **rest})
         if 2026 in years:
-            self.yearly(case_id, 2026)
+            self.yearly(case_id, 2026, students=first_year, awards=0)
         self.tick(case_id, date(2027, 9, 10))
         self.on(date(2027, 9, 20))
         return case_id
@@ -389,10 +389,10 @@ class University:
     # ── forms of the later life
 
     def yearly(
-        self, case_id: str, year: int, *, students: int = 25, awards: int = 1, on: date | None = None, who: str = "leader"
+        self, case_id: str, year: int, *, students: int = 25, awards: int = 2, on: date | None = None, who: str = "leader"
     ) -> None:
         """Hand in a year's data on 15 January after it, unless another day is given."""
-        self.on(on or date(year + 1, 1, 15))
+        self.tick(case_id, on or date(year + 1, 1, 15), 10)
         self.done(case_id, "yearly_data", who, students_half_year=students, awards_won=awards)
 
     def verdict(self, case_id: str, *, met: tuple[str, ...] | None = None) -> dict[str, Any]:

@@ -141,7 +141,9 @@ def reasons_of_right(snapshot: Snapshot, act: str, ctx: Context) -> frozenset[st
     about = {"not_from_here", "not_your_role", "only_by_timer", "not_by_timer", "conflict"}
     plans = (probe(snapshot, act, ctx), decide(snapshot, act, Form(), ctx, proposed_by=None))
     first, second = (frozenset(blocker.code for blocker in plan.blockers) & about for plan in plans)
-    assert first == second, f"{snapshot.state}: the button of {act} says {set(first)}, the act says {set(second)}"
+    assert first == second, (
+        f"{snapshot.state}: the button of {act} says {set(first)}, the act says {set(second)}"
+    )
     return first
 
 
@@ -157,7 +159,9 @@ def expected(state: str, act: str, role: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_act_of_every_role_is_allowed_or_refused_by_the_table(university: University, state: str) -> None:
+def test_every_act_of_every_role_is_allowed_or_refused_by_the_table(
+    university: University, state: str
+) -> None:
     case_id = university.reach(state)
     university.assign(case_id, "expert", "expert")
     university.assign(case_id, "partner_contact", "partner")
@@ -165,7 +169,9 @@ def test_every_act_of_every_role_is_allowed_or_refused_by_the_table(university: 
     actors = {role: Actor(person=university.people[name]) for role, name in people.items()}
     actors[CLOCK] = Actor(system="sweep")
     definition = university.definition
-    wish = gather.Wish.for_acts(definition, definition.acts.values(), people=university.people.values(), values={})
+    wish = gather.Wish.for_acts(
+        definition, definition.acts.values(), people=university.people.values(), values={}
+    )
     with university.database.reading() as session:
         row = gather.look(session, case_id)
         snapshot = gather.gather(session, [row], wish=wish, today=date(2029, 3, 12))[case_id]
@@ -183,7 +189,10 @@ def test_every_act_of_every_role_is_allowed_or_refused_by_the_table(university: 
 def test_table_speaks_of_every_state_act_and_role_there_is(university: University) -> None:
     definition = university.definition
 
-    roles = {role for roles in (row[2] for row in TABLE) for role in roles.replace(",", "").split()} - {"the", "clock"}
+    roles = {role for roles in (row[2] for row in TABLE) for role in roles.replace(",", "").split()} - {
+        "the",
+        "clock",
+    }
 
     assert (set(definition.states), set(definition.acts)) == (set(STATES), {*TRANSITIONS, *HAND_INS})
     assert roles <= set(ROLES)
@@ -210,7 +219,11 @@ FORMS: dict[str, Callable[[University, str], dict[str, Any]]] = {
     "exit": lambda u, c: {"exit_agreement": u.document(c, "exit_agreement"), "reason": "both agreed"},
     "conclude_midterm": lambda u, c: {"outcome": "passed", "opinion": "on the way"},
     "certify": lambda u, c: {"outcome": "qualified", **u.verdict(c)},
-    "order_rectification": lambda u, c: {"outcome": "unqualified", "reason": "few", "rectify_by": "2029-09-10"},
+    "order_rectification": lambda u, c: {
+        "outcome": "unqualified",
+        "reason": "few",
+        "rectify_by": "2029-09-10",
+    },
     "revoke": lambda u, c: {"reason": "not met", "clawback": False},
     "correct": lambda u, c: {"reason": "recorded by mistake"},
     "amend": lambda u, c: {"reason": "misspelt", "fact": {"name": "base_name", "value": "another name"}},
