@@ -342,7 +342,7 @@ def _cycle(look: Look, snapshot: Snapshot) -> dict[str, Any] | None:
 
 
 def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The passages that moved the base, then the timers that run, each on its day."""
+    """The passages that moved the base since its cycle began, then the timers that run, each on its day."""
     definition, language = snapshot.definition, look.language
     marks = [
         {
@@ -352,12 +352,22 @@ def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
             "left": "",
             "basis": "",
         }
-        for row in snapshot.passages()
+        for row in _since_start(snapshot)
         if row["from_state"] != row["to_state"]
     ]
     coming = sorted((row for row in snapshot.table("timers")), key=lambda row: row["due_at"])
     first = next((row["id"] for row in coming if row["due_at"] > look.ctx.at), None)
     return [*marks, *(_mark(look, definition, row, is_next=row["id"] == first) for row in coming)]
+
+
+def _since_start(snapshot: Snapshot) -> list[Row]:
+    """The passages from the one that stands at the beginning of the cycle on."""
+    passages = list(snapshot.passages())
+    start = snapshot.dates().get("cycle_start")
+    first = next((place for place, row in enumerate(passages) if start and row["effective_on"] >= start), 0)
+    same_day = [place for place, row in enumerate(passages) if row["effective_on"] == start]
+    anchor = [place for place in same_day if passages[place]["transition"] == snapshot.setting("cycle_starts")]
+    return passages[anchor[0] if anchor else first :]
 
 
 def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from web import door
 from web.words import t
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, Definition, Field, FieldType, Item
@@ -23,6 +24,7 @@ from workflow.guards import View, measured, wanted_count
 from workflow.queries import Names
 from workflow.reasons import fault_text, reason_of
 from workflow.snapshot import Row, Snapshot
+from workflow.uploads import KINDS
 from workflow.words import article_text, label_text
 
 OUR_OWN = frozenset(
@@ -123,7 +125,7 @@ def _drawn(setting: Setting, field: Field, *, name: str, required: bool, act: Ac
         "name": name,
         "type": str(field.type),
         "label": label_text(field.label, setting.language),
-        "hint": label_text(field.hint, setting.language) if field.hint else "",
+        "hint": _hint(field, setting.language),
         "basis": article_text(field.basis, setting.language),
         "required": required or name in act.either,
         "errors": list(errors),
@@ -132,6 +134,15 @@ def _drawn(setting: Setting, field: Field, *, name: str, required: bool, act: Ac
         "options": _options(setting, field),
         "items": _items(setting, field, act),
     }
+
+
+def _hint(field: Field, language: str) -> str:
+    if field.hint:
+        return label_text(field.hint, language)
+    if field.type is FieldType.DOCUMENT:
+        megabytes = door.config().upload_limit // (1024 * 1024)
+        return t("documents.hint", language, kinds=sorted(KINDS), megabytes=megabytes)
+    return ""
 
 
 def _drawn_fact(setting: Setting, fact: str, value: Any, errors: tuple[str, ...], act: Act) -> dict[str, Any]:

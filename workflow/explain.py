@@ -12,6 +12,7 @@ from workflow.definition.values import Definition, Field, FieldType, Label
 from workflow.periods import Kind, beijing_day
 from workflow.plan import Form, Plan, Step, recipients
 from workflow.queries.names import Names
+from workflow.reasons import fault_text
 from workflow.snapshot import Row, Snapshot
 from workflow.tasks import CONFIRM
 from workflow.timers import HELD
@@ -46,6 +47,7 @@ __all__ = [
     "entry_lines",
     "entry_note",
     "entry_title",
+    "fault_text",
     "finals_of",
     "lines_of",
     "proposes_text",

@@ -18,6 +18,7 @@ from workflow.queries.inbox import (
 from workflow.queries.names import Names, names_of, people_found, units_by_id
 from workflow.queries.paging import Page
 from workflow.queries.papers import (
+    calls_of,
     document_for,
     draft_of,
     drafts_of,
@@ -37,6 +38,7 @@ __all__ = [
     "TodoFilter",
     "base_rows",
     "bases_page",
+    "calls_of",
     "case_for",
     "case_of_proposal",
     "copied_to_me",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Base, Blob, Case, Draft, JointBase, PendingAct, Person, StoredDocument
+from models import Base, Blob, Call, Case, Draft, JointBase, PendingAct, Person, StoredDocument
 from workflow.errors import NotFound
 from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
@@ -90,3 +90,11 @@ def verdicts_of(session: Session, case_id: str) -> dict[str, tuple[Row, ...]]:
         )
         answer[name] = tuple(dict(row) for row in session.execute(standing).mappings())
     return answer
+
+
+def calls_of(session: Session, lifecycle: str) -> list[Row]:
+    """The calls for proposals of a lifecycle: year, opens_on, closes_on."""
+    rows = session.execute(
+        select(Call.year, Call.opens_on, Call.closes_on).where(Call.lifecycle == lifecycle)
+    )
+    return [dict(row) for row in rows.mappings()]
