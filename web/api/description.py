@@ -188,6 +188,8 @@ def kinds_of(known: Operation) -> list[Kind]:
         kinds += [Kind.MALFORMED, Kind.TOO_DEEP]
     if known.body is not None or known.upload:
         kinds += [Kind.TOO_LARGE, Kind.WRONG_MEDIA_TYPE, Kind.BAD_INPUT]
+    if known.guarded:
+        kinds.append(Kind.NOT_ALLOWED)
     if known.decides:
         kinds += [Kind.NOT_ALLOWED, Kind.STALE, Kind.REFUSED, Kind.UNCONFIRMED]
     return kinds

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
-from flask import Response, request, send_file
+from flask import Response, request
 
 from models import StoredDocument
 from web import door
@@ -13,6 +11,7 @@ from web.api.problems import Refused
 from web.api.reading import read_upload
 from web.api.routing import Call, Desk, Reply, operation
 from web.api.shapes import Document, Kind
+from web.documents import NO_PAGE, disposition
 from workflow.blockers import Fault, Rank
 from workflow.definition.values import FieldType
 from workflow.errors import BadInput
@@ -77,12 +76,7 @@ def read_document(call: Call, document_id: str) -> Response:
     if request.method != "HEAD":
         content = {"document": document_id, "case": row["case_id"], "sha256": row["sha256"]}
         call.act(lambda desk: note_taken(desk.session, kind="download", content=content, ctx=desk.ctx))
-    return send_file(
-        io.BytesIO(row["content"]),
-        mimetype=row["media_type"],
-        as_attachment=True,
-        download_name=row["name"],
-        conditional=False,
-        etag=row["sha256"],
-        max_age=0,
-    )
+    answer = Response(row["content"], content_type=row["media_type"])
+    answer.headers["Content-Disposition"] = disposition(row["name"])
+    answer.headers["Content-Security-Policy"] = NO_PAGE
+    return answer

@@ -21,7 +21,8 @@ DEEPEST = 20
 LONGEST_PLACE = 100
 
 IDEMPOTENCY_KEY = r"^[\x21-\x7e]{1,100}$"
-VERSION_TAG = r'^"[0-9]{1,9}"$'
+VERSION_TAG = r'^"[0-9]{1,9}(:[a-z]{1,10})?"$'
+"""The version in quotes, as the entity tag of a case has it; an answer that was compressed names the compression after it."""
 WORD = r"[a-z][a-z0-9_]{0,59}"
 PARTS = ("field", "file")
 """The parts of an upload."""
@@ -117,7 +118,7 @@ def read_version(*, required: bool) -> int | None:
         return None
     if not re.fullmatch(VERSION_TAG, tag.strip()):
         raise Refused(Kind.BAD_HEADER, faults=[_fault("If-Match", "not_a_version")])
-    return int(tag.strip()[1:-1])
+    return int(tag.strip()[1:-1].partition(":")[0])
 
 
 CODES: Mapping[str, str] = {"extra_forbidden": "unknown_field", "missing": "value_missing"}

@@ -64,6 +64,8 @@ class Operation:
     seen: Seen = Seen.NEVER
     decides: bool = False
     """An act: it may be refused, or stale."""
+    guarded: bool = False
+    """Only some roles may ask at all."""
     tagged: bool = False
     """The answer carries the case's version as its entity tag."""
 

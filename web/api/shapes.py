@@ -77,6 +77,14 @@ class NumberPaging(Shape):
     before: Number | None = None
 
 
+class EntryQuery(NumberPaging):
+    """Which entries of the log."""
+
+    kind: Word | None = None
+    case: Key | None = None
+    actor: Key | None = None
+
+
 class NewCase(Shape):
     """A draft to be opened on a unit."""
 

@@ -7,12 +7,16 @@ from typing import Any
 from flask import request
 
 from web import words
+from workflow.words import LANGUAGES
 
 
 def language() -> str:
-    """The language the caller prefers of the two there are; Chinese where they say nothing."""
-    best = request.accept_languages.best_match(["zh", "zh-CN", "en"], default="zh")
-    return best[:2]
+    """The language the caller prefers of the two there are, in any of its regions; Chinese where they say neither."""
+    for tag, quality in request.accept_languages:
+        primary = tag.partition("-")[0].lower()
+        if quality > 0 and primary in LANGUAGES:
+            return primary
+    return LANGUAGES[0]
 
 
 def t(key: str, **params: Any) -> str:
