@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from models import Database
-from models.schema import create_all
+from models.schema import upgrade
 
 KINDS = ("sqlite", "postgresql")
 
@@ -54,7 +54,7 @@ class Templates:
         template = self._folder / "template.sqlite3"
         if "sqlite" not in self._made:
             database = Database(f"sqlite:///{template}")
-            create_all(database)
+            upgrade(database)
             database.dispose()
             self._made["sqlite"] = str(template)
         target = self._folder / f"{name}.sqlite3"
@@ -68,7 +68,7 @@ class Templates:
             self._execute(server, f"DROP DATABASE IF EXISTS {template}", f"CREATE DATABASE {template}")
             url = make_url(server).set(database=template).render_as_string(hide_password=False)
             database = Database(url)
-            create_all(database)
+            upgrade(database)
             database.dispose()
             self._made["postgresql"] = template
         self._execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -9,7 +9,6 @@ import click
 
 from models.schema import backup as back_up
 from models.schema import status as schema_status
-from models.schema import upgrade as upgrade_schema
 from web.cli.desk import Desk, as_json
 from workflow.operations.editions import install
 
@@ -25,7 +24,7 @@ def db() -> None:
 @pass_desk
 def upgrade(desk: Desk) -> None:
     """Bring the schema up to date and publish the shipped editions. 升级数据库。"""
-    upgrade_schema(desk.owner_database)
+    desk.upgrade()
     with desk.database.transaction() as session:
         install(session, demonstration=False, ctx=desk.context(session))
     desk.tell("db_upgraded")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from models.schema import upgrade
 from web.cli.desk import Desk
 from web.demo.loading import load_demonstration
 from workflow.operations.editions import is_empty
@@ -23,7 +22,7 @@ def load(desk: Desk) -> None:
     """Fill an empty database with a made-up university. 装入演示数据。"""
     if desk.config.is_production:
         raise click.ClickException(desk.say("demo_production"))
-    upgrade(desk.owner_database)
+    desk.upgrade()
     with desk.database.reading() as session:
         empty = is_empty(session)
     if not empty:

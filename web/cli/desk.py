@@ -15,6 +15,7 @@ import click
 from sqlalchemy.orm import Session
 
 from models import Database
+from models.schema import upgrade
 from schedules.delivery import MailServer
 from web.config import Config
 from web.words import t
@@ -43,10 +44,12 @@ class Desk:
     def database(self) -> Database:
         return Database(self.config.database_url)
 
-    @property
-    def owner_database(self) -> Database:
-        """The database under the role that owns the schema."""
-        return Database(self.config.owner_database_url) if self.config.owner_database_url else self.database
+    def upgrade(self) -> None:
+        """Bring the schema up to date, under the role that owns it where that is another one."""
+        if self.config.owner_database_url is None:
+            upgrade(self.database)
+        else:
+            upgrade(Database(self.config.owner_database_url), application=self.database)
 
     @property
     def mail_server(self) -> MailServer | None:

@@ -102,7 +102,7 @@ class _faults:  # noqa: N801 (used as a `with` statement, it reads as one)
             raise click.ClickException("; ".join(self._text(fault) for fault in error.faults)) from None
 
     def _text(self, fault: Fault) -> str:
-        return f"{fault.field}: {say(f'fault.{fault.code}', self._desk.language, **fault.params)}"
+        return f"{fault.field}: {say(f'fault.{fault.code}', self._desk.language, field=fault.field, **fault.params)}"
 
 
 COMMANDS = (user,)

@@ -16,7 +16,6 @@ from flask import Flask
 from sqlalchemy import select
 
 from models import Heartbeat, Incident, Timer
-from models.schema import upgrade
 from schedules.heartbeat import TICK_SECONDS, Scheduler
 from schedules.sweep import sweep as sweep_once
 from web.app import create_app
@@ -116,7 +115,7 @@ def _prepare(desk: Desk) -> None:
     """Bring the embedded database up to date and, when it is new, fill it."""
     from web.demo.loading import load_demonstration
 
-    upgrade(desk.owner_database)
+    desk.upgrade()
     with desk.database.transaction() as session:
         empty = is_empty(session)
         if not empty or desk.config.is_production:
