@@ -77,13 +77,16 @@ SURROUNDINGS = {
     "units": Part("units t", "t.id = s.lead_college_id OR t.id IN (:units)"),
     "bars": Part(
         "bans t LEFT JOIN partners p ON p.id = t.partner_id LEFT JOIN bases b ON b.case_id = t.case_id",
-        "t.voided_seq IS NULL AND t.last_day >= :today",
+        "t.voided_seq IS NULL AND t.last_day >= :since",
         ("p.name AS partner_name", "p.name_identity AS partner_name_identity", "b.base_number AS base_number"),
     ),
     "twins": Part(
         "bases t JOIN cases k ON k.id = t.case_id",
         f"t.case_id <> c.id AND t.partner_id IN ({SAME_PARTNER})",
-        ("k.state AS state",),
+        (
+            "k.state AS state",
+            "(SELECT p.name_identity FROM partners p WHERE p.id = t.partner_id) AS partner_name_identity",
+        ),
     ),
     "numbers": Part("counters t", "t.name IN (:counters)"),
     "answered": Part("idempotency_keys t", "t.name = :key"),
@@ -120,6 +123,8 @@ class Wish:
     units: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     """The counters the act draws a number from; they are locked."""
+    since: date | None = None
+    """The day of effect, where it lies before today: a ban in force on either day bars."""
     key: str | None = None
     """The stored name of the request's key, to find the answer given to it before."""
 
@@ -292,6 +297,7 @@ def _parts(session: Session, ids: list[str], subject: str, wish: Wish, today: da
         "first": ids[0],
         "ids": ids,
         "today": today,
+        "since": min(today, wish.since or today),
         "people": list(wish.people),
         "roles": list(wish.roles),
         "code": wish.partner_code,

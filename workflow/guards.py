@@ -253,9 +253,17 @@ def no_twin(view: View, need: Need) -> Iterator[Blocker]:
         return
     states = view.snapshot.definition.groups.get(need.params["among"], frozenset())
     for twin in view.snapshot.twins:
-        if twin["state"] in states and all(twin.get(f"{field}_id") == value for field, value in wanted_values.items()):
+        if twin["state"] in states and all(_shares(view, twin, field, value) for field, value in wanted_values.items()):
             number = twin.get("base_number") or twin.get("application_number")
             yield _blocker(need, "twin", Rank.RULE, number=number, name=twin.get("base_name"), case=twin["case_id"])
+
+
+def _shares(view: View, twin: Row, field: str, value: Any) -> bool:
+    """Say whether another case has the value; a partner is the same by its canonical name, too."""
+    same: bool = twin.get(f"{field}_id") == value
+    if field != "partner" or same or view.partner is None:
+        return same
+    return bool(twin.get("partner_name_identity") == view.partner["name_identity"])
 
 
 def _identity(view: View, field: str) -> Any:

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import Entry, PendingAct
+from models import Counter, Entry, PendingAct
 from models.changes import INSERT, UPDATE, Change, instant_text, write
 from workflow import entries, gather
 from workflow.blockers import Blocker, Rank
@@ -177,9 +178,27 @@ def _read(
         gather.Wish.for_acts(definition, (known,), people=people, values=form.values),
         counters=counters(known.does, (form.effective_on or ctx.today).year),
         key=_stored_key(ctx),
+        since=form.effective_on,
     )
+    if wish.counters and "twins" in wish.parts:
+        take_turns(session, wish.counters)
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
+    if not snapshot.numbers.keys() >= {*wish.counters}:
+        take_turns(session, wish.counters)
+        snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
     return with_undone(session, snapshot, known)
+
+
+def take_turns(session: Session, names: Sequence[str]) -> None:
+    """Make the year's counters and lock them before anything is read.
+
+    Two proposals of one pair submitted at the same instant would otherwise not see each other, and two first draws of
+    a year would both make its counter.
+    """
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    rows = [{"name": name, "value": 0} for name in sorted(names)]
+    session.execute(insert(Counter).values(rows).on_conflict_do_nothing())
+    session.execute(select(Counter.name).where(Counter.name.in_(names)).order_by(Counter.name).with_for_update())
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:

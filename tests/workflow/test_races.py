@@ -1,0 +1,304 @@
+"""Many at once: of identical decisions one commits, of different ones exactly one takes effect, nothing is done twice.
+
+Each trial is a race of its own. `LIANPEI_TRIALS` says how many are run on each database; 5 unless told.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+from threading import Barrier
+
+import pytest
+from sqlalchemy import func, select
+
+from models import Database, Entry, JointBase, Partner, Passage, Timer
+from tests.university import University, instant
+from workflow.context import Actor, Context, Source
+from workflow.forms import read_form
+from workflow.operations import Receipt, Refusal, fire_due, perform
+from workflow.operations.clockwork import Swept
+
+TRIALS = int(os.environ.get("LIANPEI_TRIALS", "5"))
+CLIENTS = 20
+
+Outcome = Receipt | Refusal | Swept
+Client = Callable[[Database], Outcome]
+
+
+@pytest.fixture
+def university(database: Database) -> University:
+    return University.founded(database)
+
+
+def race(university: University, clients: Sequence[Client]) -> list[Outcome]:
+    """Let the clients go at once, each on connections of its own, and return what each was told."""
+    barrier = Barrier(len(clients))
+    database = Database(university.database.url.render_as_string(hide_password=False), pool_size=len(clients))
+
+    def run(client: Client) -> Outcome:
+        with database.reading():
+            pass
+        barrier.wait()
+        return client(database)
+
+    try:
+        with ThreadPoolExecutor(len(clients)) as pool:
+            return list(pool.map(run, clients))
+    finally:
+        database.dispose()
+
+
+def acting(university: University, case_id: str, act: str, who: str, *, key: str | None = None, **raw: object) -> Client:
+    """A client that has the form filled in and the present version before it."""
+    definition = university.definition
+    form = read_form(definition, definition.acts[act], raw)
+    version = university.case(case_id).version
+    ctx = university.ctx(who, key=key)
+    return lambda database: database.run(
+        lambda session: perform(session, case_id, act, form=form, version=version, ctx=ctx)
+    )
+
+
+def sweeping(case_id: str, *, at: date) -> Client:
+    ctx = Context(actor=Actor(system="sweep"), at=instant(at, 0), source=Source.TIMER)
+    return lambda database: database.run(lambda session: fire_due(session, ctx=ctx, limit=10, case_id=case_id))
+
+
+def tally(answers: Sequence[Outcome]) -> Counter[str]:
+    """How often each kind of answer was given."""
+
+    def kind(answer: Outcome) -> str:
+        if isinstance(answer, Receipt):
+            return "repeated" if answer.repeated else "done"
+        if isinstance(answer, Refusal):
+            return "stale" if answer.stale is not None else "refused"
+        return "swept"
+
+    return Counter(kind(answer) for answer in answers)
+
+
+def entries(university: University, case_id: str, *acts: str) -> list[str | None]:
+    """The acts of a case's chain, in order, after checking that it is whole."""
+    with university.database.reading() as session:
+        rows = session.execute(
+            select(Entry.seq, Entry.act).where(Entry.stream == f"case:{case_id}").order_by(Entry.seq)
+        ).all()
+    assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
+    return [row.act for row in rows if not acts or row.act in acts]
+
+
+def fresh_proposal(university: University) -> str:
+    return university.on(date(2026, 3, 10)).proposed()
+
+
+@pytest.mark.parametrize("trial", range(TRIALS))
+def test_twenty_approvals_at_once_are_one(university: University, trial: int) -> None:
+    case_id = fresh_proposal(university)
+
+    answers = race(university, [acting(university, case_id, "approve", "member")] * CLIENTS)
+
+    assert tally(answers) == {"done": 1, "stale": CLIENTS - 1}
+    assert entries(university, case_id) == ["open", "submit", "approve"]
+
+
+def test_many_rounds_of_twenty_approvals_are_one_each(university: University) -> None:
+    """The same race on one database again and again."""
+    told = []
+    for _ in range(TRIALS):
+        case_id = fresh_proposal(university)
+        answers = race(university, [acting(university, case_id, "approve", "member")] * CLIENTS)
+        told.append((dict(tally(answers)), entries(university, case_id, "approve")))
+
+    assert told == [({"done": 1, "stale": CLIENTS - 1}, ["approve"])] * TRIALS
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("approve", "member", {}), ("send_back", "head", {"reasons_by_field": {"base_name": "too long"}})),
+        (("withdraw", "leader", {}), ("approve", "second_member", {})),
+        (("reject", "member", {"reason": "no"}), ("approve", "second_member", {})),
+        (("withdraw", "leader", {}), ("send_back", "office", {"reasons_by_field": {"base_name": "too long"}})),
+    ],
+    ids=lambda act: act[0],
+)
+def test_of_two_decisions_exactly_one_takes_effect(
+    university: University, first: tuple[str, str, dict[str, object]], second: tuple[str, str, dict[str, object]]
+) -> None:
+    for _ in range(TRIALS):
+        case_id = fresh_proposal(university)
+        clients = [acting(university, case_id, act, who, **raw) for act, who, raw in (first, second) for _ in range(5)]
+
+        answers = race(university, clients)
+
+        (done,) = (answer for answer in answers if isinstance(answer, Receipt))
+        assert tally(answers) == {"done": 1, "stale": 9}
+        assert entries(university, case_id) == ["open", "submit", done.act]
+        assert university.state(case_id) == done.state
+
+
+def test_timer_and_approver_at_the_same_instant_leave_one_outcome(university: University) -> None:
+    """A renewal recorded in the last second against the lapse of the next: either the base lives on or it is gone."""
+    last = date(2026, 6, 9)
+    seen = set()
+    for _ in range(TRIALS):
+        university.on(date(2026, 3, 10))
+        case_id = university.signed(last=last)
+        form = university.renewal(case_id, signed=last, last=date(2027, 6, 9))
+        university.at = instant(last + timedelta(days=1), 0) - timedelta(seconds=1)
+        renew = acting(university, case_id, "renew_agreement", "office", **form)
+
+        answers = race(university, [renew, sweeping(case_id, at=date(2026, 6, 10)), sweeping(case_id, at=date(2026, 6, 10))])
+
+        happened = entries(university, case_id, "renew_agreement", "lapse")
+        assert happened in (["renew_agreement"], ["lapse"])
+        assert university.state(case_id) == {"renew_agreement": "agreement_signed", "lapse": "lapsed"}[happened[0] or ""]
+        assert isinstance(answers[0], Receipt) == (happened == ["renew_agreement"])
+        seen.add(happened[0])
+    assert seen
+
+
+def test_many_schedulers_fire_a_timer_once(university: University) -> None:
+    for _ in range(TRIALS):
+        university.on(date(2026, 3, 10))
+        case_id = university.signed()
+
+        race(university, [sweeping(case_id, at=date(2027, 9, 10))] * 5)
+
+        assert entries(university, case_id, "open_midterm") == ["open_midterm"]
+
+
+def test_sweeps_that_claim_together_fire_each_timer_once(university: University) -> None:
+    """Claims pass over what another scheduler holds; together they leave nothing."""
+    cases = [university.on(date(2026, 3, 10)).signed() for _ in range(6)]
+    ctx = Context(actor=Actor(system="sweep"), at=instant(date(2027, 9, 10), 0), source=Source.TIMER)
+
+    def sweep(database: Database) -> Swept:
+        total = Swept()
+        while (swept := database.run(lambda session: fire_due(session, ctx=ctx, limit=2))).cases:
+            total += swept
+        return total
+
+    race(university, [sweep] * 4)
+    university.sweep(ctx.at)
+
+    with university.database.reading() as session:
+        passages = session.execute(
+            select(Passage.case_id, func.count()).where(Passage.transition == "open_midterm").group_by(Passage.case_id)
+        ).all()
+        waiting = session.scalar(select(func.count()).select_from(Timer).where(Timer.wake_at <= ctx.at))
+    assert {tuple(row) for row in passages} == {(case_id, 1) for case_id in cases}
+    assert waiting == 0
+
+
+def test_approvals_of_different_cases_get_different_numbers(university: University) -> None:
+    """The first of the year among them, for which there is no counter yet."""
+    cases = [university.on(date(2026, 3, 10)).proposed() for _ in range(8)]
+
+    answers = race(university, [acting(university, case_id, "approve", "member") for case_id in cases])
+
+    with university.database.reading() as session:
+        numbers = session.scalars(select(JointBase.base_number).where(JointBase.case_id.in_(cases))).all()
+    assert tally(answers) == {"done": 8}
+    assert sorted(map(str, numbers)) == [f"LP2026-{n:03d}" for n in range(1, 9)]
+
+
+def test_first_submissions_of_a_year_get_different_numbers(university: University) -> None:
+    cases = [university.open() for _ in range(8)]
+    clients = [acting(university, case_id, "submit", "leader", **university.proposal(case_id)) for case_id in cases]
+
+    answers = race(university, clients)
+
+    with university.database.reading() as session:
+        numbers = session.scalars(select(JointBase.application_number).where(JointBase.case_id.in_(cases))).all()
+    assert tally(answers) == {"done": 8}
+    assert sorted(map(str, numbers)) == [f"SB-2026-{n:03d}" for n in range(1, 9)]
+
+
+def test_same_pair_submitted_twice_at_once_lives_once(university: University) -> None:
+    """Two drafts of one college with one new partner: the second sees the first, and the partner is kept once."""
+    for trial in range(TRIALS):
+        partner = f"聊城{trial:04d}号试验站"
+        cases = [university.open() for _ in range(4)]
+        clients = [
+            acting(university, case_id, "submit", "leader", **university.proposal(case_id, partner=partner, code=None))
+            for case_id in cases
+        ]
+
+        answers = race(university, clients)
+
+        with university.database.reading() as session:
+            kept = session.scalar(select(func.count()).select_from(Partner).where(Partner.name == partner))
+        assert (tally(answers), kept) == ({"done": 1, "refused": 3}, 1)
+
+
+@pytest.mark.parametrize("act", ["approve", "submit"])
+def test_double_submit_with_one_key_is_done_once_and_told_twice(university: University, act: str) -> None:
+    for trial in range(TRIALS):
+        university.on(date(2026, 3, 10))
+        if act == "approve":
+            case_id = university.proposed()
+            client = acting(university, case_id, act, "member", key=f"key-{trial}")
+        else:
+            case_id = university.open()
+            client = acting(university, case_id, act, "leader", key=f"key-{trial}", **university.proposal(case_id))
+
+        answers = race(university, [client] * 6)
+
+        receipts = {(answer.seq, answer.hash) for answer in answers if isinstance(answer, Receipt)}
+        assert tally(answers) == {"done": 1, "repeated": 5}
+        assert len(receipts) == 1
+        assert entries(university, case_id, act) == [act]
+
+
+CLIENT = """
+import sys
+from datetime import datetime, UTC
+from models import Database
+from workflow.context import Actor, Context, Source
+from workflow.operations import Receipt, perform
+from workflow.plan import Form
+url, case_id, person, version, at = sys.argv[1:]
+database = Database(url)
+with database.reading():
+    pass
+ctx = Context(actor=Actor(person=person), at=datetime.fromisoformat(at), source=Source.PAGE)
+print("ready", flush=True)
+sys.stdin.readline()
+work = lambda session: perform(session, case_id, "approve", form=Form(), version=int(version), ctx=ctx)
+print("done" if isinstance(database.run(work), Receipt) else "stale", flush=True)
+database.dispose()
+"""
+
+
+def test_twenty_processes_approving_at_once_are_one(university: University) -> None:
+    """The same with processes, as many web servers would."""
+    case_id = fresh_proposal(university)
+    url = university.database.url.render_as_string(hide_password=False)
+    arguments = [url, case_id, university.people["member"], str(university.case(case_id).version), university.at.isoformat()]
+    clients = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLIENT, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        for _ in range(CLIENTS)
+    ]
+    for client in clients:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "ready\n"
+
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write("go\n")
+        client.stdin.flush()
+    answers = [client.communicate(timeout=120)[0].strip() for client in clients]
+
+    assert Counter(answers) == {"done": 1, "stale": CLIENTS - 1}
+    assert entries(university, case_id) == ["open", "submit", "approve"]
