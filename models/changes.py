@@ -184,7 +184,9 @@ def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], rows: Map
             statement, spellings = _prepared(shape)
             written = 0
             for change in rows[shape]:
-                values = [spell(change.values[column]) for column, spell in spellings]
+                values = [change.values[column] for column in shape.columns]
+                for place, spell in spellings:
+                    values[place] = spell(values[place])
                 if shape.op == UPDATE:
                     values.append(change.key)
                 if shape.guarded:
@@ -195,11 +197,13 @@ def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], rows: Map
 
 
 @lru_cache(maxsize=512)
-def _prepared(shape: Shape) -> tuple[str, tuple[tuple[str, Callable[[Any], Any]], ...]]:
-    """The statement of a shape, and how each of its columns is spelt."""
-    table = Base.metadata.tables[shape.table]
+def _prepared(shape: Shape) -> tuple[str, tuple[tuple[int, Callable[[Any], Any]], ...]]:
+    """The statement of a shape; the places of the values the driver does not know, and how they are spelt."""
+    kinds = [Base.metadata.tables[shape.table].c[column].type for column in shape.columns]
     spellings = tuple(
-        (column, _json_or_null if isinstance(table.c[column].type, JSON) else sqlite_value) for column in shape.columns
+        (place, _json_or_null if isinstance(kind, JSON) else sqlite_value)
+        for place, kind in enumerate(kinds)
+        if isinstance(kind, (JSON, Date, UTCDateTime))
     )
     if shape.op == INSERT:
         marks = ", ".join("?" for _ in shape.columns)

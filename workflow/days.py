@@ -35,7 +35,8 @@ def evaluate(day: Day, scope: Scope) -> date | None:
     """
     name, old, total = day.anchor, day.old, _total(day, scope)
     while (rule := scope.rule(name)) is not None:
-        name, old, total = rule.anchor, rule.old, _total(rule, scope) + total
+        more = _total(rule, scope)
+        name, old, total = rule.anchor, rule.old, total if more is NOTHING else more + total
     anchor = scope.anchor(name, old=old)
     if anchor is None:
         return None
@@ -45,8 +46,14 @@ def evaluate(day: Day, scope: Scope) -> date | None:
         return None
 
 
+NOTHING = Period()
+
+
 def _total(day: Day, scope: Scope) -> Period:
-    return sum((_length(addend, scope) for addend in day.addends), Period())
+    if not day.addends:
+        return NOTHING
+    first, *others = (_length(addend, scope) for addend in day.addends)
+    return sum(others, first)
 
 
 def _length(addend: Addend, scope: Scope) -> Period:

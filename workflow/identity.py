@@ -85,6 +85,7 @@ _NUMBERS = {sign: value for value, sign in enumerate("零一二三四五六七�
 _FORMAL_NUMBERS = str.maketrans("壹贰叁肆伍陆柒捌玖拾两", "一二三四五六七八九十二")
 
 
+@lru_cache(maxsize=4096)
 def canonical_name(text: str) -> str:
     """Fold a name to what it says: letters and numbers, simplified, lower case, look-alikes read as meant.
 

@@ -55,6 +55,7 @@ class Period:
     working_days: int = 0
 
     @classmethod
+    @lru_cache(maxsize=256)
     def parse(cls, text: str) -> "Period":
         """Read `3 years`, `18 months`, `90 days`, `5 working days`, or what `str` wrote (`1 year - 90 days`).
 
@@ -79,6 +80,8 @@ class Period:
         return self * -1
 
     def __mul__(self, times: int) -> "Period":
+        if times == 1:
+            return self
         return Period(
             years=self.years * times,
             months=self.months * times,
@@ -175,12 +178,17 @@ def add(day: date, period: Period, calendar: Calendar) -> date:
     Years and months fold into one step from the given day, then days, then working days are counted. Nothing
     rolls. Raises PeriodError when the result leaves the calendar.
     """
-    months = period.years * MONTHS_IN_YEAR + period.months
     try:
-        reached = day + relativedelta(months=months) + timedelta(days=period.days)
+        reached = _reached(day, period.years * MONTHS_IN_YEAR + period.months, period.days)
     except (ValueError, OverflowError) as error:
         raise PeriodError(f"beyond the calendar: {day.isoformat()} and {period}") from error
     return _count_working_days(reached, period.working_days, calendar)
+
+
+@lru_cache(maxsize=4096)
+def _reached(day: date, months: int, days: int) -> date:
+    """Take the one step. An act asks for the same few days again and again."""
+    return day + relativedelta(months=months) + timedelta(days=days)
 
 
 def fall_due(nominal: date, kind: Kind, calendar: Calendar) -> FallingDue:

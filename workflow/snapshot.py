@@ -223,33 +223,30 @@ class Snapshot:
     def after(self, changes: Iterable[Change]) -> Snapshot:
         """The snapshot as it will be when the changes are written."""
         case, subject = self.case, self.subject
-        tables = {name: list(rows) for name, rows in self.rows.items()}
-        partners = list(self.partners)
+        tables = dict(self.rows)
+        partners = self.partners
         for change in changes:
             if change.table == "cases":
                 case = {**case, **change.values}
             elif change.table == self.definition.subject:
                 subject = {**subject, **change.values}
             elif change.table == "partners":
-                _apply(partners, change)
+                partners = _with(partners, change)
             elif change.table in tables:
-                _apply(tables[change.table], change)
+                tables[change.table] = _with(tables[change.table], change)
         return replace(
             self,
             case=case,
             subject=subject,
-            rows={name: tuple(rows) for name, rows in tables.items()},
-            partners=tuple(partners),
+            rows=tables,
+            partners=partners,
         )
 
 
-def _apply(rows: list[Row], change: Change) -> None:
+def _with(rows: tuple[Row, ...], change: Change) -> tuple[Row, ...]:
     if change.op != UPDATE:
-        rows.append({**change.values})
-        return
-    for i, row in enumerate(rows):
-        if row["id"] == change.key:
-            rows[i] = {**row, **change.values}
+        return (*rows, change.values)
+    return tuple({**row, **change.values} if row["id"] == change.key else row for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

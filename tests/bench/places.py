@@ -28,6 +28,9 @@ PARTNER = "水城人民医院"
 BANS = 10
 """Bans in force at a university at one time; each is compared with the partner of an act."""
 
+SETTINGS = 6
+"""Settings the office has changed, one of them the time to sign that follows from the act."""
+
 AT_ONCE = 200
 """Copies of a case written in one statement."""
 
@@ -114,7 +117,7 @@ def university(database: Database) -> University:
                 reason="as before",
                 recorded_at=here.at,
             )
-            for name in here.definition.settings
+            for name in list(here.definition.settings)[:SETTINGS]
         )
     for number in range(BANS):
         _banned(here, number)
