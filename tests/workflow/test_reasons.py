@@ -68,7 +68,18 @@ def _fault_codes() -> set[str]:
         codes.update(text for call in _calls(tree, "_Bad") for text in _texts(call.args[0]))
         for call in _calls(tree, "Fault"):
             codes.update(text for word in call.keywords if word.arg == "code" for text in _texts(word.value))
+        if "operations" in path.parts:
+            codes.update(_collected(tree))
     return codes | {f"code_{problem}" for problem in CodeProblem if not problem.is_warning}
+
+
+def _collected(tree: ast.Module) -> Iterator[str]:
+    """The codes given to a collector of faults, `faults.add(field, code)`, and those in a table of codes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("faults.add", "self.add") and len(node.args) > 1:
+            yield from _texts(node.args[1])
+        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "_CODES" and isinstance(node.value, ast.Dict):
+            yield from (text for value in node.value.values for text in _texts(value))
 
 
 def _said(table: str) -> set[str]:
