@@ -11,9 +11,15 @@ from pathlib import Path
 from tests.bench.acts import bench_act
 from tests.bench.pairs import FEWEST_PAIRS, Options, Ratio
 from tests.bench.places import Places, places
+from tests.bench.shares import bench_memory, bench_transitions
+from tests.bench.timers import bench_catchup, bench_idle
 
 BENCHES: Mapping[str, Callable[[Places, Options], Iterator[Ratio]]] = {
     "act": bench_act,
+    "idle": bench_idle,
+    "transitions": bench_transitions,
+    "memory": bench_memory,
+    "catchup": bench_catchup,
 }
 
 FILE = Path("build") / "bench.json"

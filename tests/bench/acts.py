@@ -79,7 +79,7 @@ def supply(url: str, scene: Scene, *, count: int) -> Supply:
     case_id = scene.case(here, PARTNER)
     made = copies(here, case_id, scene.form(here, case_id, PARTNER), count)
     version = here.case(case_id).version
-    _settled(database)
+    settled(database)
     database.dispose()
     spec = Spec(
         url=url,
@@ -91,7 +91,7 @@ def supply(url: str, scene: Scene, *, count: int) -> Supply:
     return Supply(spec=spec, version=version, waiting=made)
 
 
-def _settled(database: Database) -> None:
+def settled(database: Database) -> None:
     """Let the planner know the tables, as it does on a server that has run for a day."""
     with database.engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE")

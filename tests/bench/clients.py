@@ -84,6 +84,17 @@ class Client:
             each.append(time.monotonic() - start)
         return Turn(began=began, ended=time.monotonic(), cpu=time.process_time() - cpu, each=tuple(each))
 
+    def rehearse(self, job: Job) -> None:
+        """Carry out an act and take it back before it is committed."""
+        form = read_form(self.definition, self.definition.acts[self.spec.act], job.copy.raw)
+        with self.database.transaction() as session:
+            answer = perform(
+                session, job.copy.case_id, self.spec.act, form=form, version=job.version, ctx=self._ctx(job)
+            )
+            session.rollback()
+        if not isinstance(answer, Receipt):
+            raise RuntimeError(answer)
+
     def close(self) -> None:
         self.connection.close()
         self.database.dispose()

@@ -7,10 +7,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -235,12 +235,3 @@ def _without_serial(table: str, row: dict[str, Any]) -> dict[str, Any]:
     if table == "entries":
         del row["id"]
     return row
-
-
-def sweep_instant(day: date) -> datetime:
-    """Noon of a day, UTC."""
-    return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
-
-
-def first_cases(copies_: Sequence[Copy]) -> list[str]:
-    return [copy.case_id for copy in copies_]
