@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ban, Database, Entry, Partner, PendingAct, Setting, new_key
+from models import Ban, Call, Database, Entry, Partner, PendingAct, Setting, new_key
 from tests.university import University
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
@@ -33,8 +33,6 @@ def small(sqlite_database: Database) -> University:
 
 def calls(university: University, *years: int) -> None:
     """Open a call in each of the years."""
-    from models import Call
-
     with university.database.transaction() as session:
         for year in years:
             days = {"opens_on": date(year, 1, 1), "closes_on": date(year, 12, 31)}

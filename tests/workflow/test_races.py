@@ -98,25 +98,14 @@ def fresh_proposal(university: University) -> str:
     return university.on(date(2026, 3, 10)).proposed()
 
 
-@pytest.mark.parametrize("trial", range(TRIALS))
-def test_twenty_approvals_at_once_are_one(university: University, trial: int) -> None:
-    case_id = fresh_proposal(university)
-
-    answers = race(university, [acting(university, case_id, "approve", "member")] * CLIENTS)
-
-    assert tally(answers) == {"done": 1, "stale": CLIENTS - 1}
-    assert entries(university, case_id) == ["open", "submit", "approve"]
-
-
-def test_many_rounds_of_twenty_approvals_are_one_each(university: University) -> None:
-    """The same race on one database again and again."""
+def test_twenty_approvals_at_once_are_one(university: University) -> None:
     told = []
     for _ in range(TRIALS):
         case_id = fresh_proposal(university)
         answers = race(university, [acting(university, case_id, "approve", "member")] * CLIENTS)
-        told.append((dict(tally(answers)), entries(university, case_id, "approve")))
+        told.append((dict(tally(answers)), entries(university, case_id)))
 
-    assert told == [({"done": 1, "stale": CLIENTS - 1}, ["approve"])] * TRIALS
+    assert told == [({"done": 1, "stale": CLIENTS - 1}, ["open", "submit", "approve"])] * TRIALS
 
 
 @pytest.mark.parametrize(
@@ -278,7 +267,10 @@ database.dispose()
 """
 
 
-def test_twenty_processes_approving_at_once_are_one(university: University) -> None:
+PROCESSES = 6
+
+
+def test_processes_approving_at_once_are_one(university: University) -> None:
     """The same with processes, as many web servers would."""
     case_id = fresh_proposal(university)
     url = university.database.url.render_as_string(hide_password=False)
@@ -288,7 +280,7 @@ def test_twenty_processes_approving_at_once_are_one(university: University) -> N
             [sys.executable, "-c", CLIENT, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             cwd=Path(__file__).parents[2],
         )
-        for _ in range(CLIENTS)
+        for _ in range(PROCESSES)
     ]
     for client in clients:
         assert client.stdout is not None
@@ -300,5 +292,5 @@ def test_twenty_processes_approving_at_once_are_one(university: University) -> N
         client.stdin.flush()
     answers = [client.communicate(timeout=120)[0].strip() for client in clients]
 
-    assert Counter(answers) == {"done": 1, "stale": CLIENTS - 1}
+    assert Counter(answers) == {"done": 1, "stale": PROCESSES - 1}
     assert entries(university, case_id) == ["open", "submit", "approve"]
