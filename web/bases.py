@@ -13,22 +13,20 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from openpyxl import Workbook
 from werkzeug.wrappers import Response as Redirect
 
-from web import decisions, door, pages
+from web import base_page, decisions, door, pages
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Fault
-from workflow.definition.values import Definition, Held
+from workflow.definition.values import Definition
 from workflow.errors import BadInput
-from workflow.operations import Receipt
+from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
-from workflow.plan import probe
-from workflow.queries import BaseFilter, Case, Deadline, Names, Page
+from workflow.queries import BaseFilter, Deadline
 from workflow.reasons import reasons_of
-from workflow.snapshot import Row, Snapshot, held_roles
-from workflow.timers import FIRED, HELD
-from workflow.words import article_text, days_left_text, label_text
+from workflow.snapshot import Row, held_roles
+from workflow.words import days_left_text, label_text
 from workflow.world import current_edition, editions_in_use
 
 blueprint = Blueprint("bases", __name__)
@@ -109,7 +107,9 @@ def _state_links(
     return [
         {
             "value": state,
-            "label": label_text(current.states[state].label, language) if state in current.states else state,
+            "label": explain.title_of(current.states[state].label, language)
+            if state in current.states
+            else state,
             "count": counts.get(state, 0),
             "href": _address(filters, state=state),
         }
@@ -137,7 +137,7 @@ def _list_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "college": row["college_name"] or "",
         "leader": row["leader"] or "",
         "due_on": due_on,
-        "due_name": label_text(timer.label, look.language) if timer else "",
+        "due_name": explain.title_of(timer.label, look.language) if timer else "",
         "left": days_left_text(due_on, look.ctx.today, look.language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": url_for("bases.show", case_id=row["case_id"]),
@@ -237,342 +237,60 @@ def show(case_id: UUID) -> str:
         return render_template(
             "bases/show.html",
             case_id=str(case_id),
-            **_top(look, case),
-            **_acts(look, case),
-            cycle=_cycle(look, snapshot),
-            deadlines=_deadlines(look, snapshot),
-            way=_way(look, case),
-            facts=_facts(look, case, names),
-            verdicts=_verdicts(look, case.definition, verdicts),
-            documents=_documents(look, case.definition, snapshot, names),
-            duties=_duties(look, case, names),
+            **base_page.top(look, case),
+            **base_page.acts(look, case),
+            cycle=base_page.cycle(look, snapshot),
+            deadlines=base_page.deadlines(look, snapshot),
+            way=base_page.way(look, case),
+            facts=base_page.facts(look, case, names),
+            verdicts=base_page.verdicts_in_words(look, case.definition, verdicts),
+            documents=base_page.documents(look, case.definition, snapshot, names),
+            duties=base_page.duties(look, case, names),
             may_link=may_link,
             found=queries.people_found(look.session, pages.asked("person")) if may_link else [],
             person_text=pages.asked("person"),
             version=case.version,
-            history=_history(look, case.definition, names, history),
+            history=base_page.history_in_words(look, case.definition, names, history),
             turn=pages.turn(history, "bases.show", case_id=case_id),
         )
 
 
-def _top(look: Look, case: Case) -> dict[str, Any]:
-    snapshot, subject = case.snapshot, case.snapshot.subject
-    return {
-        "name": subject.get("base_name") or "",
-        "number": subject.get("base_number") or "",
-        "application_number": subject.get("application_number") or "",
-        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
-        "standing": explain.standing(snapshot, look.language),
-        "stand_ins": explain.stand_ins(snapshot, look.language),
-        "is_draft": snapshot.state == case.definition.initial,
-    }
+# ───────────────────────────── Deadlines an import found past
 
 
-def _acts(look: Look, case: Case) -> dict[str, Any]:
-    """Every act the state offers, beside those that are not possible now with all their reasons, from one snapshot."""
-    allowed, refused = [], []
-    expected = {row["act"]: row for row in case.snapshot.table("tasks") if row["closed_at"] is None}
-    if case.snapshot.pending is not None:
-        allowed.append(_pending_act(look, case))
-    for act in case.acts:
-        plan = probe(case.snapshot, act.name, look.ctx)
-        label = label_text(act.label, look.language)
-        if plan.allowed:
-            allowed.append(
-                {
-                    "label": label,
-                    "href": url_for("decisions.form", case_id=case.snapshot.id, act=act.name),
-                    "note": _note(look, expected.get(act.name), article_text(act.basis, look.language)),
-                    "expected": act.name in expected,
-                }
-            )
-        else:
-            refused.append(
-                {"label": label, "reasons": reasons_of(plan.blockers, case.definition, look.language)}
-            )
-    allowed.sort(key=lambda item: not item["expected"])
-    return {"allowed": allowed, "refused": refused}
-
-
-def _note(look: Look, task: Row | None, ground: str) -> str:
-    if task is None or task["due_on"] is None:
-        return ground
-    left = days_left_text(task["due_on"], look.ctx.today, look.language)
-    return f"{ground} {t('bases.due', look.language, day=task['due_on'], left=left)}"
-
-
-def _pending_act(look: Look, case: Case) -> dict[str, Any]:
-    pending = case.snapshot.pending
-    name = pending["act"] if pending else ""
-    return {
-        "label": explain.act_label(case.definition, explain.CONFIRM, look.language, pending=name),
-        "href": url_for("decisions.pending", case_id=case.snapshot.id),
-        "note": t("bases.waits_for_second", look.language),
-        "expected": True,
-    }
-
-
-# ── the cycle and its deadlines
-
-
-def _cycle(look: Look, snapshot: Snapshot) -> dict[str, Any] | None:
-    """The bar of `macros/cycle.html`, or None while no cycle runs."""
-    dates = snapshot.dates()
-    start, end = dates.get("cycle_start"), dates.get("cycle_end")
-    if start is None or end is None:
-        return None
-    today, span = look.ctx.today, max((end - start).days, 1)
-
-    def place(day: date) -> float:
-        return round(min(max((day - start).days / span, 0), 1) * 100, 2)
-
-    agreement = snapshot.agreement
-    last_day = agreement["last_day"] if agreement else None
-    return {
-        "sentence": explain.cycle_sentence(start, end, today, look.language),
-        "starts_on": start,
-        "ends_on": end,
-        "done": place(today),
-        "today": place(today) if start <= today <= end else None,
-        "agreement": {"at": place(last_day), "on": last_day} if last_day and last_day != end else None,
-        "milestones": [
-            {**mark, "at": place(mark["on"])} for mark in _milestones(look, snapshot) if mark["on"] <= end
-        ],
-    }
-
-
-def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """The passages that moved the base since its cycle began, then the timers that run, each on its day."""
-    definition, language = snapshot.definition, look.language
-    marks = [
-        {
-            "label": explain.act_label(definition, row["transition"], language),
-            "on": row["effective_on"],
-            "state": "done",
-            "left": "",
-            "basis": "",
-        }
-        for row in _since_start(snapshot)
-        if row["from_state"] != row["to_state"]
-    ]
-    coming = sorted((row for row in snapshot.table("timers")), key=lambda row: row["due_at"])
-    first = next((row["id"] for row in coming if row["due_at"] > look.ctx.at), None)
-    return [*marks, *(_mark(look, definition, row, is_next=row["id"] == first) for row in coming)]
-
-
-def _since_start(snapshot: Snapshot) -> list[Row]:
-    """The passages from the one that stands at the beginning of the cycle on."""
-    passages = list(snapshot.passages())
-    start = snapshot.dates().get("cycle_start")
-    first = next((place for place, row in enumerate(passages) if start and row["effective_on"] >= start), 0)
-    same_day = [place for place, row in enumerate(passages) if row["effective_on"] == start]
-    anchor = [place for place in same_day if passages[place]["transition"] == snapshot.setting("cycle_starts")]
-    return passages[anchor[0] if anchor else first :]
-
-
-def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dict[str, Any]:
-    state = _timer_state(look, row)
-    return {
-        "label": _timer_label(definition, row, look.language),
-        "on": row["due_on"],
-        "state": "next" if state == "coming" and is_next else state,
-        "left": days_left_text(row["due_on"], look.ctx.today, look.language),
-        "basis": article_text(row["basis"], look.language),
-    }
-
-
-def _timer_state(look: Look, row: Row) -> str:
-    if row["status"] == HELD:
-        return "held"
-    if row["status"] == FIRED or row["due_at"] <= look.ctx.at:
-        return "overdue"
-    return "coming"
-
-
-def _deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
-    """Every timer that runs, with its nominal and its moved day and what is to be known about it."""
-    rows = sorted(snapshot.table("timers"), key=lambda row: (row["due_at"], row["name"]))
-    definition = snapshot.definition
-    return [
-        {
-            "label": _timer_label(definition, row, look.language),
-            "on": row["due_on"],
-            "nominal": row["nominal_on"],
-            "left": days_left_text(row["due_on"], look.ctx.today, look.language),
-            "overdue": _timer_state(look, row) == "overdue",
-            "state": _timer_state(look, row),
-            "notes": explain.day_notes(row, look.language),
-            "kind": str(row["kind"]),
-            "hold": row["hold"] or "",
-            "basis": article_text(row["basis"], look.language),
-        }
-        for row in rows
-    ]
-
-
-def _timer_label(definition: Definition, row: Row, language: str) -> str:
-    label = label_text(definition.timers[row["name"]].label, language)
-    return t("bases.of_year", language, what=label, year=row["period"]) if row["period"] else label
-
-
-# ── the way through the states
-
-
-def _way(look: Look, case: Case) -> dict[str, Any]:
-    """The states the base went through, the one it is in, and those an act or the clock can lead to from here."""
-    snapshot, definition = case.snapshot, case.definition
-    past = [
-        row["from_state"] for row in snapshot.passages() if row["from_state"] not in (None, row["to_state"])
-    ]
-    targets: dict[str, list[str]] = {}
-    for act in case.acts:
-        if act.to in definition.states and act.to != snapshot.state:
-            targets.setdefault(str(act.to), []).append(label_text(act.label, look.language))
-    return {
-        "past": [explain.badge_of(definition, state, look.language) for state in past],
-        "now": explain.badge_of(definition, snapshot.state, look.language),
-        "next": [
-            {"badge": explain.badge_of(definition, state, look.language), "acts": acts}
-            for state, acts in targets.items()
-        ],
-    }
-
-
-# ── what is known of the base
-
-
-def _facts(look: Look, case: Case, names: Names) -> list[dict[str, str]]:
-    """The fields that have a value, except files, which have a list of their own, and what is personal."""
-    snapshot, definition = case.snapshot, case.definition
-    lines = []
-    for field in definition.fields.values():
-        value = snapshot.stored(field.name)
-        if (
-            value in (None, "", [], {})
-            or field.personal
-            or field.type in ("document", "reasons", "text", "fact")
-        ):
-            continue
-        value = snapshot.partner if field.type == "partner" else value
-        lines.append(
-            {
-                "name": label_text(field.label, look.language),
-                "value": explain.value_text(definition, field, value, names, look.language),
-            }
+@blueprint.get("/bases/<uuid:case_id>/past-deadlines")
+def past_deadlines(case_id: UUID) -> str | tuple[str, int]:
+    """The deadlines that were past when the ledger came in, and what confirming them brings about."""
+    with pages.looking() as look:
+        case = decisions.case_seen(look, str(case_id), None)
+        held = base_page.held_by_import(look, case.snapshot)
+        may = case.definition.import_.by in held_roles(case.snapshot, look.rights.person)
+        page = render_template(
+            "bases/past_deadlines.html", case_id=str(case_id), held=held, **base_page.top(look, case), may=may
         )
-    return lines
+        return page if may else (page, 403)
 
 
-def _verdicts(
-    look: Look, definition: Definition, verdicts: dict[str, tuple[Row, ...]]
-) -> list[dict[str, Any]]:
-    """The grades given and the bans imposed, with their days."""
-    lines = [
-        {
-            "what": explain.act_label(definition, row["transition"], look.language),
-            "value": label_text(definition.outcomes[row["outcome"]].label, look.language),
-            "on": row["decided_on"],
-            "note": row["opinion"] or row["reason"] or "",
-        }
-        for row in verdicts["grades"]
-        if row["outcome"] in definition.outcomes
-    ]
-    lines += [
-        {
-            "what": label_text(definition.bans[row["name"]].label, look.language),
-            "value": t("explain.ban", look.language, day=row["last_day"]),
-            "on": row["decided_on"],
-            "note": "",
-        }
-        for row in verdicts["bans"]
-        if row["name"] in definition.bans
-    ]
-    return lines
-
-
-def _documents(look: Look, definition: Definition, snapshot: Snapshot, names: Names) -> list[dict[str, Any]]:
-    """Every version of every file, newest first."""
-    rows = sorted(snapshot.table("documents"), key=lambda row: row["uploaded_at"], reverse=True)
-    return [
-        {
-            "name": row["name"],
-            "field": explain.act_label(definition, row["field"], look.language),
-            "size": t("bases.kilobytes", look.language, count=max(1, round(row["size"] / 1024))),
-            "hash": row["sha256"],
-            "at": row["uploaded_at"],
-            "by": names.person(row["uploaded_by"]),
-            "href": url_for("documents.download", document_id=row["id"]),
-        }
-        for row in rows
-    ]
-
-
-def _duties(look: Look, case: Case, names: Names) -> list[dict[str, Any]]:
-    """Who holds which duty; a contact nobody has linked can be linked by the office."""
-    snapshot, definition = case.snapshot, case.definition
-    rows = sorted(snapshot.table("duties"), key=lambda row: (row["from_on"], row["id"]), reverse=True)
-    current = {
-        row["id"]
-        for role in definition.roles.values()
-        if role.held is Held.DUTY
-        for row in snapshot.duty(role.name)
-    }
-    return [
-        {
-            "id": row["id"],
-            "role": explain.role_label(definition, row["role"], look.language),
-            "who": names.person(row["person_id"]) or row["contact_name"] or "",
-            "contact": row["contact_name"] if row["person_id"] else "",
-            "linked": row["person_id"] is not None,
-            "linkable": row["person_id"] is None and bool(definition.roles[row["role"]].stand_in),
-            "from_on": row["from_on"],
-            "until_on": row["until_on"],
-            "current": row["id"] in current,
-        }
-        for row in rows
-        if row["role"] in definition.roles
-    ]
-
-
-# ── what happened
-
-
-def _history(look: Look, definition: Definition, names: Names, history: Page) -> list[dict[str, Any]]:
-    """The entries in runs: decisions stand open, routine between them is folded."""
-    groups: list[dict[str, Any]] = []
-    for row in history.rows:
-        routine = row["kind"] not in explain.DECIDED
-        if not groups or groups[-1]["routine"] != routine:
-            groups.append({"routine": routine, "label": "", "entries": []})
-        groups[-1]["entries"].append(_entry(look, definition, names, row))
-    for group in groups:
-        group["label"] = t("bases.routine", look.language, count=len(group["entries"]))
-    return groups
-
-
-def _entry(look: Look, definition: Definition, names: Names, row: Row) -> dict[str, Any]:
-    language = look.language
-    moved = row["from_state"] != row["to_state"]
-    recorded = row["recorded_at"]
-    effective = row["effective_on"]
-    return {
-        "number": row["seq"],
-        "at": recorded,
-        "effective_on": effective if effective != explain.beijing_day(recorded) else None,
-        "who": decisions.who_of(row, definition, language),
-        "what": explain.entry_title(row, definition, language),
-        "from_state": _state_word(definition, row["from_state"], language) if moved else "",
-        "to_state": _state_word(definition, row["to_state"], language) if moved else "",
-        "basis": article_text(row["body"]["basis"], language) if row["body"].get("basis") else "",
-        "note": explain.entry_note(row, definition, language),
-        "changes": explain.entry_lines(row, definition, names, language),
-        "hash": row["hash"][:12],
-        "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"]),
-    }
-
-
-def _state_word(definition: Definition, state: str | None, language: str) -> str:
-    return label_text(definition.states[state].label, language) if state else ""
+@blueprint.post("/bases/<uuid:case_id>/past-deadlines")
+def release(case_id: UUID) -> Redirect | tuple[str, int]:
+    """Let the past deadlines of an imported base take effect, in due order."""
+    with pages.looking() as look:
+        queries.seen(look.session, look.rights, str(case_id))
+    answer = door.act(lambda session, ctx: release_held(session, str(case_id), ctx=ctx))
+    if isinstance(answer, Receipt):
+        return redirect(url_for("decisions.receipt", case_id=case_id, seq=answer.seq), code=303)
+    with pages.looking() as look:
+        case = decisions.case_seen(look, str(case_id), None)
+        reasons = reasons_of(answer.blockers, case.definition, look.language)
+        page = render_template(
+            "bases/past_deadlines.html",
+            case_id=str(case_id),
+            held=[],
+            **base_page.top(look, case),
+            may=False,
+            reasons=reasons,
+        )
+    return page, 409
 
 
 # ───────────────────────────── Who an imported name is

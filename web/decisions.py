@@ -175,7 +175,7 @@ def form_page(
             for text in fields.errors_of([fault], [], act, definition, look.language)[fault.field]
         ],
         reasons=_case_reasons(wrong.blockers, act, definition, look.language),
-        open_reasons=reasons_of(plan.blockers, definition, look.language),
+        open_reasons=() if wrong.blockers else _case_reasons(plan.blockers, act, definition, look.language),
         wrong=wrong,
         meanwhile=told_meanwhile(look, case, wrong.meanwhile),
         key=key or pages.new_request_key(),
@@ -203,7 +203,7 @@ def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
     return {
         "case_id": snapshot.id,
         "act": plan.act.name,
-        "label_of_act": label_text(plan.act.label, look.language),
+        "label_of_act": explain.title_of(plan.act.label, look.language),
         "ground": explain.article_text(plan.act.basis, look.language),
         "name": snapshot.subject.get("base_name") or "",
         "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
@@ -222,7 +222,7 @@ def outcome_field(
     if len(outcomes) < 2:
         return []
     options = [
-        {"value": name, "label": label_text(case.definition.outcomes[name].label, language)}
+        {"value": name, "label": explain.title_of(case.definition.outcomes[name].label, language)}
         for name in outcomes
     ]
     return [

@@ -19,6 +19,7 @@ from web import door
 from web.words import t
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, Definition, Field, FieldType, Item
+from workflow.explain import headed, title_of
 from workflow.forms import PARTNER_KINDS
 from workflow.guards import View, measured, wanted_count
 from workflow.queries import Names
@@ -124,7 +125,7 @@ def _drawn(setting: Setting, field: Field, *, name: str, required: bool, act: Ac
     return {
         "name": name,
         "type": str(field.type),
-        "label": label_text(field.label, setting.language),
+        "label": title_of(field.label, setting.language),
         "hint": _hint(field, setting.language),
         "basis": article_text(field.basis, setting.language),
         "required": required or name in act.either,
@@ -181,12 +182,15 @@ def _options(setting: Setting, field: Field) -> list[dict[str, str]]:
     match field.type:
         case FieldType.CHOICE:
             return [
-                {"value": value, "label": label_text(label, setting.language)}
+                {"value": value, "label": title_of(label, setting.language)}
                 for value, label in field.one_of.items()
             ]
         case FieldType.PARTNER:
             return [
-                {"value": kind, "label": t(f"partner_kind.{kind}", setting.language)}
+                {
+                    "value": kind,
+                    "label": headed(t(f"partner_kind.{kind}", setting.language), setting.language),
+                }
                 for kind in PARTNER_KINDS
             ]
         case FieldType.UNIT | FieldType.UNITS:
@@ -202,7 +206,7 @@ def _items(setting: Setting, field: Field, act: Act) -> list[dict[str, str]]:
             return [
                 {
                     "name": item.name,
-                    "label": label_text(item.label, setting.language),
+                    "label": title_of(item.label, setting.language),
                     "basis": article_text(item.basis, setting.language),
                     "counted": _counted(setting, item, act),
                 }
@@ -218,7 +222,7 @@ def _items(setting: Setting, field: Field, act: Act) -> list[dict[str, str]]:
 
 
 def _named(definition: Definition, name: str, language: str) -> dict[str, str]:
-    return {"name": name, "label": label_text(definition.fields[name].label, language), "now": ""}
+    return {"name": name, "label": title_of(definition.fields[name].label, language), "now": ""}
 
 
 def _asked_before(snapshot: Snapshot) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from web import door, pages
 from web.pages import Look
-from web.words import t
 from workflow import explain, queries
 from workflow.errors import BadInput
 from workflow.messages import About, compose
@@ -18,7 +17,7 @@ from workflow.operations.papers import mark_read
 from workflow.queries import Page, TodoFilter
 from workflow.snapshot import Row
 from workflow.tasks import CONFIRM
-from workflow.words import days_left_text, label_text
+from workflow.words import days_left_text
 from workflow.world import current_edition, editions_in_use
 
 blueprint = Blueprint("inbox", __name__)
@@ -68,7 +67,7 @@ def _todo(look: Look) -> dict[str, Any]:
         ),
         "wanted": wanted,
         "states": [
-            {"value": state.name, "label": label_text(state.label, look.language)}
+            {"value": state.name, "label": explain.title_of(state.label, look.language)}
             for state in current.states.values()
             if not state.end
         ],
@@ -80,8 +79,10 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     due_on = row["due_on"]
     return {
         "subject": pages.subject(row, editions, language),
-        "what": explain.act_label(definition, row["act"], language, pending=row["pending_act"]),
-        "role": explain.role_label(definition, row["role"], language),
+        "what": explain.headed(
+            explain.act_label(definition, row["act"], language, pending=row["pending_act"]), language
+        ),
+        "role": explain.headed(explain.role_label(definition, row["role"], language), language),
         "asked_by": row["asked_by"] or "",
         "since": row["opened_at"],
         "due_on": due_on,
@@ -103,8 +104,7 @@ def _done(look: Look) -> dict[str, Any]:
     rows = [
         {
             "subject": pages.subject(row, editions, look.language),
-            "what": explain.act_label(editions[row["edition_id"]], row["act"], look.language),
-            "kind": _kind(row["kind"], look.language),
+            "what": explain.entry_title(row, editions[row["edition_id"]], look.language),
             "at": row["recorded_at"],
             "number": row["seq"],
             "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"], back=pages.here()),
@@ -112,10 +112,6 @@ def _done(look: Look) -> dict[str, Any]:
         for row in found.rows
     ]
     return {"rows": rows, "turn": pages.turn(found, "inbox.index", list="done")}
-
-
-def _kind(kind: str, language: str) -> str:
-    return t(f"entry.kinds.{kind}", language)
 
 
 def _opened(look: Look) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from workflow.plan import Form, Plan, decide, probe
 from workflow.queries import Case
 from workflow.reasons import Reason, reasons_of
 from workflow.snapshot import Row
-from workflow.words import day_text, label_text
+from workflow.words import day_text
 from workflow.world import current_edition
 
 Answer = str | tuple[str, int] | Response
@@ -188,7 +188,7 @@ def frame(look: Look, proposal: Proposal) -> dict[str, Any]:
         "badge": explain.badge_of(proposal.definition, proposal.case.snapshot.state, look.language),
         "saved_at": proposal.saved_at,
         "returned": [
-            {"field": label_text(proposal.definition.fields[place].label, look.language), "text": text}
+            {"field": explain.title_of(proposal.definition.fields[place].label, look.language), "text": text}
             for place, text in proposal.returned.items()
             if place in proposal.definition.fields
         ],
@@ -424,7 +424,7 @@ def _parts(
             "href": _section_address(proposal, section),
             "lines": [
                 {
-                    "label": label_text(proposal.definition.fields[place].label, look.language),
+                    "label": explain.title_of(proposal.definition.fields[place].label, look.language),
                     "value": explain.value_text(
                         proposal.definition,
                         proposal.definition.fields[place],

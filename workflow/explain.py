@@ -49,12 +49,14 @@ __all__ = [
     "entry_title",
     "fault_text",
     "finals_of",
+    "headed",
     "lines_of",
     "proposes_text",
     "role_label",
     "shown",
     "stand_ins",
     "standing",
+    "title_of",
     "told_of",
     "value_text",
 ]
@@ -99,9 +101,19 @@ class Badge:
 # ───────────────────────────── Names
 
 
+def title_of(label: Label, language: str) -> str:
+    """A name at the head of a line: as the file writes it, in English with a capital letter."""
+    return headed(label_text(label, language), language)
+
+
+def headed(text: str, language: str) -> str:
+    """A text as a heading begins."""
+    return text[:1].upper() + text[1:] if language == "en" else text
+
+
 def badge_of(definition: Definition, state: str, language: str) -> Badge:
     known = definition.states[state]
-    return Badge(family=known.family, word=label_text(known.label, language))
+    return Badge(family=known.family, word=title_of(known.label, language))
 
 
 def act_label(definition: Definition, name: str | None, language: str, *, pending: str | None = None) -> str:
@@ -272,10 +284,10 @@ def _form_lines(plan: Plan, snapshot: Snapshot, form: Form, names: Names, langua
         outcome = next((c.values["outcome"] for c in plan.steps[0].changes if c.table == "passages"), outcome)
     if outcome:
         label = label_text(definition.outcomes[outcome].label, language)
-        yield Line(name=say("explain.outcome", language), old=NO_VALUE, new=label)
+        yield Line(name=headed(say("explain.outcome", language), language), old=NO_VALUE, new=label)
     if form.effective_on is not None:
         day = day_text(form.effective_on, language)
-        yield Line(name=say("explain.effective", language), old=NO_VALUE, new=day)
+        yield Line(name=headed(say("explain.effective", language), language), old=NO_VALUE, new=day)
     for ask in plan.act.asks:
         if ask.field not in form.values:
             continue
@@ -288,7 +300,7 @@ def _form_line(snapshot: Snapshot, field: Field, value: Any, names: Names, langu
         field, value = definition.fields[value["name"]], value["value"]
     old = None if field.personal else snapshot.stored(field.name)
     return Line(
-        name=label_text(field.label, language),
+        name=title_of(field.label, language),
         old=value_text(definition, field, old, names, language),
         new=value_text(definition, field, value, names, language),
     )
@@ -303,11 +315,11 @@ def _effect_lines(plan: Plan, snapshot: Snapshot, language: str) -> Iterator[Lin
             elif change.table == "bans" and change.op == INSERT:
                 ban = definition.bans[change.values["name"]]
                 until = say("explain.ban", language, day=change.values["last_day"])
-                yield Line(name=label_text(ban.label, language), old=NO_VALUE, new=until)
+                yield Line(name=title_of(ban.label, language), old=NO_VALUE, new=until)
             elif change.table == "hand_ins" and change.op == INSERT:
                 key = "explain.hand_in_late" if change.values["late"] else "explain.hand_in"
                 task = definition.acts[change.values["task"]].label
-                yield Line(name=label_text(task, language), old=NO_VALUE, new=say(key, language, task=task))
+                yield Line(name=title_of(task, language), old=NO_VALUE, new=say(key, language, task=task))
 
 
 def _column_lines(change: Change, snapshot: Snapshot, language: str) -> Iterator[Line]:
@@ -316,7 +328,7 @@ def _column_lines(change: Change, snapshot: Snapshot, language: str) -> Iterator
         key = f"column.{column}"
         if key in shared() and value != snapshot.subject.get(column):
             old = written(snapshot.subject.get(column), language)
-            yield Line(name=say(key, language), old=old, new=written(value, language))
+            yield Line(name=headed(say(key, language), language), old=old, new=written(value, language))
 
 
 def deadlines_of(plan: Plan, snapshot: Snapshot, language: str) -> list[Deadline]:
@@ -339,7 +351,7 @@ def deadlines_of(plan: Plan, snapshot: Snapshot, language: str) -> list[Deadline
 def _deadline(row: Row, snapshot: Snapshot, language: str, *, ends: bool) -> Deadline:
     timer = snapshot.definition.timers[row["name"]]
     return Deadline(
-        label=label_text(timer.label, language),
+        label=title_of(timer.label, language),
         on=row["due_on"],
         basis=article_text(row["basis"], language),
         ends=ends,
@@ -469,11 +481,11 @@ DECIDED = frozenset({"transition", "task", "proposal", "import", "open", "releas
 
 def entry_title(row: Row, definition: Definition, language: str) -> str:
     """What an entry is of: the act by its name, and the kind of entry where that is not plainly an act."""
-    what = act_label(definition, row["act"], language)
+    what = headed(act_label(definition, row["act"], language), language)
     kind = f"entry.kinds.{row['kind']}"
     if row["kind"] in ("transition", "task") or row["act"] == row["kind"] or kind not in shared():
         return what
-    return say("explain.kind_of", language, kind=say(kind, language), what=what)
+    return say("explain.kind_of", language, kind=headed(say(kind, language), language), what=what)
 
 
 def entry_note(row: Row, definition: Definition, language: str) -> str:

@@ -77,11 +77,11 @@ def base_rows(session: Session, rights: Rights, wanted: BaseFilter, *, at: datet
 def counts_by_state(session: Session, rights: Rights, wanted: BaseFilter, *, at: datetime) -> dict[str, int]:
     """How many cases of each state the other filters leave."""
     rows = session.execute(
-        with_subject(select(Case.state, func.count().label("count")).select_from(Case))
+        with_subject(select(Case.state, func.count().label("how_many")).select_from(Case))
         .where(visible_to(rights), *_narrowed(wanted, rights, at))
         .group_by(Case.state)
     )
-    return dict(rows.tuples().all())
+    return {row.state: row.how_many for row in rows}
 
 
 def lead_colleges(session: Session, rights: Rights) -> list[Row]:

@@ -1,0 +1,400 @@
+"""The parts of a base's page, in words: where it stands, what may be done, its cycle, its states, its papers, its people, its history."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask import url_for
+
+from web import decisions
+from web.pages import Look
+from web.words import t
+from workflow import explain
+from workflow.blockers import Blocker
+from workflow.definition.values import Definition, Held
+from workflow.plan import probe
+from workflow.queries import Case, Names, Page
+from workflow.reasons import reason_of
+from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.timers import FIRED, HELD, HELD_BY_IMPORT
+from workflow.words import article_text, days_left_text, label_text
+
+
+def top(look: Look, case: Case) -> dict[str, Any]:
+    snapshot, subject = case.snapshot, case.snapshot.subject
+    return {
+        "name": subject.get("base_name") or "",
+        "number": subject.get("base_number") or "",
+        "application_number": subject.get("application_number") or "",
+        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
+        "standing": explain.standing(snapshot, look.language),
+        "stand_ins": explain.stand_ins(snapshot, look.language),
+        "is_draft": snapshot.state == case.definition.initial,
+    }
+
+
+def acts(look: Look, case: Case) -> dict[str, Any]:
+    """Every act the state offers, beside those that are not possible now with all their reasons, from one snapshot."""
+    allowed, refused = [], []
+    expected = {row["act"]: row for row in case.snapshot.table("tasks") if row["closed_at"] is None}
+    if case.snapshot.pending is not None:
+        allowed.append(_pending_act(look, case))
+    if case.definition.import_.by in held_roles(case.snapshot, look.rights.person) and _past(case.snapshot):
+        allowed.append(_release_act(look, case))
+    for act in case.acts:
+        plan = probe(case.snapshot, act.name, look.ctx)
+        label = explain.title_of(act.label, look.language)
+        if plan.allowed:
+            allowed.append(
+                {
+                    "label": label,
+                    "href": url_for("decisions.form", case_id=case.snapshot.id, act=act.name),
+                    "note": _note(look, expected.get(act.name), article_text(act.basis, look.language)),
+                    "expected": act.name in expected,
+                }
+            )
+        else:
+            refused.append({"label": label, "reasons": linked_reasons(look, case, plan.blockers)})
+    allowed.sort(key=lambda item: not item["expected"])
+    return {"allowed": allowed, "refused": refused}
+
+
+def linked_reasons(look: Look, case: Case, blockers: tuple[Blocker, ...]) -> list[dict[str, Any]]:
+    """Every reason with, where an act of this state mends it, the address of that act."""
+    offered = {act.name for act in case.acts}
+    listed = []
+    for blocker in blockers:
+        reason = reason_of(blocker, case.definition, look.language)
+        mending = next((name for name in blocker.mend if name in offered), None)
+        href = url_for("decisions.form", case_id=case.snapshot.id, act=mending) if mending else ""
+        listed.append(
+            {
+                "text": reason.text,
+                "basis": reason.basis,
+                "mend": reason.mend,
+                "from_on": reason.from_on,
+                "href": href,
+            }
+        )
+    return listed
+
+
+def _past(snapshot: Snapshot) -> list[Row]:
+    return [row for row in snapshot.table("timers") if row["hold"] == HELD_BY_IMPORT]
+
+
+def held_by_import(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The deadlines an import found past, in due order, with what each brings about once it is confirmed."""
+    lines = []
+    for row in sorted(_past(snapshot), key=lambda row: (row["due_at"], row["name"])):
+        timer = snapshot.definition.timers[row["name"]]
+        fires = snapshot.definition.acts[timer.fires].label if timer.fires else None
+        key = "bases.takes_effect" if fires else "bases.counts_as_missed"
+        lines.append(
+            {
+                "label": _timer_label(snapshot.definition, row, look.language),
+                "on": row["due_on"],
+                "left": days_left_text(row["due_on"], look.ctx.today, look.language),
+                "basis": article_text(row["basis"], look.language),
+                "effect": t(key, look.language, **({"act": fires} if fires else {})),
+            }
+        )
+    return lines
+
+
+def _release_act(look: Look, case: Case) -> dict[str, Any]:
+    return {
+        "label": t("bases.confirm_past", look.language),
+        "href": url_for("bases.past_deadlines", case_id=case.snapshot.id),
+        "note": t("bases.past_count", look.language, count=len(_past(case.snapshot))),
+        "expected": True,
+    }
+
+
+def _note(look: Look, task: Row | None, ground: str) -> str:
+    if task is None or task["due_on"] is None:
+        return ground
+    left = days_left_text(task["due_on"], look.ctx.today, look.language)
+    return f"{ground} {t('bases.due', look.language, day=task['due_on'], left=left)}"
+
+
+def _pending_act(look: Look, case: Case) -> dict[str, Any]:
+    pending = case.snapshot.pending
+    name = pending["act"] if pending else ""
+    return {
+        "label": explain.act_label(case.definition, explain.CONFIRM, look.language, pending=name),
+        "href": url_for("decisions.pending", case_id=case.snapshot.id),
+        "note": t("bases.waits_for_second", look.language),
+        "expected": True,
+    }
+
+
+# ── the cycle and its deadlines
+
+
+def cycle(look: Look, snapshot: Snapshot) -> dict[str, Any] | None:
+    """The bar of `macros/cycle.html`, or None while no cycle runs."""
+    dates = snapshot.dates()
+    start, end = dates.get("cycle_start"), dates.get("cycle_end")
+    if start is None or end is None:
+        return None
+    today, span = look.ctx.today, max((end - start).days, 1)
+
+    def place(day: date) -> float:
+        share: float = min(max((day - start).days / span, 0), 1)
+        return round(share * 100, 2)
+
+    agreement = snapshot.agreement
+    last_day = agreement["last_day"] if agreement else None
+    return {
+        "sentence": explain.cycle_sentence(start, end, today, look.language),
+        "starts_on": start,
+        "ends_on": end,
+        "done": place(today),
+        "today": place(today) if start <= today <= end else None,
+        "agreement": {"at": place(last_day), "on": last_day} if last_day and last_day != end else None,
+        "milestones": [
+            {**mark, "at": place(mark["on"])} for mark in _milestones(look, snapshot) if mark["on"] <= end
+        ],
+    }
+
+
+def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The passages that moved the base since its cycle began, then the timers that run, each on its day."""
+    definition, language = snapshot.definition, look.language
+    marks = [
+        {
+            "label": explain.headed(explain.act_label(definition, row["transition"], language), language),
+            "on": row["effective_on"],
+            "state": "done",
+            "left": "",
+            "basis": "",
+        }
+        for row in _since_start(snapshot)
+        if row["from_state"] != row["to_state"]
+    ]
+    coming = sorted((row for row in snapshot.table("timers")), key=lambda row: row["due_at"])
+    first = next((row["id"] for row in coming if row["due_at"] > look.ctx.at), None)
+    return [*marks, *(_mark(look, definition, row, is_next=row["id"] == first) for row in coming)]
+
+
+def _since_start(snapshot: Snapshot) -> list[Row]:
+    """The passages from the one that stands at the beginning of the cycle on."""
+    passages = list(snapshot.passages())
+    start = snapshot.dates().get("cycle_start")
+    first = next((place for place, row in enumerate(passages) if start and row["effective_on"] >= start), 0)
+    same_day = [place for place, row in enumerate(passages) if row["effective_on"] == start]
+    anchor = [
+        place for place in same_day if passages[place]["transition"] == snapshot.setting("cycle_starts")
+    ]
+    return passages[anchor[0] if anchor else first :]
+
+
+def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dict[str, Any]:
+    state = _timer_state(look, row)
+    return {
+        "label": _timer_label(definition, row, look.language),
+        "on": row["due_on"],
+        "state": "next" if state == "coming" and is_next else state,
+        "left": days_left_text(row["due_on"], look.ctx.today, look.language),
+        "basis": article_text(row["basis"], look.language),
+    }
+
+
+def _timer_state(look: Look, row: Row) -> str:
+    if row["status"] == HELD:
+        return "held"
+    if row["status"] == FIRED or row["due_at"] <= look.ctx.at:
+        return "overdue"
+    return "coming"
+
+
+def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """Every timer that runs, with its nominal and its moved day and what is to be known about it."""
+    rows = sorted(snapshot.table("timers"), key=lambda row: (row["due_at"], row["name"]))
+    definition = snapshot.definition
+    return [
+        {
+            "label": _timer_label(definition, row, look.language),
+            "on": row["due_on"],
+            "nominal": row["nominal_on"],
+            "left": days_left_text(row["due_on"], look.ctx.today, look.language),
+            "overdue": _timer_state(look, row) == "overdue",
+            "state": _timer_state(look, row),
+            "notes": explain.day_notes(row, look.language),
+            "kind": str(row["kind"]),
+            "hold": row["hold"] or "",
+            "basis": article_text(row["basis"], look.language),
+        }
+        for row in rows
+    ]
+
+
+def _timer_label(definition: Definition, row: Row, language: str) -> str:
+    label = explain.title_of(definition.timers[row["name"]].label, language)
+    return t("bases.of_year", language, what=label, year=row["period"]) if row["period"] else label
+
+
+# ── the way through the states
+
+
+def way(look: Look, case: Case) -> dict[str, Any]:
+    """The states the base went through, the one it is in, and those an act or the clock can lead to from here."""
+    snapshot, definition = case.snapshot, case.definition
+    past = [
+        row["from_state"] for row in snapshot.passages() if row["from_state"] not in (None, row["to_state"])
+    ]
+    targets: dict[str, list[str]] = {}
+    for act in case.acts:
+        if act.to in definition.states and act.to != snapshot.state:
+            targets.setdefault(str(act.to), []).append(label_text(act.label, look.language))
+    return {
+        "past": [explain.badge_of(definition, state, look.language) for state in past],
+        "now": explain.badge_of(definition, snapshot.state, look.language),
+        "next": [
+            {"badge": explain.badge_of(definition, state, look.language), "acts": acts}
+            for state, acts in targets.items()
+        ],
+    }
+
+
+# ── what is known of the base
+
+
+def facts(look: Look, case: Case, names: Names) -> list[dict[str, str]]:
+    """The fields that have a value, except files, which have a list of their own, and what is personal."""
+    snapshot, definition = case.snapshot, case.definition
+    lines = []
+    for field in definition.fields.values():
+        value = snapshot.stored(field.name)
+        if (
+            value in (None, "", [], {})
+            or field.personal
+            or field.type in ("document", "reasons", "text", "fact")
+        ):
+            continue
+        value = snapshot.partner if field.type == "partner" else value
+        lines.append(
+            {
+                "name": explain.title_of(field.label, look.language),
+                "value": explain.value_text(definition, field, value, names, look.language),
+            }
+        )
+    return lines
+
+
+def verdicts_in_words(
+    look: Look, definition: Definition, verdicts: dict[str, tuple[Row, ...]]
+) -> list[dict[str, Any]]:
+    """The grades given and the bans imposed, with their days."""
+    lines = [
+        {
+            "what": explain.headed(
+                explain.act_label(definition, row["transition"], look.language), look.language
+            ),
+            "value": label_text(definition.outcomes[row["outcome"]].label, look.language),
+            "on": row["decided_on"],
+            "note": row["opinion"] or row["reason"] or "",
+        }
+        for row in verdicts["grades"]
+        if row["outcome"] in definition.outcomes
+    ]
+    lines += [
+        {
+            "what": explain.title_of(definition.bans[row["name"]].label, look.language),
+            "value": t("explain.ban", look.language, day=row["last_day"]),
+            "on": row["decided_on"],
+            "note": "",
+        }
+        for row in verdicts["bans"]
+        if row["name"] in definition.bans
+    ]
+    return lines
+
+
+def documents(look: Look, definition: Definition, snapshot: Snapshot, names: Names) -> list[dict[str, Any]]:
+    """Every version of every file, newest first."""
+    rows = sorted(snapshot.table("documents"), key=lambda row: row["uploaded_at"], reverse=True)
+    return [
+        {
+            "name": row["name"],
+            "field": explain.headed(
+                explain.act_label(definition, row["field"], look.language), look.language
+            ),
+            "size": t("bases.kilobytes", look.language, count=max(1, round(row["size"] / 1024))),
+            "hash": row["sha256"],
+            "at": row["uploaded_at"],
+            "by": names.person(row["uploaded_by"]),
+            "href": url_for("documents.download", document_id=row["id"]),
+        }
+        for row in rows
+    ]
+
+
+def duties(look: Look, case: Case, names: Names) -> list[dict[str, Any]]:
+    """Who holds which duty; a contact nobody has linked can be linked by the office."""
+    snapshot, definition = case.snapshot, case.definition
+    rows = sorted(snapshot.table("duties"), key=lambda row: (row["from_on"], row["id"]), reverse=True)
+    current = {
+        row["id"]
+        for role in definition.roles.values()
+        if role.held is Held.DUTY
+        for row in snapshot.duty(role.name)
+    }
+    return [
+        {
+            "id": row["id"],
+            "role": explain.headed(explain.role_label(definition, row["role"], look.language), look.language),
+            "who": names.person(row["person_id"]) or row["contact_name"] or "",
+            "contact": row["contact_name"] if row["person_id"] else "",
+            "linked": row["person_id"] is not None,
+            "linkable": row["person_id"] is None and bool(definition.roles[row["role"]].stand_in),
+            "from_on": row["from_on"],
+            "until_on": row["until_on"],
+            "current": row["id"] in current,
+        }
+        for row in rows
+        if row["role"] in definition.roles
+    ]
+
+
+# ── what happened
+
+
+def history_in_words(look: Look, definition: Definition, names: Names, history: Page) -> list[dict[str, Any]]:
+    """The entries in runs: decisions stand open, routine between them is folded."""
+    groups: list[dict[str, Any]] = []
+    for row in history.rows:
+        routine = row["kind"] not in explain.DECIDED
+        if not groups or groups[-1]["routine"] != routine:
+            groups.append({"routine": routine, "label": "", "entries": []})
+        groups[-1]["entries"].append(_entry(look, definition, names, row))
+    for group in groups:
+        group["label"] = t("bases.routine", look.language, count=len(group["entries"]))
+    return groups
+
+
+def _entry(look: Look, definition: Definition, names: Names, row: Row) -> dict[str, Any]:
+    language = look.language
+    moved = row["from_state"] != row["to_state"]
+    recorded = row["recorded_at"]
+    effective = row["effective_on"]
+    return {
+        "number": row["seq"],
+        "at": recorded,
+        "effective_on": effective if effective != explain.beijing_day(recorded) else None,
+        "who": decisions.who_of(row, definition, language),
+        "what": explain.entry_title(row, definition, language),
+        "from_state": _state_word(definition, row["from_state"], language) if moved else "",
+        "to_state": _state_word(definition, row["to_state"], language) if moved else "",
+        "basis": article_text(row["body"]["basis"], language) if row["body"].get("basis") else "",
+        "note": explain.entry_note(row, definition, language),
+        "changes": explain.entry_lines(row, definition, names, language),
+        "hash": row["hash"][:12],
+        "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"]),
+    }
+
+
+def _state_word(definition: Definition, state: str | None, language: str) -> str:
+    return label_text(definition.states[state].label, language) if state else ""
