@@ -126,17 +126,17 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     needs_second = act.second is not None or _too_far_back(view)
     if blockers or not _from_here(view):
         return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
-    if needs_second and proposed_by is None and ctx.actor.person is not None:
-        step = replace(_proposal(view, form, ctx), confirmed=confirmed)
-        return Plan(
-            act=act, warnings=in_order(open_warnings), steps=(step,), proposes=True, after=_moved(snapshot, step)
-        )
     step = _step(view, form, ctx, proposed_by=proposed_by.person if proposed_by else None)
     step = replace(step, confirmed=confirmed)
     after = _moved(snapshot, step)
     late = [b for need in act.needs if need.guard == "nothing_overdue_after" for b in GUARDS[need.guard](replace(view, after=after), need)]
     if late:
         return Plan(act=act, blockers=in_order(late), warnings=in_order(warnings))
+    if needs_second and proposed_by is None and ctx.actor.person is not None:
+        step = replace(_proposal(view, form, ctx), confirmed=confirmed)
+        return Plan(
+            act=act, warnings=in_order(open_warnings), steps=(step,), proposes=True, after=_moved(snapshot, step)
+        )
     chain, after = _chain(after, ctx)
     return Plan(act=act, warnings=in_order(open_warnings), steps=(step, *chain), after=after)
 
@@ -433,13 +433,15 @@ def _insert_passage(view: View, seq: int, place: int, target: str) -> Change:
 
 
 def _keeps(view: View) -> Iterator[Change]:
-    """Keep the form's values where they belong: the subject's columns, else the case's facts."""
+    """Keep the form's values where they belong: the subject's columns, else the case's facts.
+
+    An amendment keeps the changed fact alone; an undoing keeps none, the facts are those of before.
+    """
     snapshot = view.snapshot
     subject: dict[str, Any] = {}
     facts = dict(snapshot.case["facts"] or {})
-    names = [ask.field for ask in view.act.asks if ask.field in view.form]
-    if view.act.facts:
-        names += [name for name in view.act.facts if name in view.form]
+    asked = view.act.facts or tuple(ask.field for ask in view.act.asks)
+    names = [name for name in asked if name in view.form] if view.act.to != TO_UNDO else []
     for name in names:
         value: Any = view.form.get(name)
         column = None if name in KEPT else snapshot.subject_column(name)
