@@ -49,6 +49,11 @@ PART = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 @pytest.fixture(autouse=True)
+def only_ours() -> None:
+    """All places of the site are in."""
+
+
+@pytest.fixture(autouse=True)
 def _now() -> Iterator[None]:
     with time_machine.travel(NOW, tick=True):
         yield

@@ -17,6 +17,11 @@ from tests.web.signing_in import Browser, Site, site_over
 SHOWN = re.compile(r'value="(lp_[A-Za-z0-9_-]{43})"')
 
 
+@pytest.fixture(autouse=True)
+def only_ours() -> None:
+    """All places of the site are in."""
+
+
 @pytest.fixture
 def site(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Site:
     return site_over(sqlite_database, monkeypatch)
