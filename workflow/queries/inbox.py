@@ -9,9 +9,11 @@ from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, 
 from sqlalchemy.orm import Session
 
 from models import Case, Duty, Entry, JointBase, Notice, Partner, PendingAct, Person, Task, Unit
+from workflow.definition.values import Held
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
 from workflow.queries.rights import Rights, on_duty, visible_to
 from workflow.tasks import CONFIRM
+from workflow.world import editions_in_use
 
 SUBJECT = (
     Case.id.label("case_id"),
@@ -56,17 +58,29 @@ def text_matches(text: str) -> ColumnElement[bool]:
 # ───────────────────────────── What waits for me
 
 
-def _mine(rights: Rights) -> ColumnElement[bool]:
+def _duties(session: Session) -> frozenset[str]:
+    """The roles that are held by a duty on one case; a grant of such a role opens drafts and asks for nothing."""
+    return frozenset(
+        role.name
+        for definition in editions_in_use(session).values()
+        for role in definition.roles.values()
+        if role.held is Held.DUTY
+    )
+
+
+def _mine(session: Session, rights: Rights) -> ColumnElement[bool]:
     """The open tasks of the roles a person holds: by grant on the task's unit, or by a duty on its case.
 
     Nobody is asked to confirm what they proposed themselves.
     """
+    duties = _duties(session)
     by_grant = [
         and_(
             Task.role == role,
             Task.unit_id.is_(None) | (Task.unit_id == unit) if unit else Task.unit_id.is_(None),
         )
         for role, unit in rights.grants
+        if role not in duties
     ]
     by_duty = exists().where(
         Duty.case_id == Task.case_id,
@@ -113,7 +127,7 @@ def to_do(
         select(Task.id, Task.act, Task.role, Task.due_on, Task.opened_at, mark, asked_by, pending, *SUBJECT)
         .select_from(Task)
         .join(Case, Case.id == Task.case_id)
-    ).where(_mine(rights))
+    ).where(_mine(session, rights))
     if wanted.state:
         statement = statement.where(Case.state == wanted.state)
     if wanted.text:
@@ -131,7 +145,7 @@ def _todo_mark(text: str) -> str:
 
 def to_do_count(session: Session, rights: Rights) -> int:
     """How much waits for a person."""
-    return session.scalar(select(func.count()).select_from(Task).where(_mine(rights))) or 0
+    return session.scalar(select(func.count()).select_from(Task).where(_mine(session, rights))) or 0
 
 
 # ───────────────────────────── What I did, what I opened
