@@ -93,14 +93,16 @@ class Shape(NamedTuple):
 
 
 def _write_at_once(connection: Connection, shapes: Sequence[Shape], rows: Mapping[Shape, list[Change]]) -> None:
+    values: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
     for i, shape in enumerate(shapes):
         changes = rows[shape]
         if shape.op == UPDATE and shape.alone:
-            change = changes[0]
-            parameters |= {f"p{i}": json_text(change.values), f"k{i}": change.key, f"s{i}": change.seen}
+            values[f"c{i}"] = changes[0].values
+            parameters |= {f"k{i}": changes[0].key, f"s{i}": changes[0].seen}
         else:
-            parameters[f"p{i}"] = _json_rows(changes)
+            values[f"c{i}"] = [_json_row(change) for change in changes]
+    parameters["rows"] = json_text(values)
     moved = connection.exec_driver_sql(_one_statement(tuple(shapes)), parameters).scalar_one()
     if moved != sum(len(rows[shape]) for shape in shapes if shape.guarded):
         raise Overtaken
@@ -108,9 +110,10 @@ def _write_at_once(connection: Connection, shapes: Sequence[Shape], rows: Mappin
 
 @lru_cache(maxsize=512)
 def _one_statement(shapes: tuple[Shape, ...]) -> str:
-    """Updates before inserts; an insert reads the count of the updates of its table, which makes PostgreSQL run them before it.
+    """Updates before inserts; all rows come in one JSON object, under the name of the part that writes them.
 
-    Without that order a timer could be armed while its predecessor still counts as open.
+    An insert reads the count of the updates of its table, which makes PostgreSQL run them before it. Without that
+    order a timer could be armed while its predecessor still counts as open.
     """
     parts: list[str] = []
     guarded: list[str] = []
@@ -126,9 +129,13 @@ def _one_statement(shapes: tuple[Shape, ...]) -> str:
             after = " AND ".join(f"(SELECT count(*) FROM c{j}) >= 0" for j in updated.get(shape.table, ()))
             parts.append(
                 f"c{i} AS (INSERT INTO {shape.table} ({', '.join(shape.columns)}) SELECT {values} FROM "
-                f"jsonb_populate_recordset(NULL::{shape.table}, %(p{i})s::jsonb) r{' WHERE ' + after if after else ''})"
+                f"jsonb_populate_recordset(NULL::{shape.table}, {_rows(i)}) r{' WHERE ' + after if after else ''})"
             )
     return f"WITH {', '.join(parts)} SELECT {' + '.join(guarded) or '0'}"
+
+
+def _rows(i: int) -> str:
+    return f"%(rows)s::jsonb->'c{i}'"
 
 
 def _update(i: int, shape: Shape) -> str:
@@ -138,26 +145,22 @@ def _update(i: int, shape: Shape) -> str:
     if shape.alone:
         guard = f" AND t.version = %(s{i})s" if shape.guarded else ""
         return (
-            f"UPDATE {shape.table} t SET {sets} FROM jsonb_populate_record(NULL::{shape.table}, %(p{i})s::jsonb) r "
+            f"UPDATE {shape.table} t SET {sets} FROM jsonb_populate_record(NULL::{shape.table}, {_rows(i)}) r "
             f"WHERE t.{key} = %(k{i})s{guard}"
         )
     guard = " AND t.version = (x->>'seen')::int" if shape.guarded else ""
     return (
-        f"UPDATE {shape.table} t SET {sets} FROM jsonb_array_elements(%(p{i})s::jsonb) x, "
+        f"UPDATE {shape.table} t SET {sets} FROM jsonb_array_elements({_rows(i)}) x, "
         f"jsonb_populate_record(NULL::{shape.table}, x) r WHERE t.{key} = r.{key}{guard}"
     )
 
 
-def _json_rows(changes: list[Change]) -> str:
-    rows = []
-    for change in changes:
-        row = dict(change.values)
-        if change.op == UPDATE:
-            row[key_column(change.table)] = change.key
-        if change.seen is not None:
-            row["seen"] = change.seen
-        rows.append(row)
-    return json_text(rows)
+def _json_row(change: Change) -> Mapping[str, Any]:
+    """A row of many: an updated one brings its key, and the version it must still have."""
+    if change.op == INSERT:
+        return change.values
+    seen = {} if change.seen is None else {"seen": change.seen}
+    return {**change.values, key_column(change.table): change.key, **seen}
 
 
 # ───────────────────────────── SQLite

@@ -322,11 +322,9 @@ def _read_at_once(
 ) -> dict[str, Parts]:
     sql = _one_statement(subject, tuple(parts.items()), len(ids) == 1)
     answer: dict[str, Parts] = {}
-    for case_id, *columns in connection.exec_driver_sql(sql, dict(values)):
+    for case_id, found in connection.exec_driver_sql(sql, dict(values)):
         answer[case_id] = {
-            name: tuple(typed(part.table, row) for row in rows)
-            for (name, part), rows in zip(parts.items(), columns, strict=True)
-            if rows is not None
+            name: tuple(typed(parts[name].table, row) for row in rows) for name, rows in found.items() if rows is not None
         }
     shared = {name: answer[ids[0]][name] for name, part in parts.items() if part.is_shared}
     return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
@@ -334,7 +332,7 @@ def _read_at_once(
 
 @lru_cache(maxsize=64)
 def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bool) -> str:
-    """One row per case, one JSON array per part. What all cases share comes with the first of them only.
+    """One JSON object per case, in it one array per part. What all cases share comes with the first of them only.
 
     A single case is named by itself: for an array PostgreSQL expects ten and would plan the statement anew each time.
     """
@@ -345,10 +343,13 @@ def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bo
         lock = " FOR UPDATE OF t" if name in LOCKED else ""
         rows = f"SELECT t.*{more} FROM {part.source} WHERE {part.where}{order}{lock}"
         column = f"(SELECT coalesce(json_agg(q), '[]'::json) FROM ({rows}) q)"
-        columns.append(column if is_one or not part.is_shared else f"CASE WHEN c.id = :first THEN {column} END")
+        if part.is_shared and not is_one:
+            column = f"CASE WHEN c.id = :first THEN {column} END"
+        columns.append(f"'{name}', {column}")
     which = "c.id = :first" if is_one else "c.id = ANY(:ids::uuid[])"
     return _marks(
-        f"SELECT c.id::text, {', '.join(columns)} FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE {which}"
+        f"SELECT c.id::text, json_build_object({', '.join(columns)}) "
+        f"FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE {which}"
     )
 
 
