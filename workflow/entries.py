@@ -23,11 +23,13 @@ from workflow.log import (
     FORMAT,
     GENESIS,
     PERSONAL,
+    SEALED,
     UNLOGGED_COLUMNS,
     UNLOGGED_TABLES,
     Commitment,
     canonical,
     entry_hash,
+    sealed,
 )
 from workflow.plan import Step
 from workflow.snapshot import Row, Snapshot, held_roles
@@ -74,15 +76,19 @@ class _Hiding:
     def commit(self, value: Any) -> Mapping[str, str] | None:
         if value is None:
             return None
-        known = self.made.setdefault(canonical(value), Commitment.to(value))
-        return {"commitment": known.digest}
+        spelled = canonical(value)
+        if spelled not in self.made:
+            self.made[spelled] = Commitment.to(value)
+        return {"commitment": self.made[spelled].digest}
 
     def column(self, table: str, name: str, value: Any) -> Any:
         if name in PERSONAL.get(table, frozenset()):
             return self.commit(value)
+        if value is not None and name in SEALED.get(table, frozenset()):
+            return {"sha256": sealed(value)}
         if name == "form" and self.fields and isinstance(value, Mapping):
             return self.form(value)
-        return plain(value)
+        return value
 
     def form(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """A form's values by field; one kept as a proposal has them under `values`, a changed fact under its name."""
@@ -95,7 +101,7 @@ class _Hiding:
             elif isinstance(value, Mapping) and value.get("name") in self.fields:
                 hidden[name] = {**value, "value": self.commit(value.get("value"))}
             else:
-                hidden[name] = plain(value)
+                hidden[name] = value
         return hidden
 
 

@@ -44,16 +44,18 @@ PERSONAL: Mapping[str, frozenset[str]] = {
 }
 """Columns whose values enter the log only as salted commitments."""
 
+SEALED: Mapping[str, frozenset[str]] = {"accounts": frozenset({"password_hash"})}
+"""Columns whose values enter the log only as their SHA-256: enough to see that one was exchanged, useless otherwise."""
+
 UNLOGGED_TABLES = frozenset({"blobs", "counters", "incidents", "notices", "rungs", "tasks"})
 """Rows an entry leaves out: a file's bytes are named by their hash, notices by their key; the others follow from what it holds."""
 
 UNLOGGED_COLUMNS: Mapping[str, frozenset[str]] = {
-    "accounts": frozenset({"password_hash", "epoch", "failed_count", "locked_until", "last_login_at"}),
     "api_tokens": frozenset({"last_used_at"}),
     "cases": frozenset({"log_seq", "log_head"}),
     "timers": frozenset({"wake_at"}),
 }
-"""Columns an entry leaves out: secrets and the state of the door, the end of the chain itself, the sweep's next look."""
+"""Columns an entry leaves out: when a token was last used, the end of the chain itself, the sweep's next look."""
 
 _speller = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -103,6 +105,11 @@ def read(body: str) -> Any:
 def entry_hash(body: str) -> str:
     """Return the SHA-256 of an entry's text, as lower-case hexadecimal."""
     return hashlib.sha256(f"{FORMAT}\n{body}".encode()).hexdigest()
+
+
+def sealed(value: str) -> str:
+    """Return the SHA-256 of a secret's text, as lower-case hexadecimal."""
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

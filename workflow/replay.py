@@ -16,7 +16,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from models import Base
 from models.changes import INSERT, UPDATE, key_column, plain
-from workflow.log import CASE_FIELDS, FIELDS, UNLOGGED_COLUMNS, NotPlain, commitment, read
+from workflow.log import CASE_FIELDS, FIELDS, UNLOGGED_COLUMNS, NotPlain, commitment, read, sealed
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 
@@ -130,6 +130,8 @@ class Salts:
         if digest is not None:
             salt = self.known.get(digest)
             return salt is None or commitment(salt, found) == digest
+        if _is_seal(expected):
+            return isinstance(found, str) and sealed(found) == expected["sha256"]
         if isinstance(expected, dict) and isinstance(found, dict):
             same = expected.keys() == found.keys()
             return same and all(self.agree(item, found[name]) for name, item in expected.items())
@@ -143,6 +145,8 @@ class Salts:
         digest = _digest(expected)
         if digest is not None:
             return {"commitment": commitment(self.known.get(digest) or "", found)}
+        if _is_seal(expected):
+            return {"sha256": sealed(str(found))}
         if isinstance(expected, dict) and isinstance(found, dict):
             return {name: self.shown(expected.get(name), item) for name, item in found.items()}
         return found
@@ -152,6 +156,10 @@ def _digest(value: Any) -> str | None:
     if isinstance(value, dict) and value.keys() == {"commitment"} and isinstance(value["commitment"], str):
         return value["commitment"]
     return None
+
+
+def _is_seal(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"sha256"}
 
 
 def digests(value: Any) -> Iterator[str]:
