@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from models import Duty, JointBase
 from tests.university import University
 from tests.web.conftest import Statements, hidden, text_of
-from tests.web.signing_in import Site
+from tests.web.signing_in import TOKEN, Browser, Site
 
 MISSING = "01900000-0000-7000-8000-000000000000"
 
@@ -265,11 +265,8 @@ def test_imported_name_is_linked_by_the_office_alone(university: University, sit
     assert len(site.entries("duty")) == 1
 
 
-def _token(browser: object) -> str:
-    import re
-
-    page = browser.get("/bases").get_data(as_text=True)  # type: ignore[attr-defined]
-    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+def _token(browser: Browser) -> str:
+    found = TOKEN.search(browser.get("/bases").get_data(as_text=True))
     assert found is not None
     return found.group(1)
 
