@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from models import Case, Entry, Person
+from models import Account, Case, Disclosure, Entry, JointBase, Person, Unit
+from workflow.errors import NotFound
+from workflow.log import GENESIS, entry_hash
+from workflow.periods import end_of, start_of
 from workflow.queries.paging import Order, Page, number_mark, page
+from workflow.snapshot import Row
 
 COLUMNS: tuple[Any, ...] = (
     Entry.id, Entry.stream, Entry.seq, Entry.kind, Entry.act, Entry.outcome, Entry.from_state, Entry.to_state, Entry.actor,
     Entry.actor_id, Entry.source, Entry.effective_on, Entry.recorded_at, Entry.hash, Entry.case_id,
     Person.name.label("actor_name"), Case.edition_id,
 )  # fmt: skip
+
+WITH_BODY: tuple[Any, ...] = (
+    *COLUMNS, Entry.body, Entry.unit_id, Unit.name.label("unit_name"), JointBase.base_name, JointBase.base_number,
+    JointBase.application_number,
+)  # fmt: skip
+
+REFUSALS = ("denied", "sign_in_failed")
+"""Kinds of entries that tell of something that did not happen."""
+
+COUNTED = 10_000
+"""No count of matches goes further."""
+
+BATCH = 500
+"""Rows an export reads at a time."""
+
+NEWEST = Order(column=Entry.id, name="id", read=number_mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +47,24 @@ class LogFilter:
 
     kind: str = ""
     case: str = ""
+    """The identifier of a case."""
     actor: str = ""
+    """The identifier of a person."""
+    who: str = ""
+    """Part of an actor's name, staff number or login, or the name of what acted for the system."""
+    base: str = ""
+    """Part of a base's number or name."""
+    unit: str = ""
+    act: str = ""
+    edition: str = ""
+    source: str = ""
+    stream: str = ""
+    refused: bool = False
+    """Only what did not happen."""
+    since: date | None = None
+    """Recorded on this Beijing day or later."""
+    until: date | None = None
+    """Recorded on this Beijing day or earlier."""
 
 
 def log_page(
@@ -36,13 +76,167 @@ def log_page(
         .select_from(Entry)
         .outerjoin(Person, Person.id == Entry.actor_id)
         .outerjoin(Case, Case.id == Entry.case_id)
+        .where(*_narrowed(wanted))
     )
-    for column, value in (
+    return page(session, statement, NEWEST, after=after, before=before)
+
+
+def log_count(session: Session, wanted: LogFilter) -> int:
+    """How many entries match, at most one more than COUNTED."""
+    rows = select(Entry.id).where(*_narrowed(wanted)).limit(COUNTED + 1)
+    return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+
+
+def log_rows(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row]:
+    """Every matching entry up to an id, newest first, with its body read, batch by batch."""
+    after: str | None = str(until + 1)
+    while after is not None:
+        found = page(session, _whole(wanted), NEWEST, after=after, before=None, size=BATCH)
+        for row in found.rows:
+            yield {**row, "body": json.loads(row["body"])}
+        after = found.older
+
+
+def last_entry_id(session: Session) -> int:
+    """The id of the entry written last; 0 for an empty log."""
+    return session.scalar(select(func.max(Entry.id))) or 0
+
+
+def entries_by_id(session: Session, *, since: int, source: str, limit: int) -> list[Row]:
+    """Entries of a source with a higher id, oldest first."""
+    statement = _whole(LogFilter(source=source)).where(Entry.id > since).order_by(Entry.id).limit(limit)
+    return [{**row, "body": json.loads(row["body"])} for row in session.execute(statement).mappings()]
+
+
+def _whole(wanted: LogFilter) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*WITH_BODY)
+        .select_from(Entry)
+        .outerjoin(Person, Person.id == Entry.actor_id)
+        .outerjoin(Case, Case.id == Entry.case_id)
+        .outerjoin(JointBase, JointBase.case_id == Entry.case_id)
+        .outerjoin(Unit, Unit.id == Entry.unit_id)
+        .where(*_narrowed(wanted))
+    )
+
+
+def _narrowed(wanted: LogFilter) -> list[ColumnElement[bool]]:
+    equal = (
         (Entry.kind, wanted.kind),
         (Entry.case_id, wanted.case),
         (Entry.actor_id, wanted.actor),
-    ):
-        if value:
-            statement = statement.where(column == value)
-    order = Order(column=Entry.id, name="id", read=number_mark)
-    return page(session, statement, order, after=after, before=before)
+        (Entry.unit_id, wanted.unit),
+        (Entry.act, wanted.act),
+        (Entry.source, wanted.source),
+        (Entry.stream, wanted.stream),
+    )
+    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value]
+    if wanted.who:
+        conditions.append(_acted(wanted.who))
+    if wanted.base:
+        conditions.append(Entry.case_id.in_(_about(wanted.base)))
+    if wanted.edition:
+        conditions.append(Entry.case_id.in_(select(Case.id).where(Case.edition_id == wanted.edition)))
+    if wanted.refused:
+        conditions.append(Entry.kind.in_(REFUSALS))
+    if wanted.since is not None:
+        conditions.append(Entry.recorded_at >= start_of(wanted.since))
+    if wanted.until is not None:
+        conditions.append(Entry.recorded_at < end_of(wanted.until))
+    return conditions
+
+
+def _acted(text: str) -> ColumnElement[bool]:
+    people = (
+        select(Person.id)
+        .outerjoin(Account, Account.person_id == Person.id)
+        .where(
+            or_(
+                *(
+                    column.icontains(text, autoescape=True)
+                    for column in (Person.name, Person.staff_number, Account.login)
+                )
+            )
+        )
+    )
+    return or_(Entry.actor_id.in_(people), Entry.actor == f"system:{text}")
+
+
+def _about(text: str) -> Select[str]:
+    columns = (JointBase.base_number, JointBase.application_number, JointBase.base_name)
+    return select(JointBase.case_id).where(
+        or_(*(column.icontains(text, autoescape=True) for column in columns))
+    )
+
+
+# ───────────────────────────── One entry and its proof
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One entry with its neighbours in the stream, and what was found when its chain was computed again."""
+
+    row: Row
+    body: Mapping[str, Any]
+    newer_id: int | None
+    older_id: int | None
+    faults: tuple[str, ...]
+    """Codes of what does not hold: hash, prev, next, columns. Empty: the entry is whole and in its place."""
+
+
+def proof_of(session: Session, entry_id: int) -> Proof:
+    """Read an entry and check it against its own text and its neighbours. Raises NotFound."""
+    statement = _whole(LogFilter()).where(Entry.id == entry_id)
+    row = session.execute(statement).mappings().first()
+    if row is None:
+        raise NotFound("no_such_entry", entry=entry_id)
+    older, newer = (_neighbour(session, row, step) for step in (-1, 1))
+    body = _parsed(row["body"])
+    return Proof(
+        row=dict(row),
+        body=body,
+        newer_id=newer.id if newer else None,
+        older_id=older.id if older else None,
+        faults=tuple(_faults(row, body, older, newer)),
+    )
+
+
+def _neighbour(session: Session, row: Any, step: int) -> Any:
+    return session.execute(
+        select(Entry.id, Entry.hash, Entry.body).where(
+            Entry.stream == row["stream"], Entry.seq == row["seq"] + step
+        )
+    ).first()
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        read = json.loads(text)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _faults(row: Any, body: Mapping[str, Any], older: Any, newer: Any) -> Iterator[str]:
+    if entry_hash(row["body"]) != row["hash"]:
+        yield "hash"
+    expected = GENESIS if row["seq"] == 1 else older.hash if older else None
+    if body.get("prev") != expected:
+        yield "prev"
+    if newer is not None and _parsed(newer.body).get("prev") != row["hash"]:
+        yield "next"
+    repeated = ("stream", "seq", "kind", "act", "outcome", "actor", "source")
+    if any(body.get(name) != row[name] for name in repeated):
+        yield "columns"
+
+
+def disclosed(session: Session, commitments: set[str]) -> dict[str, Any]:
+    """The personal values behind commitments, those that were erased left out."""
+    if not commitments:
+        return {}
+    rows = session.execute(
+        select(Disclosure.commitment, Disclosure.value).where(
+            Disclosure.commitment.in_(sorted(commitments)), Disclosure.salt.is_not(None)
+        )
+    )
+    return {row.commitment: row.value for row in rows}

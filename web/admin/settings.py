@@ -1,0 +1,375 @@
+"""Settings: what the office chose, from a day on. A change is shown with what it moves before it is made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+
+from models.changes import plain
+from web import door, pages
+from web.admin import blueprint
+from web.admin.lists import Cell, Listing, cell, listed
+from web.admin.sheets import (
+    Answer,
+    Ask,
+    Page,
+    Typed,
+    as_typed,
+    ask,
+    do,
+    others,
+    reason,
+    refusal,
+    tell,
+    typed,
+)
+from web.words import t
+from workflow.blockers import Fault
+from workflow.context import Context
+from workflow.definition.values import Definition, Setting, SettingType
+from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.explain import role_label
+from workflow.operations.deeds import Done
+from workflow.operations.settings import Preview, change_setting, preview_setting, value_on
+from workflow.periods import Period
+from workflow.queries import office
+from workflow.words import label_text, written
+from workflow.world import current_edition
+
+UNITS = ("days", "working_days", "months", "years")
+MOST_SHOWN = 200
+"""Moved timers listed one by one; the figures count all."""
+
+
+class _Overtaken(Exception):
+    """What the change moves is no longer what was shown."""
+
+
+# ───────────────────────────── Values in words
+
+
+def setting_text(definition: Definition, setting: Setting, value: Any, language: str) -> str:
+    """A setting's value as people read it."""
+    match setting.type:
+        case SettingType.PERIOD:
+            return _period_text(value, language)
+        case SettingType.CHOICE:
+            return _choice_text(definition, setting, value, language)
+        case SettingType.ESCALATION:
+            steps = [
+                t(
+                    "admin.settings.ladder",
+                    language,
+                    day=int(day),
+                    role=role_label(definition, role, language),
+                )
+                for day, role in value.items()
+            ]
+            return written(steps, language)
+        case SettingType.DAYS:
+            return written(value, language) if value else t("admin.settings.no_days", language)
+        case _:
+            return written(value, language)
+
+
+def _period_text(value: str, language: str) -> str:
+    period = Period.parse(value)
+    counts = {unit: getattr(period, unit) for unit in UNITS}
+    parts = [t(f"check.length.{unit}", language, count=count) for unit, count in counts.items() if count]
+    return " ".join(parts) or t("check.length.days", language, count=0)
+
+
+def _choice_text(definition: Definition, setting: Setting, value: str, language: str) -> str:
+    if value in setting.choices:
+        return label_text(setting.choices[value], language)
+    named: tuple[Mapping[str, Any], ...] = (definition.dates, definition.fields, definition.acts)
+    for table in named:
+        if value in table:
+            return label_text(table[value].label, language)
+    return value
+
+
+# ───────────────────────────── The list
+
+
+@blueprint.get("/settings")
+def settings() -> str:
+    """Every setting of the current edition: what counts today, what the edition began with."""
+    language = door.language()
+    with pages.looking() as look:
+        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        coming = [
+            row
+            for row in office.setting_rows(look.session, pages.LIFECYCLE)
+            if row["from_on"] > look.ctx.today
+        ]
+        rows = tuple(_row(look, definition, one, coming, language) for one in definition.settings.values())
+    return listed(
+        Listing(
+            title=t("admin.place.settings", language),
+            columns=("setting", "value", "default", "basis", "coming", "act"),
+            rows=rows,
+            intro=t("admin.settings.intro", language),
+        )
+    )
+
+
+def _row(
+    look: pages.Look, definition: Definition, one: Setting, coming: list[Any], language: str
+) -> tuple[Cell, ...]:
+    now = value_on(look.session, definition, one.name, look.ctx.today)
+    to_come = [
+        t(
+            "admin.settings.from",
+            language,
+            day=row["from_on"],
+            value=setting_text(definition, one, row["value"], language),
+        )
+        for row in coming
+        if row["name"] == one.name
+    ]
+    address = url_for("admin.setting", name=one.name)
+    pinned = (
+        t("admin.settings.pinned", language, act=definition.acts[one.pinned_by].label)
+        if one.pinned_by
+        else ""
+    )
+    return (
+        Cell(text=label_text(one.label, language), href=address, note=pinned),
+        cell(setting_text(definition, one, now, language)),
+        cell(setting_text(definition, one, one.default, language)),
+        cell(t("basis.local", language)),
+        cell(written(to_come, language) if to_come else ""),
+        Cell(links=((t("admin.settings.change", language), address),)),
+    )
+
+
+# ───────────────────────────── One setting
+
+
+@blueprint.route("/settings/<name>", methods=["GET", "POST"])
+def setting(name: str) -> Answer:
+    """One setting with its history; a change is stated, shown with what it moves, then made."""
+    with pages.looking() as look:
+        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        if name not in definition.settings:
+            raise NotFound("no_such_setting", setting=name)
+        now = value_on(look.session, definition, name, look.ctx.today)
+        asks = _asks(definition, definition.settings[name], now, look.ctx)
+        history = _history(look, definition, definition.settings[name])
+    page = _page(definition, definition.settings[name], now)
+    if request.method == "GET":
+        return _form(page, asks, history, key=pages.new_request_key())
+    key = pages.sent_key()
+    try:
+        return _sent(page, definition, name, asks, key)
+    except BadInput as bad:
+        return _form(
+            page, as_typed(asks, _placed(bad, asks)), history, key=key, other=others(asks, _placed(bad, asks))
+        ), 422
+    except NotFound:
+        raise
+    except WorkflowError as refused:
+        return _form(page, as_typed(asks), history, key=key, other=(refusal(refused),)), 422
+
+
+def _sent(page: Page, definition: Definition, name: str, asks: tuple[Ask, ...], key: str) -> Answer:
+    """The first time what was stated is shown with what it moves, the second time it is done."""
+    if request.form.get("step") != "apply":
+        with pages.looking() as look:
+            found = _preview(look.session, look.ctx, definition, name, typed(asks))
+            return _consequences(page, look, definition, found, asks, key, overtaken=False)
+    try:
+        done = do(asks, lambda session, ctx, read: _change(session, ctx, definition, name, read), key=key)
+    except _Overtaken:
+        with pages.looking() as look:
+            found = _preview(look.session, look.ctx, definition, name, typed(asks))
+            return _consequences(page, look, definition, found, asks, key, overtaken=True), 409
+    tell(done, page.title)
+    return _moved(page, done)
+
+
+def _moved(page: Page, done: Done) -> Answer:
+    flash(t("admin.settings.moved", door.language(), **done.counts), "info")
+    return redirect(page.back)
+
+
+def _change(session: Session, ctx: Context, definition: Definition, name: str, read: Typed) -> Done:
+    """Make the change, if it still moves what was shown."""
+    if _digest(_preview(session, ctx, definition, name, read)) != request.form.get("shown"):
+        raise _Overtaken
+    return change_setting(
+        session, lifecycle=definition.name, name=name, value=_stated(definition, name, read),
+        from_on=read.day("from_on"), reason=read.text("reason"), ctx=ctx,
+    )  # fmt: skip
+
+
+def _preview(session: Session, ctx: Context, definition: Definition, name: str, read: Typed) -> Preview:
+    if not read.text("reason").strip():
+        raise BadInput((Fault(field="reason", code="missing"),))
+    return preview_setting(
+        session,
+        lifecycle=definition.name,
+        name=name,
+        value=_stated(definition, name, read),
+        from_on=read.day("from_on"),
+        ctx=ctx,
+    )
+
+
+def _digest(found: Preview) -> str:
+    content = [found.value, [[m.case_id, m.timer, plain(m.old_on), plain(m.new_on)] for m in found.moves]]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+# ───────────────────────────── Its form
+
+
+def _asks(definition: Definition, one: Setting, now: Any, ctx: Context) -> tuple[Ask, ...]:
+    return (*_value_asks(definition, one, now), ask("from_on", "date", value=ctx.today), reason())
+
+
+def _value_asks(definition: Definition, one: Setting, now: Any) -> tuple[Ask, ...]:
+    """The field, or fields, in which a value of the setting's type is stated."""
+    language = door.language()
+    match one.type:
+        case SettingType.YES_NO:
+            return (ask("value", "yes_no", value="yes" if now else "no"),)
+        case SettingType.CHOICE:
+            options = tuple(
+                {"value": value, "label": _choice_text(definition, one, value, language)}
+                for value in one.one_of
+            )
+            return (ask("value", "choice", options=options, value=now),)
+        case SettingType.PERIOD:
+            return _period_asks(now, language)
+        case SettingType.ESCALATION:
+            days = {role: day for day, role in now.items()}
+            return tuple(
+                ask(
+                    f"value.{role}", "count", required=False, value=days.get(role, ""),
+                    label=t("admin.settings.tell", language, role=role_label(definition, role, language)), hint="",
+                )
+                for role in definition.roles
+            )  # fmt: skip
+        case SettingType.DAYS:
+            return (
+                ask(
+                    "value",
+                    value=", ".join(map(str, now)),
+                    required=False,
+                    hint=t("admin.hint.days", language),
+                ),
+            )
+        case SettingType.MONTH_DAY:
+            return (ask("value", value=now, hint=t("admin.hint.month_day", language)),)
+        case _:
+            return (ask("value", value=now),)
+
+
+def _period_asks(now: str, language: str) -> tuple[Ask, ...]:
+    """A count and its unit; a length of several units stays a text."""
+    period = Period.parse(now)
+    counts = {unit: getattr(period, unit) for unit in UNITS if getattr(period, unit)} or {"days": 0}
+    if len(counts) > 1:
+        return (ask("value", value=now),)
+    ((unit, count),) = counts.items()
+    options = tuple({"value": name, "label": t(f"admin.unit.{name}", language)} for name in UNITS)
+    return (
+        ask("value", "count", value=count),
+        ask(
+            "value.unit",
+            "choice",
+            options=options,
+            value=unit,
+            label=t("admin.field.unit_of_time", language),
+            hint="",
+        ),
+    )
+
+
+def _stated(definition: Definition, name: str, read: Typed) -> Any:
+    """What was stated, as `read_setting` reads it."""
+    if definition.settings[name].type is SettingType.ESCALATION:
+        return {
+            field.removeprefix("value."): text
+            for field, text in read.values.items()
+            if field.startswith("value.")
+        }
+    value, unit = read.text("value").strip(), read.text("value.unit")
+    return f"{value} {unit.replace('_', ' ')}" if unit else value
+
+
+def _placed(bad: BadInput, asks: tuple[Ask, ...]) -> list[Any]:
+    """Faults of the value, at the first field in which it is stated."""
+    first = asks[0].name
+    return [replace(fault, field=first) if fault.field == "value" else fault for fault in bad.faults]
+
+
+def _page(definition: Definition, one: Setting, now: Any) -> Page:
+    language = door.language()
+    facts = [
+        (t("admin.column.value", language), setting_text(definition, one, now, language)),
+        (t("admin.column.default", language), setting_text(definition, one, one.default, language)),
+        (t("admin.column.basis", language), t("basis.local", language)),
+    ]
+    intro = ""
+    if one.pinned_by:
+        intro = t("admin.settings.pinned_intro", language, act=definition.acts[one.pinned_by].label)
+    return Page(
+        title=label_text(one.label, language),
+        action=t("admin.settings.show_moves", language),
+        back=url_for("admin.settings"),
+        facts=tuple(facts),
+        intro=intro,
+    )
+
+
+def _form(page: Page, asks: tuple[Ask, ...], history: Any, *, key: str, other: tuple[str, ...] = ()) -> str:
+    return render_template(
+        "admin/setting.html", page=page, fields=asks, history=history, key=key, others=other
+    )
+
+
+def _history(look: pages.Look, definition: Definition, one: Setting) -> list[dict[str, Any]]:
+    return [
+        {**row, "text": setting_text(definition, one, row["value"], look.language)}
+        for row in office.setting_rows(look.session, definition.name, one.name)
+    ]
+
+
+def _consequences(
+    page: Page,
+    look: pages.Look,
+    definition: Definition,
+    found: Preview,
+    asks: tuple[Ask, ...],
+    key: str,
+    *,
+    overtaken: bool,
+) -> str:
+    """What the change will do, computed as the change itself computes it."""
+    moves = found.moves[:MOST_SHOWN]
+    names = office.base_names(look.session, [move.case_id for move in moves])
+    lines = [
+        {
+            "base": names.get(move.case_id, ""),
+            "href": url_for("bases.show", case_id=move.case_id),
+            "timer": label_text(definition.timers[move.timer].label, look.language),
+            "old": move.old_on,
+            "new": move.new_on,
+        }
+        for move in moves
+    ]
+    sent = [(one.name, request.form.get(one.name, "")) for one in asks]
+    return render_template(
+        "admin/preview.html", page=page, found=found, lines=lines, sent=sent, key=key, digest=_digest(found),
+        value=setting_text(definition, found.setting, found.value, look.language), overtaken=overtaken, from_on=typed(asks).day("from_on"),
+        reason=request.form.get("reason", ""),
+    )  # fmt: skip

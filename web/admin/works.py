@@ -1,0 +1,207 @@
+"""The works: mails that wait or are parked, incidents, and how the schedulers are."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from flask import request, url_for
+
+from web import door, pages
+from web.admin import blueprint
+from web.admin.lists import Cell, Listing, cell, listed
+from web.admin.sheets import Answer, Page, filled, reason
+from web.words import catalogue, t
+from workflow import clock
+from workflow.operations import office as deeds
+from workflow.queries import office
+
+LATE = timedelta(minutes=1)
+INCIDENTS = ("open", "all")
+
+
+# ───────────────────────────── Outbox
+
+
+@blueprint.get("/outbox")
+def outbox() -> str:
+    """The mails of one status."""
+    language = door.language()
+    status = pages.asked("status") if pages.asked("status") in office.OUTBOX else "waiting"
+    with pages.looking() as look:
+        found = office.notices_page(
+            look.session, status=status, after=request.args.get("after"), before=request.args.get("before")
+        )
+    return listed(
+        Listing(
+            title=t("admin.place.outbox", language),
+            columns=("name", "base", "what", "queued_at", "state", "act"),
+            rows=tuple(_notice_row(row, language) for row in found.rows),
+            tabs=_tabs("admin.outbox", office.OUTBOX, status, "admin.outbox.is."),
+            turn=pages.turn(found, "admin.outbox", status=status),
+            empty=t("admin.outbox.none", language),
+        )
+    )
+
+
+def _tabs(endpoint: str, names: tuple[str, ...], chosen: str, words: str) -> tuple[dict[str, Any], ...]:
+    language = door.language()
+    return tuple(
+        {
+            "href": url_for(endpoint, status=name),
+            "label": t(f"{words}{name}", language),
+            "here": name == chosen,
+        }
+        for name in names
+    )
+
+
+def _notice_row(row: Any, language: str) -> tuple[Cell, ...]:
+    links: tuple[tuple[str, str], ...] = ()
+    if row["parked_at"]:
+        links = ((t("admin.outbox.resend", language), url_for("admin.resend", notice_id=row["id"])),)
+    return (
+        cell(row["name"]),
+        _base(row),
+        cell(t(f"admin.template.{row['template']}", language)),
+        cell(row["queued_at"]),
+        _notice_state(row, language),
+        Cell(links=links),
+    )
+
+
+def _notice_state(row: Any, language: str) -> Cell:
+    if row["sent_at"]:
+        return Cell(text=t("admin.outbox.is.sent", language), at=row["sent_at"])
+    failure = row["failure"] or ""
+    if row["parked_at"]:
+        return Cell(text=t("admin.outbox.is.parked", language), at=row["parked_at"], note=failure)
+    return Cell(text=t("admin.outbox.next", language), at=row["next_try_at"], note=failure)
+
+
+def _base(row: Any) -> Cell:
+    if not row["case_id"]:
+        return Cell()
+    name = row["base_name"] or row["base_number"] or row["case_id"][:8]
+    return Cell(text=name, href=url_for("bases.show", case_id=row["case_id"]), note=row["base_number"] or "")
+
+
+@blueprint.route("/outbox/<uuid:notice_id>/resend", methods=["GET", "POST"])
+def resend(notice_id: UUID) -> Answer:
+    """Let a parked mail try again."""
+    language, key = door.language(), str(notice_id)
+    with pages.looking() as look:
+        row = office.notice_of(look.session, key)
+    page = Page(
+        title=t("admin.outbox.resend", language),
+        action=t("admin.outbox.resend", language),
+        back=url_for("admin.outbox", status="parked"),
+        facts=((t("admin.column.failure", language), row["failure"] or "—"),),
+    )
+    return filled(
+        page,
+        (reason(),),
+        lambda session, ctx, typed: deeds.resend_notice(session, key, reason=typed.text("reason"), ctx=ctx),
+    )
+
+
+# ───────────────────────────── Incidents
+
+
+@blueprint.get("/incidents")
+def incidents() -> str:
+    """What the office must look at."""
+    language = door.language()
+    status = "all" if pages.asked("status") == "all" else "open"
+    with pages.looking() as look:
+        found = office.incidents_page(
+            look.session,
+            open_only=status == "open",
+            after=request.args.get("after"),
+            before=request.args.get("before"),
+        )
+    return listed(
+        Listing(
+            title=t("admin.place.incidents", language),
+            columns=("what", "base", "opened_at", "closed_at", "act"),
+            rows=tuple(_incident_row(row, language) for row in found.rows),
+            tabs=_tabs("admin.incidents", INCIDENTS, status, "admin.incidents.is."),
+            turn=pages.turn(found, "admin.incidents", status=status),
+            empty=t("admin.incidents.none", language),
+        )
+    )
+
+
+def incident_text(kind: str) -> str:
+    """What an incident is; its code where there is no word for it."""
+    key = f"admin.incident.{kind}"
+    return t(key, door.language()) if key in catalogue() else kind
+
+
+def _incident_row(row: Any, language: str) -> tuple[Cell, ...]:
+    links: tuple[tuple[str, str], ...] = ()
+    if row["closed_at"] is None:
+        links = (
+            (t("admin.incidents.close", language), url_for("admin.close_incident", incident_id=row["id"])),
+        )
+    details = ", ".join(str(value) for value in (row["params"] or {}).values())
+    return (
+        Cell(text=incident_text(row["kind"]), note=details[:200]),
+        _base(row),
+        cell(row["opened_at"]),
+        cell(row["closed_at"]),
+        Cell(links=links),
+    )
+
+
+@blueprint.route("/incidents/<uuid:incident_id>/close", methods=["GET", "POST"])
+def close_incident(incident_id: UUID) -> Answer:
+    """Say how an incident was dealt with."""
+    language, key = door.language(), str(incident_id)
+    with pages.looking() as look:
+        row = office.incident_of(look.session, key)
+    page = Page(
+        title=t("admin.incidents.close", language),
+        action=t("admin.incidents.close", language),
+        back=url_for("admin.incidents"),
+        facts=((t("admin.column.what", language), incident_text(row["kind"])),),
+    )
+    return filled(
+        page,
+        (reason(),),
+        lambda session, ctx, typed: deeds.close_incident(session, key, reason=typed.text("reason"), ctx=ctx),
+    )
+
+
+# ───────────────────────────── Schedulers
+
+
+@blueprint.get("/scheduler")
+def scheduler() -> str:
+    """The last signs of life of the schedulers, and what they have not come to."""
+    language = door.language()
+    with pages.looking() as look:
+        beats = office.heartbeats(look.session)
+        late = office.late_timers(look.session, since=look.ctx.at - LATE)
+    now = clock.machine_time()
+    return listed(
+        Listing(
+            title=t("admin.place.scheduler", language),
+            columns=("scheduler", "started_at", "ticked_at", "fired", "state"),
+            rows=tuple(_beat_row(beat, now, language) for beat in beats),
+            intro=t("admin.scheduler.late" if late else "admin.scheduler.none_late", language, count=late),
+            empty=t("admin.scheduler.none", language),
+        )
+    )
+
+
+def _beat_row(beat: Any, now: Any, language: str) -> tuple[Cell, ...]:
+    state = "failed" if beat["failure"] else "silent" if now - beat["ticked_at"] > LATE else "alive"
+    return (
+        cell(beat["name"]),
+        cell(beat["started_at"]),
+        cell(beat["ticked_at"]),
+        cell(beat["fired_count"]),
+        Cell(text=t(f"admin.scheduler.is.{state}", language), note=beat["failure"] or ""),
+    )
