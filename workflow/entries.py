@@ -32,7 +32,7 @@ from workflow.log import (
     sealed,
 )
 from workflow.plan import Step
-from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.snapshot import KEPT, Row, Snapshot, held_roles
 
 OF_A_CASE = frozenset(
     {
@@ -71,6 +71,8 @@ class _Hiding:
 
     fields: frozenset[str] = frozenset()
     """The form fields that are personal."""
+    columns: frozenset[tuple[str, str]] = frozenset()
+    """The columns, by table, that keep such fields."""
     made: dict[str, Commitment] = field(default_factory=dict)
 
     def commit(self, value: Any) -> Mapping[str, str] | None:
@@ -81,8 +83,11 @@ class _Hiding:
             self.made[spelled] = Commitment.to(value)
         return {"commitment": self.made[spelled].digest}
 
+    def hides(self, table: str, name: str) -> bool:
+        return name in PERSONAL.get(table, frozenset()) or (table, name) in self.columns
+
     def column(self, table: str, name: str, value: Any) -> Any:
-        if name in PERSONAL.get(table, frozenset()):
+        if self.hides(table, name):
             return self.commit(value)
         if value is not None and name in SEALED.get(table, frozenset()):
             return {"sha256": sealed(value)}
@@ -105,21 +110,23 @@ class _Hiding:
         return hidden
 
 
-_personal: dict[str, frozenset[str]] = {}
+_personal: dict[str, tuple[frozenset[str], frozenset[tuple[str, str]]]] = {}
 
 
-def _personal_fields(definition: Definition) -> frozenset[str]:
+def _hiding(definition: Definition) -> _Hiding:
+    """What an entry under this edition hides; worked out once per edition and process."""
     known = _personal.get(definition.sha256)
     if known is None:
-        names = (field.name for field in definition.fields.values() if field.personal)
-        known = _personal[definition.sha256] = frozenset(names)
-    return known
+        fields = frozenset(field.name for field in definition.fields.values() if field.personal)
+        columns = {KEPT.get(name, (definition.subject, name)) for name in fields}
+        known = _personal[definition.sha256] = (fields, frozenset(columns))
+    return _Hiding(fields=known[0], columns=known[1])
 
 
 def of_step(step: Step, definition: Definition, prev: str, at: datetime) -> Written:
     """Write down one step of a plan in the stream of its case, after the entry whose hash is `prev`."""
     before = step.before
-    hiding = _Hiding(fields=_personal_fields(definition))
+    hiding = _hiding(definition)
     documents = {row["id"]: row["sha256"] for row in before.table("documents")}
     cited = (value for value in step.form.values() if isinstance(value, str) and value in documents)
     content = {
@@ -243,8 +250,7 @@ def _spelled(changes: Iterable[Change], before: Snapshot | None, hiding: _Hiding
 
 
 def _was(table: str, kept: Mapping[str, Any], old: Row, hiding: _Hiding) -> dict[str, Any]:
-    personal = PERSONAL.get(table, frozenset())
-    return {name: hiding.column(table, name, old.get(name)) for name in kept if name not in personal}
+    return {name: hiding.column(table, name, old.get(name)) for name in kept if not hiding.hides(table, name)}
 
 
 def _old_row(change: Change, before: Snapshot | None) -> Row | None:
