@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from workflow import queries
 from workflow.context import Context, Source
 from workflow.definition.values import Definition
 from workflow.errors import NotFound
-from workflow.explain import act_label, headed
+from workflow.explain import act_label, headed, value_text
 from workflow.operations.deeds import READERS_OF_THE_LOG, Done, once, record
 from workflow.operations.papers import note_taken
 from workflow.periods import BEIJING, beijing_day
@@ -50,6 +51,8 @@ COLUMNS = (
     "actor", "source", "unit", "reason", "hash",
 )  # fmt: skip
 
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -292,13 +295,14 @@ class _Known:
         _walk(proof.body, found, keys)
         self._values = disclosed(look.session, found)
         self._units = {key: row["name"] for key, row in queries.units_by_id(look.session).items()}
-        self._people = queries.names_of(look.session, people=sorted(keys)).people
+        self._names = queries.names_of(look.session, people=sorted(keys))
+        self._people = self._names.people
 
     def changes(self) -> list[dict[str, Any]]:
         """Old and new values, table by table."""
         return [
             {
-                "table": change.get("table", ""),
+                "table": _word("audit.table", change.get("table", ""), self._language),
                 "key": change.get("key", ""),
                 "new_row": change.get("op") == "insert",
                 "values": [
@@ -308,6 +312,7 @@ class _Known:
                         "new": self._text(value),
                     }
                     for name, value in (change.get("set") or {}).items()
+                    if value is not None or change.get("op") != "insert"
                 ],
             }
             for change in self._body.get("changes") or ()
@@ -316,7 +321,14 @@ class _Known:
     def said(self) -> list[tuple[str, str]]:
         """What was stated: the form of an act, the details of a deed."""
         stated = {**(self._body.get("form") or {}), **(self._body.get("details") or {})}
-        return [(self._field(name), self._text(value)) for name, value in stated.items()]
+        return [(self._field(name), self._stated(name, value)) for name, value in stated.items()]
+
+    def _stated(self, name: str, value: Any) -> str:
+        field = self._definition.fields.get(name)
+        hidden = isinstance(value, Mapping) and set(value) == {"commitment"}
+        if field is None or hidden:
+            return self._text(value)
+        return value_text(self._definition, field, value, self._names, self._language)
 
     def deadlines(self) -> list[tuple[str, date]]:
         """The timers the entry armed: name and day."""
@@ -342,8 +354,10 @@ class _Known:
         return t(key, self._language) if key in catalogue() else name
 
     def _column(self, name: str) -> str:
-        key = f"column.{name}"
-        return t(key, self._language) if key in catalogue() else name
+        for key in (f"audit.value.{name}", f"column.{name}"):
+            if key in catalogue():
+                return t(key, self._language)
+        return name
 
     def _text(self, value: Any) -> str:
         if isinstance(value, Mapping):
@@ -356,8 +370,20 @@ class _Known:
                 )
             return json.dumps(value, ensure_ascii=False)
         if isinstance(value, str):
-            return self._units.get(value) or self._people.get(value) or value
+            return self._units.get(value) or self._people.get(value) or _moment_text(value, self._language)
         return written(value, self._language)
+
+
+def _moment_text(value: str, language: str) -> str:
+    """A day or an instant as an entry spells it, written for the reader; any other text as it is."""
+    try:
+        if ISO_DAY.fullmatch(value):
+            return written(date.fromisoformat(value), language)
+        if ISO_INSTANT.fullmatch(value):
+            return written(datetime.fromisoformat(value), language)
+    except ValueError:
+        return value
+    return value
 
 
 def _walk(value: Any, commitments: set[str], keys: set[str]) -> None:

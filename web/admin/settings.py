@@ -113,7 +113,7 @@ def settings() -> str:
     return listed(
         Listing(
             title=t("admin.place.settings", language),
-            columns=("setting", "value", "default", "basis", "coming", "act"),
+            columns=("setting", "value", "default", "basis", "coming"),
             rows=rows,
             intro=t("admin.settings.intro", language),
         )
@@ -134,19 +134,17 @@ def _row(
         for row in coming
         if row["name"] == one.name
     ]
-    address = url_for("admin.setting", name=one.name)
     pinned = (
         t("admin.settings.pinned", language, act=definition.acts[one.pinned_by].label)
         if one.pinned_by
         else ""
     )
     return (
-        Cell(text=label_text(one.label, language), href=address, note=pinned),
+        Cell(text=label_text(one.label, language), href=url_for("admin.setting", name=one.name), note=pinned),
         cell(setting_text(definition, one, now, language)),
         cell(setting_text(definition, one, one.default, language)),
         cell(t("basis.local", language)),
         cell(written(to_come, language) if to_come else ""),
-        Cell(links=((t("admin.settings.change", language), address),)),
     )
 
 
