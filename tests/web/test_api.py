@@ -1020,7 +1020,7 @@ def test_query_where_none_is_read_is_refused(site: Site) -> None:
     assert said(program(site, "office").get("/me?as=office")) == (400, "bad_query")
 
 
-@pytest.mark.parametrize("mark", ["99999999999999999999", "-1", "x", "1e3"])
+@pytest.mark.parametrize("mark", ["9999999999", "-1", "x", "1e3"])
 def test_mark_of_a_page_that_is_none_is_refused(site: Site, mark: str) -> None:
     case_id = site.university.open()
 

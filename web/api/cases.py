@@ -23,8 +23,8 @@ from web.api.shapes import (
     Kind,
     NewCase,
     NextDeadline,
-    NumberPaging,
     Opened,
+    PlacePaging,
 )
 from web.api.tongue import language, t
 from workflow.blockers import Blocker, Rank
@@ -120,8 +120,8 @@ def read_case(call: Call, case_id: str) -> Reply:
     return Reply(body=view, headers=tag(case.version))
 
 
-@operation("GET", "/cases/<case_id>/history", answer=EntryPage, query=NumberPaging)
-def read_history(call: Call, case_id: str, *, query: NumberPaging) -> EntryPage:
+@operation("GET", "/cases/<case_id>/history", answer=EntryPage, query=PlacePaging)
+def read_history(call: Call, case_id: str, *, query: PlacePaging) -> EntryPage:
     with call.reading() as desk:
         seen(desk.session, desk.rights, case_id)
         definition = case_for(desk.session, case_id, ctx=desk.ctx).definition

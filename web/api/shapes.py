@@ -22,6 +22,8 @@ Key = Annotated[
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_CONTROL)]
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
 """The mark of a page that goes by whole numbers."""
+Place = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
+"""The mark of a page that goes by places in a stream."""
 DayAndKey = Annotated[
     str,
     StringConstraints(
@@ -70,19 +72,21 @@ class KeyPaging(Shape):
     before: Key | None = None
 
 
-class NumberPaging(Shape):
-    """A page of a list that goes by numbers."""
+class PlacePaging(Shape):
+    """A page of a list that goes by places in a stream."""
 
-    after: Number | None = None
-    before: Number | None = None
+    after: Place | None = None
+    before: Place | None = None
 
 
-class EntryQuery(NumberPaging):
+class EntryQuery(Shape):
     """Which entries of the log."""
 
     kind: Word | None = None
     case: Key | None = None
     actor: Key | None = None
+    after: Number | None = None
+    before: Number | None = None
 
 
 class NewCase(Shape):

@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from models import Entry, Person
-from workflow.queries.paging import Order, Page, number_mark, page
+from workflow.queries.paging import Order, Page, page, place_mark
 from workflow.snapshot import Row
 
 COLUMNS = (
@@ -35,7 +35,7 @@ def history_page(
     found = page(
         session,
         _entries(case_id),
-        Order(column=Entry.seq, name="seq", read=number_mark),
+        Order(column=Entry.seq, name="seq", read=place_mark),
         after=after,
         before=before,
     )

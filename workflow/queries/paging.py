@@ -94,7 +94,16 @@ def key_mark(text: str) -> str:
 
 
 def number_mark(text: str) -> int:
-    """Read a mark that is a whole number. Raises ValueError for anything else."""
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
+    """Read a mark that is the number of a row. Raises ValueError for anything else."""
+    return _number(text, digits=18)
+
+
+def place_mark(text: str) -> int:
+    """Read a mark that is a place in a stream, which is a smaller number. Raises ValueError for anything else."""
+    return _number(text, digits=9)
+
+
+def _number(text: str, *, digits: int) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > digits:
         raise ValueError("no mark of a row")
     return int(text)
