@@ -152,21 +152,21 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
         case "act":
             return act_label(definition, value, look.language)
         case "source":
-            return _word("entry.sources", value, look.language)
+            return _word("entry.sources.", value, look.language)
         case "actor":
             return queries.names_of(look.session, people=[value]).person(value) or value
         case _:
             return written(value, look.language)
 
 
-def _word(table: str, name: str, language: str) -> str:
-    key = f"{table}.{name}"
+def _word(prefix: str, name: str, language: str) -> str:
+    key = f"{prefix}{name}"
     return t(key, language) if key in catalogue() else name
 
 
 def kind_text(kind: str, language: str) -> str:
     """What a kind of entry is called."""
-    return headed(_word("entry.kinds", kind, language), language)
+    return headed(_word("entry.kinds.", kind, language), language)
 
 
 # ───────────────────────────── The list
@@ -206,7 +206,7 @@ def _choices(look: pages.Look, definition: Definition) -> dict[str, list[dict[st
         "act": [
             {"value": name, "label": headed(act_label(definition, name, language), language)} for name in acts
         ],
-        "source": [{"value": name, "label": _word("entry.sources", name, language)} for name in sources],
+        "source": [{"value": name, "label": _word("entry.sources.", name, language)} for name in sources],
         "unit": [
             {"value": row["id"], "label": row["name"]} for row in queries.units_by_id(look.session).values()
         ],
@@ -223,7 +223,7 @@ def _row(
         "at": row["recorded_at"],
         "effective_on": row["effective_on"],
         "who": who_text(row, definition, language),
-        "source": _word("entry.sources", row["source"], language),
+        "source": _word("entry.sources.", row["source"], language),
         "base": bases.get(row["case_id"] or "", ""),
         "base_href": url_for("bases.show", case_id=row["case_id"]) if row["case_id"] else "",
         "states": _states(row, definition),
@@ -279,7 +279,7 @@ def entry(entry_id: int) -> str:
         known = _Known(look, definition, proof)
         return render_template(
             "audit/entry.html", proof=proof, row=proof.row, body=proof.body, what=what_text(proof.row, definition, look.language),
-            who=who_text(proof.row, definition, look.language), source=_word("entry.sources", proof.row["source"], look.language),
+            who=who_text(proof.row, definition, look.language), source=_word("entry.sources.", proof.row["source"], look.language),
             states=_states(proof.row, definition), changes=known.changes(), said=known.said(), deadlines=known.deadlines(),
             text=json.dumps(proof.body, ensure_ascii=False, indent=2), raw=proof.row["body"],
         )  # fmt: skip
@@ -302,7 +302,7 @@ class _Known:
         """Old and new values, table by table."""
         return [
             {
-                "table": _word("audit.table", change.get("table", ""), self._language),
+                "table": _word("audit.table.", change.get("table", ""), self._language),
                 "key": change.get("key", ""),
                 "new_row": change.get("op") == "insert",
                 "values": [
@@ -454,7 +454,7 @@ def _cells(row: Mapping[str, Any], definition: Definition, language: str) -> lis
         row["effective_on"], kind_text(row["kind"], language), act_label(definition, row["act"], language) if row["act"] else "",
         written(definition.outcomes[row["outcome"]].label, language) if row["outcome"] in definition.outcomes else row["outcome"],
         *states, row["base_name"], row["base_number"], who_text(row, definition, language),
-        _word("entry.sources", row["source"], language), row["unit_name"], reason if isinstance(reason, str) else "", row["hash"],
+        _word("entry.sources.", row["source"], language), row["unit_name"], reason if isinstance(reason, str) else "", row["hash"],
     ]  # fmt: skip
     return ["" if value is None else str(value) for value in values]
 
