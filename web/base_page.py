@@ -15,7 +15,6 @@ from workflow.blockers import Blocker
 from workflow.definition.values import Definition, Held
 from workflow.plan import probe
 from workflow.queries import Case, Names, Page
-from workflow.reasons import reason_of
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.timers import FIRED, HELD, HELD_BY_IMPORT
 from workflow.words import article_text, days_left_text, label_text
@@ -57,6 +56,8 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
         else:
             refused.append({"label": label, "reasons": linked_reasons(look, case, plan.blockers)})
     allowed.sort(key=lambda item: not item["expected"])
+    for item in allowed:
+        item["minor"] = not item["expected"]
     return {"allowed": allowed, "refused": refused}
 
 
@@ -65,18 +66,9 @@ def linked_reasons(look: Look, case: Case, blockers: tuple[Blocker, ...]) -> lis
     offered = {act.name for act in case.acts}
     listed = []
     for blocker in blockers:
-        reason = reason_of(blocker, case.definition, look.language)
         mending = next((name for name in blocker.mend if name in offered), None)
         href = url_for("decisions.form", case_id=case.snapshot.id, act=mending) if mending else ""
-        listed.append(
-            {
-                "text": reason.text,
-                "basis": reason.basis,
-                "mend": reason.mend,
-                "from_on": reason.from_on,
-                "href": href,
-            }
-        )
+        listed.append({**decisions.reason_shown(blocker, case.definition, look.language), "href": href})
     return listed
 
 
@@ -311,6 +303,48 @@ def verdicts_in_words(
         if row["name"] in definition.bans
     ]
     return lines
+
+
+def hand_ins(look: Look, definition: Definition, snapshot: Snapshot, names: Names) -> list[dict[str, Any]]:
+    """What was handed in, newest first, with its values and whether it came late."""
+    lines = []
+    for row in sorted(snapshot.living("hand_ins"), key=lambda row: row["seq"], reverse=True):
+        act = definition.acts.get(row["task"])
+        values = [
+            f"{explain.title_of(definition.fields[name].label, look.language)} "
+            + explain.value_text(definition, definition.fields[name], value, names, look.language)
+            for name, value in row["form"].items()
+            if name in definition.fields and not definition.fields[name].personal
+        ]
+        what = explain.title_of(act.label, look.language) if act else row["task"]
+        lines.append(
+            {
+                "what": t("bases.of_year", look.language, what=what, year=row["period"])
+                if row["period"]
+                else what,
+                "values": values,
+                "on": row["handed_in_on"],
+                "by": names.person(row["person_id"]),
+                "late": row["late"],
+                "imported": bool(row["form"].get("imported")),
+            }
+        )
+    return lines
+
+
+def agreements(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
+    """The signed agreement and its renewals, the latest last day first."""
+    rows = sorted(snapshot.living("agreements"), key=lambda row: (row["last_day"], row["seq"]), reverse=True)
+    return [
+        {
+            "number": row["number"] or "",
+            "signed_on": row["signed_on"],
+            "first_day": row["first_day"],
+            "last_day": row["last_day"],
+            "left": days_left_text(row["last_day"], look.ctx.today, look.language) if row is rows[0] else "",
+        }
+        for row in rows
+    ]
 
 
 def documents(look: Look, definition: Definition, snapshot: Snapshot, names: Names) -> list[dict[str, Any]]:

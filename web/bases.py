@@ -24,7 +24,6 @@ from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
 from workflow.queries import BaseFilter, Deadline
-from workflow.reasons import reasons_of
 from workflow.snapshot import Row, held_roles
 from workflow.words import days_left_text, label_text
 from workflow.world import current_edition, editions_in_use
@@ -244,6 +243,8 @@ def show(case_id: UUID) -> str:
             way=base_page.way(look, case),
             facts=base_page.facts(look, case, names),
             verdicts=base_page.verdicts_in_words(look, case.definition, verdicts),
+            agreements=base_page.agreements(look, snapshot),
+            hand_ins=base_page.hand_ins(look, case.definition, snapshot, names),
             documents=base_page.documents(look, case.definition, snapshot, names),
             duties=base_page.duties(look, case, names),
             may_link=may_link,
@@ -281,7 +282,7 @@ def release(case_id: UUID) -> Redirect | tuple[str, int]:
         return redirect(url_for("decisions.receipt", case_id=case_id, seq=answer.seq), code=303)
     with pages.looking() as look:
         case = decisions.case_seen(look, str(case_id), None)
-        reasons = reasons_of(answer.blockers, case.definition, look.language)
+        reasons = decisions.reasons_shown(answer.blockers, case.definition, look.language)
         page = render_template(
             "bases/past_deadlines.html",
             case_id=str(case_id),

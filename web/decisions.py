@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,14 +21,14 @@ from workflow.blockers import Blocker, Fault, Rank
 from workflow.context import Actor, Context
 from workflow.definition.values import Act, Definition, FieldType
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.forms import read_form
+from workflow.forms import CONTROL, read_form
 from workflow.log import canonical
 from workflow.operations import Receipt, Refusal, confirm, decline, perform
 from workflow.operations.acts import form_of
 from workflow.operations.papers import discard, save_draft, store_document
 from workflow.plan import Form, Plan, decide, probe
 from workflow.queries import Case, Names
-from workflow.reasons import Reason, reasons_of
+from workflow.reasons import reason_of
 from workflow.snapshot import Row, held_roles
 from workflow.uploads import Upload, checked
 from workflow.words import label_text
@@ -40,6 +41,10 @@ HOPELESS = frozenset({Rank.ROLE, Rank.TIME, Rank.FINAL})
 """Reasons that no value of the form can remove."""
 
 LONGEST_REASON = 1000
+LAST_ENTRY = 10**9
+"""No chain is longer, and no database compares a larger number."""
+CODE = re.compile(r"[a-z_]{1,60}")
+"""What a warning is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +91,9 @@ class Wrong:
 def sent_form(definition: Definition) -> Sent:
     return Sent(
         raw=fields.raw_of(request.form, definition),
-        outcome=request.form.get("outcome", ""),
-        effective_on=request.form.get("effective_on", ""),
-        confirmed=tuple(request.form.getlist("confirmed")),
+        outcome=pages.storable(request.form.get("outcome", "")),
+        effective_on=pages.storable(request.form.get("effective_on", "")),
+        confirmed=tuple(code for code in request.form.getlist("confirmed") if CODE.fullmatch(code)),
     )
 
 
@@ -187,8 +192,19 @@ def form_page(
 
 def _case_reasons(
     blockers: Iterable[Blocker], act: Act, definition: Definition, language: str
-) -> tuple[Reason, ...]:
-    return reasons_of([b for b in blockers if fields.field_of(b, act) is None], definition, language)
+) -> list[dict[str, str]]:
+    return reasons_shown([b for b in blockers if fields.field_of(b, act) is None], definition, language)
+
+
+def reason_shown(blocker: Blocker, definition: Definition, language: str) -> dict[str, str]:
+    """A reason as a line of a list begins: with a capital letter in English."""
+    reason = reason_of(blocker, definition, language)
+    texts = {"text": reason.text, "mend": reason.mend, "from_on": reason.from_on}
+    return {"basis": reason.basis, **{name: explain.headed(text, language) for name, text in texts.items()}}
+
+
+def reasons_shown(blockers: Iterable[Blocker], definition: Definition, language: str) -> list[dict[str, str]]:
+    return [reason_shown(blocker, definition, language) for blocker in blockers]
 
 
 def _chosen_fact(sent: Sent, act: Act) -> str:
@@ -250,7 +266,7 @@ def refused_page(look: Look, case: Case, plan: Plan) -> str:
     return render_template(
         "decisions/refused.html",
         **frame(look, case, plan),
-        reasons=reasons_of(plan.blockers, case.definition, look.language),
+        reasons=reasons_shown(plan.blockers, case.definition, look.language),
         back=pages.back(),
     )
 
@@ -400,8 +416,9 @@ def consequences_page(
 
 def warnings_of(plan: Plan, definition: Definition, language: str) -> list[dict[str, str]]:
     """What must be confirmed by a tick, each code once."""
-    reasons = reasons_of(plan.warnings, definition, language)
-    return [{"code": reason.code, "text": reason.text, "basis": reason.basis} for reason in reasons]
+    return [
+        {"code": warning.code, **reason_shown(warning, definition, language)} for warning in plan.warnings
+    ]
 
 
 def following(look: Look, case: Case, plan: Plan, read: Form) -> dict[str, Any]:
@@ -527,7 +544,7 @@ def receipt(case_id: UUID, seq: int) -> Answer:
     """What was recorded: its number, time and hash, and what comes next."""
     with pages.looking() as look:
         case = case_seen(look, str(case_id), None)
-        row = queries.entry_of(look.session, str(case_id), seq)
+        row = queries.entry_of(look.session, str(case_id), seq) if seq < LAST_ENTRY else None
         if row is None:
             raise NotFound("no_such_entry", case=str(case_id), seq=seq)
         return render_template("decisions/receipt.html", **receipt_of(look, case, row))
@@ -585,7 +602,7 @@ def pending_page(look: Look, case_id: str, wrong: Wrong, *, reason: str = "") ->
         proposed_at=waiting["proposed_at"],
         pending_id=waiting["id"],
         own=own,
-        reasons=reasons_of([b for b in plan.blockers if not own], case.definition, look.language),
+        reasons=reasons_shown([b for b in plan.blockers if not own], case.definition, look.language),
         wrong=wrong,
         reason=reason,
         key=pages.new_request_key(),
@@ -644,7 +661,7 @@ def _is_of(session: Session, ctx: Context, case_id: str, pending_id: str) -> Non
 def decline_pending(case_id: UUID, pending_id: UUID) -> Answer:
     """Turn a proposal down with a reason, or take back one's own."""
     reason = request.form.get("reason", "").strip()
-    if not reason or len(reason) > LONGEST_REASON:
+    if not reason or len(reason) > LONGEST_REASON or CONTROL.search(reason):
         wrong = Wrong(faults=(Fault(field="reason", code="reason_wanted"),))
         with pages.looking() as look:
             return pending_page(look, str(case_id), wrong, reason=reason)

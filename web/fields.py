@@ -16,6 +16,7 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from web import door
+from web.pages import storable
 from web.words import t
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, Definition, Field, FieldType, Item
@@ -45,7 +46,8 @@ def raw_of(sent: MultiDict[str, str], definition: Definition) -> dict[str, Any]:
     raw: dict[str, Any] = {}
     for name, values in sent.lists():
         if name not in OUR_OWN:
-            _put(raw, name.split(".")[:DEEPEST], _kept(name, values, definition))
+            typed = [storable(value) for value in values]
+            _put(raw, storable(name).split(".")[:DEEPEST], _kept(name, typed, definition))
     return {name: value for name, value in raw.items() if not _blank(value)}
 
 

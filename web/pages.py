@@ -89,8 +89,13 @@ def sent_number(name: str) -> int:
 
 
 def asked(name: str, *, longest: int = 100) -> str:
-    """A filter of the address, trimmed."""
-    return request.args.get(name, "").strip()[:longest]
+    """A filter of the address, trimmed, without what no name holds."""
+    return storable(request.args.get(name, "")).strip()[:longest]
+
+
+def storable(text: str) -> str:
+    """A text with the one sign no database keeps made visible, so that what was typed can be saved and shown again."""
+    return text.replace("\x00", "\ufffd")
 
 
 # ───────────────────────────── What the lists share

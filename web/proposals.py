@@ -404,7 +404,7 @@ def review(case_id: UUID) -> Answer:
             "proposals/review.html",
             **frame(look, proposal),
             parts=_parts(look, proposal, values, errors),
-            reasons=reasons_of(loose, proposal.definition, look.language),
+            reasons=decisions.reasons_shown(loose, proposal.definition, look.language),
             ready=plan.allowed and not faults,
             flat=list(fields.flat_of({name: value for name, value in proposal.raw.items() if value != ""})),
             version=case.version,

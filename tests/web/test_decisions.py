@@ -334,3 +334,107 @@ def test_back_address_never_leaves_the_site(university: University, walk: Walkin
     page = step.browser.get(f"{step.address}?back=//evil.example/x")
 
     assert "evil.example" not in text_of(page).replace(f"{step.address}?back=//evil.example/x", "")
+
+
+# ───────────────────────────── Bad input
+
+
+NUL = "一\x00二"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/?q=%00",
+        "/?after=%00%00",
+        "/?after=2026-99-99x",
+        "/?state=%00&overdue=%00",
+        "/?list=done&after=99999999999999999999",
+        "/?list=copied&before=zz",
+        "/bases?q=%00&college=%00&state=%00&deadline=%00",
+        "/bases?after=%00",
+        "/bases/export.csv?q=%00",
+    ],
+)
+def test_bad_address_is_answered_without_a_fault(university: University, site: Site, path: str) -> None:
+    university.proposed()
+
+    assert site.browser("office").get(path).status_code == 200
+
+
+def test_entry_number_beyond_every_chain_is_missing(university: University, site: Site) -> None:
+    case_id = university.proposed()
+
+    assert site.browser("office").get(f"/bases/{case_id}/receipts/99999999999999999999").status_code == 404
+
+
+@pytest.mark.parametrize("do", ["preview", "save"])
+def test_sign_no_database_keeps_is_refused_or_kept_visible(
+    university: University, walk: Walking, do: str
+) -> None:
+    case_id = university.proposed()
+    step = walk("member", case_id, "reject")
+
+    answer = step.preview({"reason": NUL, "外\x00来": NUL, "do": do})
+
+    assert answer.status_code == {"preview": 400, "save": 302}[do]
+    assert "\x00" not in text_of(step.form())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("key", "short"),
+        ("key", "x" * 200),
+        ("version", "-1"),
+        ("version", "1e3"),
+        ("seq", "９"),
+        ("version", ""),
+    ],
+)
+def test_forged_frame_of_a_form_is_refused(
+    university: University, walk: Walking, name: str, value: str
+) -> None:
+    case_id = university.proposed()
+    step = walk("member", case_id, "approve")
+
+    answer = step.preview({name: value})
+
+    assert answer.status_code == 400
+    assert university.state(case_id) == "proposed"
+
+
+def test_forged_digest_of_what_was_shown_is_refused(university: University, walk: Walking) -> None:
+    case_id = university.proposed()
+    step = walk("member", case_id, "approve")
+
+    answer = step.carry_out(step.preview({}), shown="0" * 64)
+
+    assert answer.status_code == 409
+    assert university.state(case_id) == "proposed"
+
+
+def test_request_without_its_token_is_refused(university: University, walk: Walking) -> None:
+    case_id = university.proposed()
+    step = walk("member", case_id, "approve")
+
+    answer = step.carry_out(step.preview({}), csrf_token="forged")
+
+    assert answer.status_code == 400
+    assert university.state(case_id) == "proposed"
+
+
+def test_typed_markup_comes_back_as_text(university: University, walk: Walking) -> None:
+    case_id = university.proposed()
+
+    answer = walk("member", case_id, "reject").preview({"reason": '"><script>alert(1)</script>'})
+
+    page = answer.get_data(as_text=True)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+
+
+def test_unknown_act_is_missing(university: University, site: Site) -> None:
+    case_id = university.proposed()
+
+    assert site.browser("member").get(f"/bases/{case_id}/acts/promote").status_code == 404

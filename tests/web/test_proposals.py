@@ -48,7 +48,7 @@ def _fill_all(
     _fill(
         browser, case_id, "colleges", lead_college=site.university.units["计算机学院"], programmes="电子信息"
     )
-    answers = {}
+    answers: dict[str, str] = {}
     for item in site.university.definition.lists["eligibility"]:
         answers |= {f"eligibility__{item}__met": "yes", f"eligibility__{item}__note": "见附件"}
     _fill(browser, case_id, "eligibility", **answers)

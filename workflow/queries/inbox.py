@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
@@ -140,7 +141,7 @@ def to_do(
 
 def _todo_mark(text: str) -> str:
     """A day and an identifier, as `to_do` puts them together. Raises ValueError for anything else."""
-    return text[: len(NEVER)] + key_mark(text[len(NEVER) :])
+    return date.fromisoformat(text[: len(NEVER)]).isoformat() + key_mark(text[len(NEVER) :])
 
 
 def to_do_count(session: Session, rights: Rights) -> int:
