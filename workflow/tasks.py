@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -26,8 +26,18 @@ class Turn:
     due_on: date | None
 
 
-def turns(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
-    """The acts expected now, in the order: a proposal to confirm, the step of the route, deadlines that have begun."""
+def turns(snapshot: Snapshot, at: datetime) -> Iterable[Turn]:
+    """The acts expected now, one per act, role and unit: of two years' data asked for at once, the one due first."""
+    chosen: dict[tuple[str, str, str | None], Turn] = {}
+    for turn in _expected(snapshot, at):
+        known = chosen.get((turn.act, turn.role, turn.unit_id))
+        if known is None or (turn.due_on or date.max) < (known.due_on or date.max):
+            chosen[turn.act, turn.role, turn.unit_id] = turn
+    return chosen.values()
+
+
+def _expected(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
+    """In the order: a proposal to confirm, the step of the route, deadlines that have begun."""
     pending = snapshot.pending
     if pending is not None:
         act = snapshot.definition.acts[pending["act"]]
@@ -106,7 +116,7 @@ def reconcile(snapshot: Snapshot, *, at: datetime) -> list[Change]:
         (row["act"], row["role"], row["unit_id"]): row for row in snapshot.table("tasks") if row["closed_at"] is None
     }
     changes = []
-    for turn in {(t.act, t.role, t.unit_id): t for t in turns(snapshot, at)}.values():
+    for turn in turns(snapshot, at):
         row = rows.pop((turn.act, turn.role, turn.unit_id), None)
         if row is None:
             values = {

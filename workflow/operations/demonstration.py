@@ -33,5 +33,5 @@ def move_clock(session: Session, *, to: datetime, ctx: Context) -> Done:
     change = Change(table="installation", op=UPDATE, key=OFFSET, values={"value": seconds})
     return record(
         session, "system:clock", kind="clock_moved", subject=OFFSET, changes=[change], ctx=ctx,
-        content={"from": ctx.at, "to": to},
+        content={"clock_from": ctx.at, "clock_to": to},
     )  # fmt: skip

@@ -1,0 +1,109 @@
+"""A real browser on a live site: where chromium is missing such tests are skipped, unless the environment requires them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.serving import make_server
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """Debian's chromium under Playwright."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("LIANPEI_REQUIRE_BROWSER") == "1":
+            pytest.fail("chromium is required here and is not installed")
+        pytest.skip("no chromium on this machine: the pages were not looked at in a browser")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """The site at an address of its own on loopback."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+
+
+class Visitor:
+    """One person at the site: signs in, opens pages, fills in forms and decides, as people do."""
+
+    def __init__(self, browser: Any, address: str, login: str, *, language: str = "zh", width: int = 1280) -> None:
+        self.address = address
+        self._context = browser.new_context(
+            viewport={"width": width, "height": 900}, locale="zh-CN" if language == "zh" else "en-GB"
+        )
+        self.page = self._context.new_page()
+        self.open("/login")
+        self.page.fill("input[name=login]", login)
+        self.page.fill("input[name=password]", "lianpei-demo")
+        self._leave(lambda: self.page.press("input[name=password]", "Enter"))
+
+    def open(self, path: str) -> str:
+        """Open a page; return the text people see."""
+        answer = self.page.goto(self.address + path)
+        assert answer is not None
+        assert answer.status < 500, f"{path}: {answer.status}"
+        return self.text
+
+    @property
+    def text(self) -> str:
+        return str(self.page.inner_text("main"))
+
+    def fill(self, fields: dict[str, Any]) -> None:
+        """Fill in a form: text, days, choices, ticks and files by their field names."""
+        for name, value in fields.items():
+            spot = self.page.locator(f"main [name='{name}']")
+            kind = spot.first.get_attribute("type")
+            if isinstance(value, date):
+                spot.fill(value.isoformat())
+            elif kind in ("radio", "checkbox"):
+                self.page.check(f"main [name='{name}'][value='{value}']")
+            elif kind == "file":
+                spot.set_input_files({"name": value, "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"})
+            elif spot.first.evaluate("e => e.tagName") == "SELECT":
+                spot.select_option(value)
+            else:
+                spot.fill(value)
+
+    def press(self, button: str) -> str:
+        """Press a button of the page's main part and wait for the next page; return its text."""
+        self._leave(lambda: self.page.click(f"main form {button}"))
+        return self.text
+
+    def decide(self, case_id: str, act: str, fields: dict[str, Any] | None = None) -> str:
+        """Fill in an act's form, read the consequences, confirm; return the receipt's text."""
+        self.open(f"/bases/{case_id}/acts/{act}")
+        self.fill(fields or {})
+        self.press("button[value=preview]")
+        for box in self.page.locator("main form [name=confirmed]").all():
+            box.check()
+        self.press("button.btn-primary")
+        assert "/receipts/" in self.page.url, self.text
+        return self.text
+
+    def close(self) -> None:
+        self._context.close()
+
+    def _leave(self, act: Any) -> None:
+        with self.page.expect_navigation():
+            act()

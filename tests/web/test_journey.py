@@ -1,0 +1,246 @@
+"""Whole lives of a base in a real browser, by the people of the demonstration and its clock."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dateutil.relativedelta import relativedelta
+
+from models import Case, Database
+from models.schema import upgrade
+from tests.web.browsing import Visitor, chromium, served
+from web.app import create_app
+from web.config import Config, Environment
+from web.demo.loading import load_demonstration
+from workflow import clock
+from workflow.definition import load_file
+from workflow.doctor import examine
+from workflow.periods import beijing_day
+from workflow.verify import verify
+
+pytestmark = pytest.mark.xdist_group("journey")
+
+LISTS = load_file(Path(__file__).parents[2] / "workflow" / "lifecycles" / "base.toml").lists
+
+
+@dataclass
+class Town:
+    """The demonstration, served, with a browser at hand."""
+
+    database: Database
+    address: str
+    browser: Any
+
+    def visitor(self, login: str, **look: Any) -> Visitor:
+        return Visitor(self.browser, self.address, login, **look)
+
+    @property
+    def today(self) -> date:
+        with self.database.reading() as session:
+            return beijing_day(clock.now(session))
+
+    def state(self, case_id: str) -> str:
+        with self.database.reading() as session:
+            return session.get_one(Case, case_id).state
+
+    def wait_until(self, day: date) -> None:
+        """Move the demonstration's clock, in the browser, to the morning of a day."""
+        visitor = self.visitor("office")
+        visitor.open("/demonstration/clock")
+        visitor.fill({"day": day})
+        visitor.press("button.btn-primary")
+        visitor.close()
+
+
+@pytest.fixture(scope="module")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration's database as it was loaded, for every test to copy."""
+    file = tmp_path_factory.mktemp("journey") / "town.sqlite3"
+    database = Database(f"sqlite:///{file}")
+    upgrade(database)
+    load_demonstration(database)
+    database.dispose()
+    return file
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def town(founded: Path, browser: Any, tmp_path: Path) -> Iterator[Town]:
+    url = f"sqlite:///{shutil.copy(founded, tmp_path / 'town.sqlite3')}"
+    database = Database(url)
+    app = create_app(Config(environment=Environment.DEMONSTRATION, database_url=url), database=database)
+    with served(app) as address:
+        yield Town(database=database, address=address, browser=browser)
+    database.dispose()
+
+
+def proposed(town: Town, partner: str) -> str:
+    """File a proposal section by section, as a project leader does; return the case's id."""
+    leader = town.visitor("leader")
+    leader.open("/proposals/new")
+    leader.page.check("main input[name=unit]")
+    leader.press("button")
+    case_id = leader.page.url.rstrip("/").split("/")[-1]
+    sections: dict[str, dict[str, Any]] = {
+        "basics": {"base_name": f"{partner}研究生联合培养基地"},
+        "partner": {"partner.name": partner, "partner.kind": "enterprise"},
+        "colleges": {},
+        "eligibility": {
+            name: value
+            for item in LISTS["eligibility"]
+            for name, value in ((f"eligibility.{item}.met", "yes"), (f"eligibility.{item}.note", "见合作计划"))
+        },
+        "plan": {"cooperation_plan": "合作计划.pdf"},
+    }
+    for section, fields in sections.items():
+        leader.open(f"/proposals/{case_id}/{section}")
+        if section == "colleges":
+            leader.page.select_option("main [name=lead_college]", label="计算机学院")
+        leader.fill(fields)
+        leader.press("button[value=list]")
+    leader.open(f"/proposals/{case_id}/review")
+    while leader.page.locator("main form button.btn-primary").count():
+        leader.press("button.btn-primary")
+    leader.close()
+    return case_id
+
+
+def signed(town: Town, partner: str, *, years: int = 4) -> str:
+    case_id = proposed(town, partner)
+    assert town.state(case_id) == "proposed"
+    town.visitor("chair").decide(case_id, "approve")
+    town.visitor("office").decide(
+        case_id,
+        "sign_agreement",
+        {
+            "agreement_number": "XY-2026-901", "signed_on": town.today, "agreement_first_day": town.today,
+            "agreement_last_day": town.today + relativedelta(years=years, days=-1), "agreement_scan": "协议.pdf",
+            "contact_person": "孙经理",
+        },
+    )  # fmt: skip
+    assert town.state(case_id) == "agreement_signed"
+    return case_id
+
+
+def in_final(town: Town, partner: str) -> tuple[str, date]:
+    """A base whose cycle is over and whose final report is handed in; with the cycle's last day."""
+    start = town.today
+    case_id = signed(town, partner)
+    town.wait_until(start + relativedelta(months=18))
+    assert town.state(case_id) == "midterm"
+    town.visitor("leader").decide(case_id, "progress_report", {"progress_report_file": "进展报告.pdf"})
+    town.visitor("office").decide(case_id, "conclude_midterm", {"outcome": "passed", "opinion": "进展良好"})
+    end = start + relativedelta(years=3)
+    town.wait_until(end - timedelta(days=89))
+    assert town.state(case_id) == "final"
+    town.visitor("leader").decide(case_id, "final_report", {"final_report_file": "结项报告.pdf"})
+    town.wait_until(end + timedelta(days=1))
+    return case_id, end
+
+
+def criteria(*lists: str) -> dict[str, Any]:
+    return {
+        name: value
+        for chosen in lists
+        for item, entry in LISTS[chosen].items()
+        if not entry.counted
+        for name, value in ((f"criteria.{item}.met", "yes"), (f"criteria.{item}.note", "见结项报告"))
+    }
+
+
+def troubles(database: Database) -> list[object]:
+    """What the verifier and the doctor find wrong: nothing, after honest work."""
+    with database.reading() as session:
+        return [*verify(session).findings, *examine(session)]
+
+
+def test_base_goes_from_proposal_to_certification(town: Town) -> None:
+    case_id, _ = in_final(town, "聊城未来机器人有限公司")
+
+    receipt = town.visitor("chair").decide(
+        case_id,
+        "certify",
+        {"plaque_number": "P-901", "outcome": "qualified", "override_reason": "年度数据已补交", **criteria("qualified")},
+    )
+
+    assert town.state(case_id) == "certified"
+    assert "第" in receipt
+    assert troubles(town.database) == []
+
+
+def test_unrenewed_agreement_lapses_on_the_day_after_its_last(town: Town) -> None:
+    case_id = signed(town, "聊城短约科技有限公司", years=1)
+    last_day = town.today + relativedelta(years=1, days=-1)
+
+    town.wait_until(last_day)
+    before = town.state(case_id)
+    town.wait_until(last_day + timedelta(days=1))
+
+    assert (before, town.state(case_id)) == ("agreement_signed", "lapsed")
+    assert troubles(town.database) == []
+
+
+def test_revoked_pair_may_not_propose_again(town: Town) -> None:
+    partner = "聊城Future机器人（集团）有限公司"
+    case_id, end = in_final(town, partner)
+    chair = town.visitor("chair")
+    chair.decide(
+        case_id, "order_rectification",
+        {"outcome": "unqualified", "reason": "成效不足", "rectify_by": end + timedelta(days=60)},
+    )  # fmt: skip
+    town.wait_until(end + timedelta(days=90))
+    asked = chair.decide(case_id, "revoke", {"reason": "整改不到位", "clawback": "no"})
+    assert town.state(case_id) == "rectification", asked
+    office = town.visitor("office")
+    office.open(f"/bases/{case_id}")
+    confirm(office)
+    assert town.state(case_id) == "revoked"
+    decided = town.today
+
+    again = proposed(town, "聊城ＦＵＴＵＲＥ 机器人(集团)有限公司")
+
+    assert town.state(again) == "draft"
+    leader = town.visitor("leader")
+    text = leader.open(f"/proposals/{again}/review")
+    possible = decided + relativedelta(years=3, days=1)
+    assert f"{possible.year}年{possible.month}月{possible.day}日" in text
+    assert troubles(town.database) == []
+
+
+def confirm(visitor: Visitor) -> None:
+    """Follow the base page to the proposal that waits, and confirm it."""
+    visitor.page.click("main a[href$='/proposal']")
+    visitor.page.wait_for_url("**/proposal")
+    for box in visitor.page.locator("main form [name=confirmed]").all():
+        box.check()
+    visitor.press("button.btn-primary")
+
+
+def test_base_is_extended_once(town: Town) -> None:
+    start = town.today
+    case_id = signed(town, "聊城延期试验有限公司")
+    town.wait_until(start + relativedelta(months=18))
+    town.visitor("office").decide(case_id, "conclude_midterm", {"outcome": "not_held", "reason": "未开展"})
+    end = start + relativedelta(years=3)
+    town.wait_until(end - timedelta(days=80))
+    town.visitor("leader").decide(case_id, "final_report", {"extension_application": "延期申请.pdf"})
+
+    town.visitor("chair").decide(case_id, "extend")
+
+    assert town.state(case_id) == "extended"
+    town.wait_until(end + relativedelta(years=1) - timedelta(days=89))
+    assert town.state(case_id) == "final"
+    assert troubles(town.database) == []
+
+
