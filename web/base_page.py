@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import url_for
 
-from web import decisions
+from web import decisions, pages
 from web.pages import Look
 from web.words import t
 from workflow import explain
 from workflow.blockers import Blocker
-from workflow.definition.values import Definition, Held
+from workflow.definition.values import Definition, Held, Step
 from workflow.plan import probe
 from workflow.queries import Case, Names, Page
 from workflow.snapshot import Row, Snapshot, held_roles
@@ -33,10 +33,21 @@ def top(look: Look, case: Case) -> dict[str, Any]:
     }
 
 
+def expected(case: Case) -> dict[str, Row]:
+    """The acts somebody is waited for, with the task of each; a step that chooses waits for all it can choose."""
+    waiting: dict[str, Row] = {}
+    for row in case.snapshot.table("tasks"):
+        if row["closed_at"] is None:
+            step = explain.step_of(case.definition, row["act"], state=case.snapshot.state)
+            for name in step.choices.values() if step and step.choices else (row["act"],):
+                waiting.setdefault(name, row)
+    return waiting
+
+
 def acts(look: Look, case: Case) -> dict[str, Any]:
     """Every act the state offers, beside those that are not possible now with all their reasons, from one snapshot."""
     allowed, refused = [], []
-    expected = {row["act"]: row for row in case.snapshot.table("tasks") if row["closed_at"] is None}
+    waiting = expected(case)
     if case.snapshot.pending is not None:
         allowed.append(_pending_act(look, case))
     if case.definition.import_.by in held_roles(case.snapshot, look.rights.person) and _past(case.snapshot):
@@ -49,8 +60,8 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
                 {
                     "label": label,
                     "href": url_for("decisions.form", case_id=case.snapshot.id, act=act.name),
-                    "note": _note(look, expected.get(act.name), article_text(act.basis, look.language)),
-                    "expected": act.name in expected,
+                    "note": _note(look, waiting.get(act.name), article_text(act.basis, look.language)),
+                    "expected": act.name in waiting,
                 }
             )
         else:
@@ -58,6 +69,28 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
     allowed.sort(key=lambda item: not item["expected"])
     for item in allowed:
         item["minor"] = not item["expected"]
+    return {"allowed": allowed, "refused": refused}
+
+
+def choices(look: Look, case: Case, step: Step) -> dict[str, Any]:
+    """What a step can choose: each transition with the results it records, possible or not yet."""
+    results: dict[str, list[str]] = {}
+    for outcome, name in step.choices.items():
+        label = label_text(case.definition.outcomes[outcome].label, look.language)
+        results.setdefault(name, []).append(label)
+    allowed, refused = [], []
+    for name, labels in results.items():
+        plan = probe(case.snapshot, name, look.ctx)
+        label = t(
+            "bases.choice", look.language, act=explain.title_of(plan.act.label, look.language), results=labels
+        )
+        if plan.allowed:
+            href = url_for("decisions.form", case_id=case.snapshot.id, act=name, back=pages.back())
+            allowed.append(
+                {"label": label, "href": href, "note": article_text(plan.act.basis, look.language)}
+            )
+        else:
+            refused.append({"label": label, "reasons": linked_reasons(look, case, plan.blockers)})
     return {"allowed": allowed, "refused": refused}
 
 

@@ -19,13 +19,13 @@ from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Fault
 from workflow.definition.values import Definition
-from workflow.errors import BadInput
+from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
 from workflow.queries import BaseFilter, Deadline
 from workflow.snapshot import Row, held_roles
-from workflow.words import days_left_text, label_text
+from workflow.words import article_text, days_left_text, label_text
 from workflow.world import current_edition, editions_in_use
 
 blueprint = Blueprint("bases", __name__)
@@ -253,6 +253,30 @@ def show(case_id: UUID) -> str:
             version=case.version,
             history=base_page.history_in_words(look, case.definition, names, history),
             turn=pages.turn(history, "bases.show", case_id=case_id),
+        )
+
+
+# ───────────────────────────── A step that chooses
+
+
+@blueprint.get("/bases/<uuid:case_id>/steps/<name>")
+def step(case_id: UUID, name: str) -> str | Redirect:
+    """What a step of the route can choose; where it can choose only one transition, that one's form."""
+    with pages.looking() as look:
+        case = decisions.case_seen(look, str(case_id), None)
+        found = explain.step_of(case.definition, name, state=case.snapshot.state)
+        if found is None or not found.choices:
+            raise NotFound("no_such_step", step=name)
+        if len(set(found.choices.values())) == 1:
+            only = next(iter(found.choices.values()))
+            return redirect(url_for("decisions.form", case_id=case_id, act=only, back=pages.back()))
+        return render_template(
+            "bases/step.html",
+            case_id=str(case_id),
+            label_of_step=explain.title_of(found.label, look.language),
+            ground=article_text(found.basis, look.language),
+            **base_page.top(look, case),
+            **base_page.choices(look, case, found),
         )
 
 

@@ -199,7 +199,8 @@ def _case_reasons(
 def reason_shown(blocker: Blocker, definition: Definition, language: str) -> dict[str, str]:
     """A reason as a line of a list begins: with a capital letter in English."""
     reason = reason_of(blocker, definition, language)
-    texts = {"text": reason.text, "mend": reason.mend, "from_on": reason.from_on}
+    mend = "" if blocker.code == "not_your_role" else reason.mend  # The reason itself says whose act it is.
+    texts = {"text": reason.text, "mend": mend, "from_on": reason.from_on}
     return {"basis": reason.basis, **{name: explain.headed(text, language) for name, text in texts.items()}}
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from web import door, pages
 from web.pages import Look
 from workflow import explain, queries
+from workflow.definition.values import Definition
 from workflow.errors import BadInput
 from workflow.messages import About, compose
 from workflow.operations.papers import mark_read
@@ -88,14 +89,17 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "due_on": due_on,
         "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
-        "href": _task_address(row),
+        "href": _task_address(row, definition),
     }
 
 
-def _task_address(row: Row) -> str:
+def _task_address(row: Row, definition: Definition) -> str:
+    back = pages.here()
     if row["act"] == CONFIRM:
-        return url_for("decisions.pending", case_id=row["case_id"], back=pages.here())
-    return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=pages.here())
+        return url_for("decisions.pending", case_id=row["case_id"], back=back)
+    if row["act"] not in definition.acts:
+        return url_for("bases.step", case_id=row["case_id"], name=row["act"], back=back)
+    return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=back)
 
 
 def _done(look: Look) -> dict[str, Any]:

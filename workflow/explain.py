@@ -9,6 +9,7 @@ from typing import Any
 
 from models.changes import INSERT, Change
 from workflow.definition.values import Definition, Field, FieldType, Label
+from workflow.definition.values import Step as RouteStep
 from workflow.periods import Kind, beijing_day
 from workflow.plan import Form, Plan, Step, recipients
 from workflow.queries.names import Names
@@ -56,6 +57,7 @@ __all__ = [
     "shown",
     "stand_ins",
     "standing",
+    "step_of",
     "title_of",
     "told_of",
     "value_text",
@@ -127,8 +129,17 @@ def act_label(definition: Definition, name: str | None, language: str, *, pendin
         if name is not None and name in known:
             label: Label = known[name].label
             return label_text(label, language)
+    step = step_of(definition, name)
+    if step is not None:
+        return label_text(step.label, language)
     key = f"entry.kinds.{name}"
     return say(key, language) if key in shared() else str(name or NO_VALUE)
+
+
+def step_of(definition: Definition, name: str | None, *, state: str | None = None) -> RouteStep | None:
+    """The step of a route that is no act itself, such as one that chooses between transitions; of one state's, or any."""
+    routes = definition.routes.values() if state is None else filter(None, [definition.routes.get(state)])
+    return next((step for route in routes for step in route.steps if step.name == name), None)
 
 
 def role_label(definition: Definition, name: str, language: str) -> str:
@@ -221,24 +232,28 @@ def standing(snapshot: Snapshot, language: str) -> str:
 
 
 def _next_turns(snapshot: Snapshot, language: str) -> Iterator[str]:
+    """What is waited for: the step of the state's route first, then deadlines answered beside it."""
     definition = snapshot.definition
     pending = snapshot.pending["act"] if snapshot.pending else None
     turns: dict[str, list[Row]] = {}
     for row in snapshot.table("tasks"):
         if row["closed_at"] is None:
             turns.setdefault(row["act"], []).append(row)
-    for act, rows in turns.items():
-        roles = list(dict.fromkeys(role_label(definition, row["role"], language) for row in rows))
-        due_on = rows[0]["due_on"]
+    route = definition.routes.get(snapshot.state)
+    first = {CONFIRM, *(step.name for step in route.steps), route.then} if route else {CONFIRM}
+    for act in sorted(turns, key=lambda name: name not in first):
+        roles = list(dict.fromkeys(role_label(definition, row["role"], language) for row in turns[act]))
         params: dict[str, Any] = {
             "roles": roles,
             "act": act_label(definition, act, language, pending=pending),
         }
+        due_on = turns[act][0]["due_on"]
+        key = "standing.waits" if act in first else "standing.also"
         if due_on is None:
-            yield say("standing.waits", language, **params)
+            yield say(key, language, **params)
         else:
             left = days_left_text(due_on, snapshot.today, language)
-            yield say("standing.waits_by", language, day=due_on, left=left, **params)
+            yield say(f"{key}_by", language, day=due_on, left=left, **params)
 
 
 def _coming(snapshot: Snapshot, language: str) -> Iterator[str]:

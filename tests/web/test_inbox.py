@@ -73,6 +73,48 @@ def test_own_proposal_does_not_wait_for_oneself(university: University, site: Si
     assert seen == {"office": False, "second_office": True}
 
 
+def test_step_with_one_transition_leads_to_its_form(university: University, site: Site) -> None:
+    case_id = university.signed()
+    university.sweep(datetime(2027, 9, 10, tzinfo=UTC))
+    university.at = datetime(2027, 9, 20, tzinfo=UTC)
+    report = university.document(case_id, "progress_report_file")
+    university.done(case_id, "progress_report", "leader", progress_report_file=report)
+    browser = site.browser("office")
+
+    page = text_of(browser.get("/"))
+    answer = browser.get(f"/bases/{case_id}/steps/conclusion")
+
+    assert "评定</a>" in page
+    assert f"/bases/{case_id}/steps/conclusion?back=/" in page
+    assert answer.location == f"/bases/{case_id}/acts/conclude_midterm"
+
+
+def test_step_with_a_choice_shows_every_transition_with_its_reasons(
+    university: University, site: Site
+) -> None:
+    case_id = _in_final(university)
+    browser = site.browser("member")
+
+    listed = text_of(browser.get("/"))
+    page = text_of(browser.get(f"/bases/{case_id}/steps/grading"))
+
+    assert "评定等次</a>" in listed
+    assert "纳入基地库并授牌（优秀、合格）" in page
+    assert "同意延期一年（未达要求拟延期）" in page
+    assert "未提交“延期申请”" in page
+
+
+def _in_final(university: University) -> str:
+    """A base whose final report has been handed in."""
+    case_id = university.signed()
+    university.sweep(datetime(2027, 9, 10, tzinfo=UTC))
+    university.done(case_id, "conclude_midterm", "office", outcome="passed", opinion="良好")
+    university.sweep(datetime(2028, 12, 11, tzinfo=UTC))
+    report = university.document(case_id, "final_report_file")
+    university.done(case_id, "final_report", "leader", final_report_file=report)
+    return case_id
+
+
 def test_task_links_back_to_the_filtered_list(university: University, site: Site) -> None:
     case_id = university.proposed()
     browser = site.browser("member")

@@ -155,7 +155,7 @@ def to_do_count(session: Session, rights: Rights) -> int:
 def done_by_me(
     session: Session, rights: Rights, *, after: str | None = None, before: str | None = None
 ) -> Page:
-    """The entries about cases in which a person acted, newest first: seq, kind, act, outcome, states, days, hash."""
+    """The entries about cases in which a person acted, uploads aside, newest first: seq, kind, act, outcome, states, days, hash."""
     statement = with_subject(
         select(
             Entry.id,
@@ -172,7 +172,12 @@ def done_by_me(
         )
         .select_from(Entry)
         .join(Case, Case.id == Entry.case_id)
-    ).where(Entry.actor_id == rights.person, Entry.stream.startswith("case:"), visible_to(rights))
+    ).where(
+        Entry.actor_id == rights.person,
+        Entry.stream.startswith("case:"),
+        Entry.kind != "document",
+        visible_to(rights),
+    )
     return page(
         session, statement, Order(column=Entry.id, name="id", read=number_mark), after=after, before=before
     )
