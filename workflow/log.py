@@ -69,33 +69,45 @@ def canonical(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's own types; one walk both turns it plain and checks its numbers."""
-    if isinstance(value, (str, bool)) or value is None:
+    """The value in JSON's own types; one walk both turns it plain and checks its numbers. The commonest types come first."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
         return value
-    if isinstance(value, int):
-        if not -LARGEST <= value <= LARGEST:
-            raise ValueError(f"the log holds whole numbers up to {LARGEST}")
-        return value
-    if isinstance(value, Mapping):
+    if kind is dict:
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if kind is list or kind is tuple:
         return [_plain(item) for item in value]
-    return plain(value)
+    if kind is int:
+        return _whole(value)
+    return value if isinstance(value, str) else _plain(plain(value))
+
+
+def _whole(number: int) -> int:
+    if not -LARGEST <= number <= LARGEST:
+        raise ValueError(f"the log holds whole numbers up to {LARGEST}")
+    return number
+
+
+def respelled(value: Any) -> str:
+    """Spell what `read` gave canonically, without turning it plain a second time."""
+    return _speller.encode(value)
 
 
 class NotPlain(ValueError):
-    """A text is no JSON an entry may be: it has a fraction, or is not JSON at all."""
+    """A text is no JSON an entry may be: it has a fraction or too large a number, or is not JSON at all."""
 
 
 def _refuse(text: str) -> Any:
     raise NotPlain(text)
 
 
-_reader = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+_reader = json.JSONDecoder(
+    parse_float=_refuse, parse_constant=_refuse, parse_int=lambda text: _whole(int(text))
+)
 
 
 def read(body: str) -> Any:
-    """Read an entry's text back. Raises NotPlain when it is not JSON or holds a fraction."""
+    """Read an entry's text back. Raises NotPlain when it is not JSON, or has a fraction or too large a number."""
     try:
         return _reader.decode(body)
     except (ValueError, RecursionError) as error:
