@@ -8,9 +8,7 @@ than the work; SQLite, where a statement is a function call, takes one prepared 
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -18,10 +16,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import JSON, Boolean, Connection, Date, Integer
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from models.database import Base
+from models.database import Base, driver_cursor
 from models.types import Key, UTCDateTime
 
 INSERT = "insert"
@@ -64,19 +61,18 @@ def merged(changes: Iterable[Change]) -> list[Change]:
 
 def write(session: Session, changes: Iterable[Change]) -> None:
     """Write the changes in the session's transaction. Raises Overtaken when a case has moved meanwhile."""
-    groups: dict[tuple[str, str, tuple[str, ...], bool], list[Change]] = {}
+    alike: dict[tuple[str, str, tuple[str, ...], bool], list[Change]] = {}
     for change in merged(changes):
-        alike = (change.op, change.table, tuple(sorted(change.values)), change.seen is not None)
-        groups.setdefault(alike, []).append(change)
-    if not groups:
+        alike.setdefault((change.op, change.table, tuple(change.values), change.seen is not None), []).append(change)
+    if not alike:
         return
-    shapes = {Shape(*alike, len(rows) == 1): rows for alike, rows in groups.items()}
-    ordered = sorted(shapes, key=lambda shape: (_rank(shape.table), shape.op == INSERT))
+    groups = [(Shape(*common, len(rows) == 1), rows) for common, rows in alike.items()]
+    groups.sort(key=lambda group: (_rank(group[0].table), group[0].op == INSERT))
     connection = session.connection()
     if connection.dialect.name == "postgresql":
-        _write_at_once(connection, ordered, shapes)
+        _write_at_once(connection, groups)
     else:
-        _write_one_by_one(connection, ordered, shapes)
+        _write_one_by_one(connection, groups)
 
 
 class Shape(NamedTuple):
@@ -92,19 +88,19 @@ class Shape(NamedTuple):
 # ───────────────────────────── PostgreSQL
 
 
-def _write_at_once(connection: Connection, shapes: Sequence[Shape], rows: Mapping[Shape, list[Change]]) -> None:
+def _write_at_once(connection: Connection, groups: Sequence[tuple[Shape, list[Change]]]) -> None:
     values: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
-    for i, shape in enumerate(shapes):
-        changes = rows[shape]
+    for i, (shape, changes) in enumerate(groups):
         if shape.op == UPDATE and shape.alone:
             values[f"c{i}"] = changes[0].values
             parameters |= {f"k{i}": changes[0].key, f"s{i}": changes[0].seen}
         else:
             values[f"c{i}"] = [_json_row(change) for change in changes]
     parameters["rows"] = json_text(values)
-    moved = connection.exec_driver_sql(_one_statement(tuple(shapes)), parameters).scalar_one()
-    if moved != sum(len(rows[shape]) for shape in shapes if shape.guarded):
+    sql = _one_statement(tuple(shape for shape, _ in groups))
+    moved = connection.exec_driver_sql(sql, parameters).scalar_one()
+    if moved != sum(len(changes) for shape, changes in groups if shape.guarded):
         raise Overtaken
 
 
@@ -166,28 +162,13 @@ def _json_row(change: Change) -> Mapping[str, Any]:
 # ───────────────────────────── SQLite
 
 
-@contextmanager
-def driver_cursor(connection: Connection) -> Iterator[Any]:
-    """SQLite's own cursor inside the connection's transaction; its errors come as SQLAlchemy's.
-
-    A statement is so cheap there that what SQLAlchemy adds to each would be most of its price.
-    """
-    cursor = connection.connection.cursor()
-    try:
-        yield cursor
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=connection.dialect) from error
-    finally:
-        cursor.close()
-
-
-def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], rows: Mapping[Shape, list[Change]]) -> None:
+def _write_one_by_one(connection: Connection, groups: Sequence[tuple[Shape, list[Change]]]) -> None:
     with driver_cursor(connection) as cursor:
-        for shape in shapes:
+        for shape, changes in groups:
             statement, spellings = _prepared(shape)
             written = 0
-            for change in rows[shape]:
-                values = [change.values[column] for column in shape.columns]
+            for change in changes:
+                values = list(change.values.values())
                 for place, spell in spellings:
                     values[place] = spell(values[place])
                 if shape.op == UPDATE:
@@ -195,7 +176,7 @@ def _write_one_by_one(connection: Connection, shapes: Sequence[Shape], rows: Map
                 if shape.guarded:
                     values.append(change.seen)
                 written += cursor.execute(statement, values).rowcount
-            if shape.guarded and written != len(rows[shape]):
+            if shape.guarded and written != len(changes):
                 raise Overtaken
 
 
@@ -258,7 +239,7 @@ def plain(value: Any) -> Any:
     """The same value in JSON's own types; days and instants become ISO 8601 text."""
     if isinstance(value, (str, int, bool)) or value is None:
         return value
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -127,9 +128,25 @@ def _sqlite_engine(url: URL, *, is_reading: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+        with driver_cursor(connection) as cursor:
+            cursor.execute("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
     return engine
+
+
+@contextmanager
+def driver_cursor(connection: Connection) -> Iterator[Any]:
+    """SQLite's own cursor inside the connection's transaction; its errors come as SQLAlchemy's.
+
+    A statement is so cheap there that what SQLAlchemy adds to each would be most of its price.
+    """
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
 
 
 def answers(database: Database) -> bool:

@@ -21,7 +21,8 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from models import Base
-from models.changes import driver_cursor, sqlite_value, stored, typed
+from models.changes import sqlite_value, stored, typed
+from models.database import driver_cursor
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound
 from workflow.snapshot import Row, Snapshot
@@ -44,7 +45,12 @@ class Part(NamedTuple):
 
     @property
     def is_shared(self) -> bool:
-        return re.search(r"\b[cs]\.", self.where) is None
+        return _is_shared(self.where)
+
+
+@lru_cache(maxsize=64)
+def _is_shared(where: str) -> bool:
+    return re.search(r"\b[cs]\.", where) is None
 
 
 OWN = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from models import new_key
@@ -157,6 +157,7 @@ def rungs(timer: Timer, due_on: date, snapshot: Snapshot) -> list[tuple[int, dat
     return [(count, rung_at(due_on, count)) for count in sorted(set(days))]
 
 
+@lru_cache(maxsize=4096)
 def rung_at(due_on: date, days: int) -> datetime:
     """Eight in the morning, Beijing time, so many days from the due day."""
     return datetime.combine(due_on + timedelta(days=days), REMINDED_AT, BEIJING).astimezone(UTC)

@@ -8,17 +8,22 @@ before it, and commits once. It checks nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import JSON, make_url
+from sqlalchemy import JSON, Date, make_url
+from sqlalchemy.types import TypeEngine
 
 from models import Base
-from models.changes import INSERT, Change, json_text, merged, sqlite_value
+from models.changes import INSERT, Change, merged, plain
+from models.types import UTCDateTime
 from workflow.log import entry_hash
 from workflow.operations import acts, clockwork
+
+Spelling = Callable[[Any], Any]
 
 
 class Dialect(Protocol):
@@ -28,7 +33,8 @@ class Dialect(Protocol):
     lock: str
     counter: str
 
-    def value(self, value: Any, *, is_json: bool) -> Any: ...
+    def spelling(self, kind: TypeEngine[Any]) -> Spelling | None:
+        """How a value of a column of this type is given to the driver; None: as it is."""
 
 
 class PostgreSQL:
@@ -36,10 +42,10 @@ class PostgreSQL:
     lock = "SELECT * FROM cases WHERE id = %s FOR UPDATE"
     counter = "UPDATE counters SET value = value + 1 WHERE name = %s RETURNING value"
 
-    def value(self, value: Any, *, is_json: bool) -> Any:
+    def spelling(self, kind: TypeEngine[Any]) -> Spelling | None:
         from psycopg.types.json import Jsonb
 
-        return Jsonb(value) if is_json and value is not None else value
+        return Jsonb if isinstance(kind, JSON) else None
 
 
 class SQLite:
@@ -47,16 +53,40 @@ class SQLite:
     lock = "SELECT * FROM cases WHERE id = ?"
     counter = "UPDATE counters SET value = value + 1 WHERE name = ? RETURNING value"
 
-    def value(self, value: Any, *, is_json: bool) -> Any:
-        return json_text(value) if is_json and value is not None else sqlite_value(value)
+    def spelling(self, kind: TypeEngine[Any]) -> Spelling | None:
+        if isinstance(kind, JSON):
+            return _json
+        if isinstance(kind, UTCDateTime):
+            return _instant
+        return _day if isinstance(kind, Date) else None
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _instant(value: datetime) -> str:
+    return value.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _day(value: date) -> str:
+    return value.isoformat()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One row's statement; `values` are ready for the driver. The entry's is completed when it is written."""
+    """One row's statement; the values are Python's until it goes out, as in any program. The entry's is completed then."""
 
     sql: str
     values: tuple[Any, ...]
+    spellings: tuple[tuple[int, Spelling], ...] = ()
+
+    def spelt(self) -> list[Any]:
+        values = list(self.values)
+        for place, spell in self.spellings:
+            if values[place] is not None:
+                values[place] = spell(values[place])
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +166,17 @@ def statement(change: Change, dialect: Dialect) -> Statement:
     """The statement that writes one change."""
     table = Base.metadata.tables[change.table]
     values = [
-        dialect.value(value, is_json=isinstance(table.c[name].type, JSON))
+        plain(value) if isinstance(table.c[name].type, JSON) else value
         for name, value in change.values.items()
     ]
+    kinds = enumerate(table.c[name].type for name in change.values)
+    spellings = tuple(
+        (place, spell) for place, kind in kinds if (spell := dialect.spelling(kind)) is not None
+    )
     if change.op == INSERT:
         marks = ", ".join([dialect.mark] * len(values))
-        return Statement(
-            sql=f"INSERT INTO {change.table} ({', '.join(change.values)}) VALUES ({marks})",
-            values=tuple(values),
-        )
+        sql = f"INSERT INTO {change.table} ({', '.join(change.values)}) VALUES ({marks})"
+        return Statement(sql=sql, values=tuple(values), spellings=spellings)
     sets = ", ".join(f"{name} = {dialect.mark}" for name in change.values)
     key = next(iter(table.primary_key.columns)).name
     sql = f"UPDATE {change.table} SET {sets} WHERE {key} = {dialect.mark}"
@@ -152,7 +184,7 @@ def statement(change: Change, dialect: Dialect) -> Statement:
     if change.seen is not None:
         sql += f" AND version = {dialect.mark}"
         values.append(change.seen)
-    return Statement(sql=sql, values=tuple(values))
+    return Statement(sql=sql, values=tuple(values), spellings=spellings)
 
 
 def carry_out(cursor: Any, act: RawAct, dialect: Dialect, head_column: int) -> None:
@@ -162,30 +194,25 @@ def carry_out(cursor: Any, act: RawAct, dialect: Dialect, head_column: int) -> N
     if act.counter is not None:
         number = f"{act.counter}{cursor.execute(dialect.counter, (act.counter,)).fetchone()[0]:03d}"
     for one in act.statements:
-        cursor.execute(one.sql, _numbered(one.values, act.number, number))
+        cursor.execute(one.sql, _numbered(one.spelt(), act.number, number))
     body = json.dumps(
         {**act.content, "prev": prev}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
     )
     if act.number:
         body = body.replace(act.number, number)
     digest = entry_hash(body)
-    cursor.execute(act.entry.sql, _with(act.entry.values, {act.body_at: body, act.hash_at: digest}))
+    entry = act.entry.spelt()
+    entry[act.body_at], entry[act.hash_at] = body, digest
+    cursor.execute(act.entry.sql, entry)
     # The case's row closes the act, for only now the hash of its entry is known.
-    if cursor.execute(act.case.sql, _with(act.case.values, {act.head_at: digest})).rowcount != 1:
+    case = act.case.spelt()
+    case[act.head_at] = digest
+    if cursor.execute(act.case.sql, case).rowcount != 1:
         raise RuntimeError(f"case {act.case_id} has moved")
 
 
-def _with(values: tuple[Any, ...], others: dict[int, Any]) -> tuple[Any, ...]:
-    changed = list(values)
-    for place, value in others.items():
-        changed[place] = value
-    return tuple(changed)
-
-
-def _numbered(values: tuple[Any, ...], old: str, new: str) -> tuple[Any, ...]:
-    if not old or old not in [value for value in values if isinstance(value, str)]:
-        return values
-    return tuple(new if value == old else value for value in values)
+def _numbered(values: list[Any], old: str, new: str) -> list[Any]:
+    return [new if value == old else value for value in values] if old and old in values else values
 
 
 # ───────────────────────────── The drivers

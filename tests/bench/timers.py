@@ -180,10 +180,10 @@ def _carry_out(connection: Any, url: str, changes: Sequence[Change]) -> int:
                     separators=(",", ":"),
                 )
                 entry_hash(body)
-        groups: dict[str, list[tuple[Any, ...]]] = {}
+        groups: dict[str, list[list[Any]]] = {}
         for change in _in_order(changes):
             one = naive.statement(change, dialect)
-            groups.setdefault(one.sql, []).append(one.values)
+            groups.setdefault(one.sql, []).append(one.spelt())
         for sql, rows in groups.items():
             cursor.executemany(sql, rows)
     return sum(change.table == "entries" for change in changes)
