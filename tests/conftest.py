@@ -80,7 +80,10 @@ class Templates:
             for path in Path(str(parsed.database)).parent.glob(f"{Path(str(parsed.database)).name}*"):
                 path.unlink(missing_ok=True)
         else:
-            self._execute(self._request.getfixturevalue("postgresql_url"), f"DROP DATABASE IF EXISTS {parsed.database} WITH (FORCE)")
+            self._execute(
+                self._request.getfixturevalue("postgresql_url"),
+                f"DROP DATABASE IF EXISTS {parsed.database} WITH (FORCE)",
+            )
 
     def _execute(self, server: str, *statements: str) -> None:
         engine = create_engine(server, isolation_level="AUTOCOMMIT")
@@ -118,3 +121,8 @@ def sqlite_database(templates: Templates) -> Iterator[Database]:
     yield database
     database.dispose()
     templates.drop(url)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their length: made anew in each test process, they may differ in a time stamp."""
+    return f"{len(val)}-bytes" if isinstance(val, bytes) else None

@@ -91,7 +91,7 @@ def proposed(town: Town, partner: str) -> str:
     leader.open("/proposals/new")
     leader.page.check("main input[name=unit]")
     leader.press("button")
-    case_id = leader.page.url.rstrip("/").split("/")[-1]
+    case_id = str(leader.page.url).rstrip("/").split("/")[-1]
     sections: dict[str, dict[str, Any]] = {
         "basics": {"base_name": f"{partner}研究生联合培养基地"},
         "partner": {"partner.name": partner, "partner.kind": "enterprise"},
