@@ -20,11 +20,14 @@ def small(sqlite_database: Database) -> University:
     return University.founded(sqlite_database)
 
 
-def grant(university: University, who: str, role: str, unit: str | None = None, **days: date) -> None:
+def grant(
+    university: University, who: str, role: str, unit: str | None = None, *, from_on: date = date(2020, 1, 1),
+    until_on: date | None = None,
+) -> None:
     with university.database.transaction() as session:
         row = Grant(
-            id=new_key(), person_id=university.people[who], role=role, from_on=days.get("from_on", date(2020, 1, 1)),
-            until_on=days.get("until_on"), unit_id=university.units[unit] if unit else None,
+            id=new_key(), person_id=university.people[who], role=role, from_on=from_on, until_on=until_on,
+            unit_id=university.units[unit] if unit else None,
         )
         session.add(row)
 
@@ -82,16 +85,16 @@ def test_leader_of_another_base_decides(small: University) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "reasons"),
+    ("from_on", "until_on", "reasons"),
     [
-        ({"from_on": date(2026, 3, 10)}, []),
-        ({"from_on": date(2026, 3, 11)}, ["not_your_role"]),
-        ({"until_on": date(2026, 3, 10)}, []),
-        ({"until_on": date(2026, 3, 9)}, ["not_your_role"]),
+        (date(2026, 3, 10), None, []),
+        (date(2026, 3, 11), None, ["not_your_role"]),
+        (date(2020, 1, 1), date(2026, 3, 10), []),
+        (date(2020, 1, 1), date(2026, 3, 9), ["not_your_role"]),
     ],
 )
-def test_grant_holds_on_its_days_only(small: University, days: dict[str, date], reasons: list[str]) -> None:
-    grant(small, "stranger", "leading_group", **days)
+def test_grant_holds_on_its_days_only(small: University, from_on: date, until_on: date | None, reasons: list[str]) -> None:
+    grant(small, "stranger", "leading_group", from_on=from_on, until_on=until_on)
     case_id = small.proposed()
 
     answer = small.act(case_id, "approve", "stranger")

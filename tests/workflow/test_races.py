@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -55,7 +56,7 @@ def race(university: University, clients: Sequence[Client]) -> list[Outcome]:
         database.dispose()
 
 
-def acting(university: University, case_id: str, act: str, who: str, *, key: str | None = None, **raw: object) -> Client:
+def acting(university: University, case_id: str, act: str, who: str, *, key: str | None = None, **raw: Any) -> Client:
     """A client that has the form filled in and the present version before it."""
     definition = university.definition
     form = read_form(definition, definition.acts[act], raw)
@@ -119,7 +120,7 @@ def test_twenty_approvals_at_once_are_one(university: University) -> None:
     ids=lambda act: act[0],
 )
 def test_of_two_decisions_exactly_one_takes_effect(
-    university: University, first: tuple[str, str, dict[str, object]], second: tuple[str, str, dict[str, object]]
+    university: University, first: tuple[str, str, dict[str, Any]], second: tuple[str, str, dict[str, Any]]
 ) -> None:
     for _ in range(TRIALS):
         case_id = fresh_proposal(university)
