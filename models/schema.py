@@ -7,9 +7,10 @@ import shutil
 import sqlite3
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import Connection, Table, make_url, select, text
+from sqlalchemy.orm import Session
 
 from models.database import Base, Database
 
@@ -28,6 +29,10 @@ SCHEMA_TABLES = ("alembic_version",)
 """Tables the application's own role may only read."""
 
 
+COPIED_AT_ONCE = 500
+"""Rows read and written at once."""
+
+
 class Status(NamedTuple):
     """The migration a database has come to, None for an empty one, and the last there is."""
 
@@ -37,6 +42,10 @@ class Status(NamedTuple):
 
 class CannotBackUp(Exception):
     """The copy was not made; the message says why and what to do."""
+
+
+class CannotCopy(Exception):
+    """The rows were not copied; the message says why and what to do."""
 
 
 def create_all(database: Database) -> None:
@@ -171,3 +180,46 @@ def _keep(path: Path) -> None:
     """Wait until the file has reached the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+# ───────────────────────────── Moving house
+
+
+def copy(source: Database, target: Database) -> None:
+    """Copy every row into an empty database of either kind, in one transaction; entries keep their order and their bytes.
+
+    The target is brought to the present schema first, the source must have it. Raises CannotCopy otherwise, and when
+    the target holds anything.
+    """
+    current, head = status(source)
+    if current != head:
+        raise CannotCopy(f"the source is at {current}, not at {head}; upgrade it first")
+    upgrade(target)
+    with source.reading() as reading, target.engine.begin() as writing:
+        for table in Base.metadata.sorted_tables:
+            if writing.execute(select(table).limit(1)).first() is not None:
+                raise CannotCopy(f"the target has rows in {table.name} already")
+        for table in Base.metadata.sorted_tables:
+            _copy_table(table, reading, writing)
+        if writing.dialect.name == "postgresql":
+            writing.execute(
+                text("SELECT setval(pg_get_serial_sequence('entries', 'id'), max(id)) FROM entries")
+            )
+
+
+def _copy_table(table: Table, reading: Session, writing: Connection) -> None:
+    """Rows that name rows of their own table are written without that name, and get it when all are there."""
+    (key,) = table.primary_key.columns
+    own = [column for column in table.columns if any(fk.column.table is table for fk in column.foreign_keys)]
+    later: list[tuple[Any, dict[str, Any]]] = []
+    query = select(table).order_by(key).execution_options(yield_per=COPIED_AT_ONCE)
+    for page in reading.execute(query).mappings().partitions(COPIED_AT_ONCE):
+        rows = [dict(row) for row in page]
+        for row in rows:
+            named = {column.name: row[column.name] for column in own if row[column.name] is not None}
+            if named:
+                later.append((row[key.name], named))
+            row.update(dict.fromkeys(named))
+        writing.execute(table.insert(), rows)
+    for value, named in later:
+        writing.execute(table.update().where(key == value).values(**named))

@@ -16,11 +16,23 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from models import Base, Database, Entry
-from models.schema import CannotBackUp, Status, backup, create_all, grant_rights, status, upgrade
+from models import Base, Case, Database, Entry, Unit
+from models.schema import (
+    CannotBackUp,
+    CannotCopy,
+    Status,
+    backup,
+    copy,
+    create_all,
+    grant_rights,
+    status,
+    upgrade,
+)
 from tests.conftest import KINDS
 from tests.university import University
-from workflow.verify import verify
+from workflow.doctor import examine
+from workflow.replay import Discrepancy
+from workflow.verify import Verdict, verify
 
 HEAD = "2026_11_23_first_tables"
 
@@ -343,3 +355,64 @@ def test_missing_tool_is_said_plainly(
         backup(owner, tmp_path / "copy.dump")
 
     assert list(tmp_path.glob("*dump*")) == []
+
+
+# ───────────────────────────── Moving house
+
+
+@pytest.fixture
+def houses(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Database, Database]]:
+    """An empty SQLite and an empty PostgreSQL."""
+    made = [Empties(kind, tmp_path, request) for kind in KINDS]
+    yield made[0].make(), made[1].make()
+    for empties in made:
+        empties.clear()
+
+
+def found(database: Database) -> tuple[Verdict, list[Discrepancy]]:
+    with database.reading() as session:
+        return verify(session), examine(session)
+
+
+def test_history_moved_to_the_other_database_and_back_alarms_nobody(
+    houses: tuple[Database, Database], tmp_path: Path
+) -> None:
+    first, second = houses
+    upgrade(first)
+    university = University.founded(first)
+    case_id = university.reach("revoked")
+    with first.transaction() as session:
+        names = sorted(university.units.values())
+        session.get_one(Unit, names[0]).succeeded_by = names[1]
+
+    copy(first, second)
+    university.database = second
+    corrected = university.reach("approved")
+    back = Database(f"sqlite:///{tmp_path / 'back.sqlite3'}")
+    copy(second, back)
+
+    assert found(first)[0].findings == found(second)[0].findings == found(back)[0].findings == ()
+    assert found(first)[1] == found(second)[1] == found(back)[1] == []
+    assert found(second)[0].entries == found(back)[0].entries == found(first)[0].entries + 3
+    with back.reading() as session:
+        assert [session.get_one(Case, key).state for key in (case_id, corrected)] == ["revoked", "approved"]
+        assert session.get_one(Unit, names[0]).succeeded_by == names[1]
+    back.dispose()
+
+
+def test_copy_into_a_database_that_is_in_use_is_refused(houses: tuple[Database, Database]) -> None:
+    first, second = houses
+    for database in houses:
+        upgrade(database)
+        University.founded(database)
+
+    with pytest.raises(CannotCopy, match="already"):
+        copy(first, second)
+
+
+def test_copy_of_an_older_schema_is_refused(houses: tuple[Database, Database]) -> None:
+    first, second = houses
+    create_all(first)
+
+    with pytest.raises(CannotCopy, match="upgrade it first"):
+        copy(first, second)
