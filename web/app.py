@@ -11,7 +11,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from models import Database
-from web import auth, door
+from web import auth, door, lean
 from web.config import Config
 from web.words import t
 from workflow import clock

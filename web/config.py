@@ -51,7 +51,15 @@ class Config:
         """Read the LIANPEI_ variables. Raises ValueError for a word or number that cannot be read."""
         given = {
             name: environ[f"LIANPEI_{name.upper()}"]
-            for name in ("database_url", "owner_database_url", "secret_key", "mail_url", "mail_from", "base_url", "host")
+            for name in (
+                "database_url",
+                "owner_database_url",
+                "secret_key",
+                "mail_url",
+                "mail_from",
+                "base_url",
+                "host",
+            )
             if environ.get(f"LIANPEI_{name.upper()}")
         }
         return cls(

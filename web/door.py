@@ -52,5 +52,3 @@ def act(work: Callable[[Session, Context], T], *, key: str | None = None, source
     Give a key for anything that must not happen twice when the answer of a commit was lost.
     """
     return database().run(lambda session: work(session, context(session, key=key, source=source)))
-
-
