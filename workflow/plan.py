@@ -551,11 +551,21 @@ def _proposal(view: View, form: Form, ctx: Context) -> Step:
 
 def _settle_pending(view: View, ctx: Context, *, confirmed: bool) -> list[Change]:
     """Any change of the case settles a waiting proposal: the confirmed one is carried out, any other is void."""
-    status = "confirmed" if confirmed else "void"
-    decided = {"decided_by": ctx.actor.person if confirmed else None, "decided_at": ctx.at}
+    if not confirmed:
+        return voided(view.snapshot, ctx)
+    decided = {"status": "confirmed", "decided_by": ctx.actor.person, "decided_at": ctx.at}
     return [
-        Change(table="pending_acts", op=UPDATE, key=row["id"], values={"status": status, **decided})
+        Change(table="pending_acts", op=UPDATE, key=row["id"], values=decided)
         for row in view.snapshot.table("pending_acts")
+        if row["status"] == "open"
+    ]
+
+
+def voided(snapshot: Snapshot, ctx: Context) -> list[Change]:
+    """The waiting proposal of a case that moves on without it."""
+    return [
+        Change(table="pending_acts", op=UPDATE, key=row["id"], values={"status": "void", "decided_at": ctx.at})
+        for row in snapshot.table("pending_acts")
         if row["status"] == "open"
     ]
 
@@ -707,13 +717,14 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         table="cases", op=UPDATE, key=snapshot.id,
         values={"version": snapshot.case["version"] + 1, "log_seq": seq}, seen=snapshot.case["version"],
     )
-    after = snapshot.after([case, change])
+    moved = (case, *voided(snapshot, ctx))
+    after = snapshot.after([*moved, change])
     followed = timers.reconcile(after, seq=seq, at=row["due_at"])
     after = after.after(followed)
     return Step(
         seq=seq, kind=kind, act=timer.name, outcome=None, from_state=snapshot.state, to_state=snapshot.state,
         actor=ctx.actor, proposed_by=None, source=ctx.source, effective_on=beijing_day(row["due_at"]),
-        basis=timer.basis, by_basis=timer.basis, form={}, before=snapshot, changes=(case,),
+        basis=timer.basis, by_basis=timer.basis, form={}, before=snapshot, changes=moved,
         armed=tuple(c for c in followed if c.op == INSERT),
         ended=(change, *(c for c in followed if c.op == UPDATE and c.key != row["id"])),
         turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(), due_at=row["due_at"],

@@ -185,6 +185,17 @@ def test_timer_voids_a_proposal(university: University) -> None:
     assert "confirm" not in waiting
 
 
+def test_deadline_that_passes_voids_a_proposal(university: University) -> None:
+    """Nothing moved but a missed deadline: what was shown has changed all the same."""
+    case_id = university.in_midterm()
+    amending(university, case_id)
+
+    university.tick(case_id, date(2027, 11, 10))
+
+    assert confirming(university, case_id, "second_office") == ["stale"]
+    assert pending(university, case_id) == [("void", None)]
+
+
 def test_confirmation_on_an_older_version_is_stale(small: University) -> None:
     case_id = small.signed()
     amending(small, case_id)

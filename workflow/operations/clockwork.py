@@ -10,11 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from models import new_key
-from models.changes import INSERT, UPDATE, Change, write
+from models.changes import INSERT, UPDATE, Change, merged, write
 from workflow import gather, tasks, timers
 from workflow.context import Context
 from workflow.operations.acts import Receipt, Refusal, steps_as_changes, write_steps
-from workflow.plan import Step, catch_up, notice, recipients
+from workflow.plan import Step, catch_up, notice, recipients, voided
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
@@ -123,6 +123,7 @@ def note(
     seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
     moved = [
         Change(table="cases", op=UPDATE, key=snapshot.id, values={"version": version + 1, "log_seq": seq}, seen=version),
+        *voided(snapshot, ctx),
         *(change for change in changes if change.table != "timers"),
     ]
     held = [change for change in changes if change.table == "timers"]
@@ -132,7 +133,7 @@ def note(
     return Step(
         seq=seq, kind=kind, act=act, outcome=None, from_state=snapshot.state, to_state=snapshot.state, actor=ctx.actor,
         proposed_by=None, source=ctx.source, effective_on=ctx.today, basis="local", by_basis="local", form=dict(form),
-        before=snapshot, changes=tuple(moved), armed=tuple(c for c in followed if c.op == INSERT),
+        before=snapshot, changes=tuple(merged(moved)), armed=tuple(c for c in followed if c.op == INSERT),
         ended=(*held, *(c for c in followed if c.op == UPDATE)), turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(),
     )
 
