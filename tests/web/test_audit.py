@@ -1,0 +1,395 @@
+"""The log as auditors read it: who may, what a filter leaves, what an entry proves, what an export takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from models import Database, Disclosure, Entry
+from models.changes import write
+from tests.university import PEOPLE
+from tests.web.signing_in import KEY, TOKEN, Browser, Site, site_over
+from tests.web.test_admin import count_queries
+from workflow import entries
+from workflow.operations import office
+from workflow.queries.log import COUNTED, LogFilter, log_count
+
+READERS = ("administrator", "office", "second_office", "auditor", "member", "second_member")
+OTHERS = tuple(name for name in PEOPLE if name not in READERS)
+
+
+@pytest.fixture
+def site(database: Database, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return site_over(database, monkeypatch)
+
+
+@pytest.fixture
+def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return site_over(sqlite_database, monkeypatch)
+
+
+def _shown(browser: Browser, query: str = "") -> list[int]:
+    """The ids of the entries a page lists."""
+    page = browser.get(f"/audit{query}").get_data(as_text=True)
+    return [int(found) for found in re.findall(r'href="/audit/(\d+)"', page)]
+
+
+# ───────────────────────────── Who may
+
+
+@pytest.mark.parametrize("who", READERS)
+def test_readers_of_the_log_open_it(site: Site, who: str) -> None:
+    site.university.proposed()
+    browser = site.browser(who)
+
+    assert [browser.get(address).status_code for address in ("/audit", "/audit/1")] == [200, 200]
+
+
+@pytest.mark.parametrize("who", OTHERS)
+def test_to_anybody_else_there_is_no_log(lite: Site, who: str) -> None:
+    lite.university.proposed()
+    before = lite.entry_count()
+    browser = lite.browser(who)
+    missing = browser.get("/no-such-page").get_data(as_text=True)
+
+    answers = [browser.get(address) for address in ("/audit", "/audit/1", "/audit/999999")]
+    sent = browser.send("/audit/export", {}, form="/password")
+
+    assert [answer.status_code for answer in (*answers, sent)] == [404] * 4
+    assert {answer.get_data(as_text=True)[-200:] for answer in answers} == {missing[-200:]}
+    assert {entry.kind for entry in lite.entries()[before:]} == {"denied"}
+
+
+@pytest.mark.parametrize(
+    "address", ["/audit/0", "/audit/999999", "/audit/99999999999999999999999", "/audit/x", "/audit/-1"]
+)
+def test_entry_that_does_not_exist_is_not_there(site: Site, address: str) -> None:
+    assert site.browser("auditor").get(address).status_code == 404
+
+
+# ───────────────────────────── Filters
+
+
+def test_filters_leave_what_they_say(site: Site) -> None:
+    university = site.university
+    one, other = (
+        university.proposed(),
+        university.proposed(who="other_leader", unit="药学院", partner="另一单位"),
+    )
+    university.act(one, "approve", "leader")
+    with site.database.transaction() as session:
+        office.add_unit(session, name="文学院", kind="college", reason="new", ctx=university.ctx("office"))
+    browser = site.browser("auditor")
+    rows = {entry.id: entry for entry in site.entries()}
+
+    def left(query: str) -> set[int]:
+        return set(_shown(browser, query))
+
+    assert left(f"?case={one}") == {key for key, row in rows.items() if row.case_id == one}
+    assert left("?who=other_leader") == {
+        key for key, row in rows.items() if row.actor_id == university.people["other_leader"]
+    }
+    assert left("?who=N-office") == {
+        key for key, row in rows.items() if row.actor_id == university.people["office"]
+    }
+    assert left("?kind=unit_added") == {key for key, row in rows.items() if row.kind == "unit_added"}
+    assert left("?act=submit") == {key for key, row in rows.items() if row.act == "submit"}
+    assert left(f"?unit={university.units['药学院']}") == {
+        key for key, row in rows.items() if row.case_id == other
+    }
+    assert left("?refused=yes") == {key for key, row in rows.items() if row.kind == "denied"}
+    assert left("?base=另一单位") == {key for key, row in rows.items() if row.case_id == other}
+    assert left("?stream=system:units") == {key for key, row in rows.items() if row.stream == "system:units"}
+    assert left(f"?edition={university.edition_id}") == {key for key, row in rows.items() if row.case_id}
+    assert left("?source=timer") == set()
+    assert left("?since=2026-03-10&until=2026-03-10&who=office") == left("?who=office")
+    assert left("?since=2026-03-11&kind=unit_added") == set()
+    assert left("?until=2026-03-09&kind=unit_added") == set()
+
+
+def test_each_filter_is_a_chip_that_takes_it_away(lite: Site) -> None:
+    page = (
+        lite.browser("auditor")
+        .get("/audit?kind=transition&since=2026-03-01&refused=yes")
+        .get_data(as_text=True)
+    )
+
+    chips = re.findall(r'<li><a class="btn btn-outline-secondary" href="([^"]+)">([^<]+?) <', page)
+    assert [(text, href.replace("&amp;", "&")) for href, text in chips] == [
+        ("类别：办理", "/audit?refused=yes&since=2026-03-01"),
+        ("被拒绝的：是", "/audit?kind=transition&since=2026-03-01"),
+        ("自2026年3月1日", "/audit?kind=transition&refused=yes"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?case='",
+        "?since=2026-02-30",
+        "?unit=x",
+        "?after=x",
+        "?before=-1",
+        "?actor=%00",
+        "?who=%25",
+        "?edition=1&refused=no",
+    ],
+)
+def test_address_that_cannot_be_read_narrows_nothing(site: Site, query: str) -> None:
+    assert site.browser("auditor").get(f"/audit{query}").status_code == 200
+
+
+def _fill(site: Site, count: int) -> None:
+    """Many entries in one stream, as the product writes them."""
+    ctx = site.university.ctx("office")
+    with site.database.transaction() as session:
+        for number in range(count):
+            write(
+                session,
+                entries.append(
+                    session, "system:test", kind="export", content={"count": number}, changes=[], ctx=ctx
+                ),
+            )
+
+
+def test_pages_follow_the_key_and_meet_without_a_gap(lite: Site) -> None:
+    _fill(lite, 70)
+    browser = lite.browser("auditor")
+    address, pages = "/audit?kind=export", []
+
+    while address:
+        page = browser.get(address).get_data(as_text=True)
+        pages.append([int(found) for found in re.findall(r'href="/audit/(\d+)"', page)])
+        onward = re.search(r'href="([^"]+)" rel="next"', page)
+        address = onward.group(1).replace("&amp;", "&") if onward else ""
+
+    assert [len(shown) for shown in pages] == [30, 30, 10]
+    assert sum(pages, []) == list(range(70, 0, -1))
+
+
+def test_count_stops_at_its_limit(lite: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from web import audit
+    from workflow.queries import log
+
+    monkeypatch.setattr(log, "COUNTED", 10)
+    monkeypatch.setattr(audit, "COUNTED", 10)
+    _fill(lite, 12)
+
+    with lite.database.reading() as session:
+        counted = log_count(session, LogFilter())
+    page = lite.browser("auditor").get("/audit").get_data(as_text=True)
+
+    assert (COUNTED, counted) == (10_000, 11)
+    assert "多于10条记录" in page
+
+
+# ───────────────────────────── One entry
+
+
+def test_entry_shows_old_and_new_and_its_place_in_the_chain(site: Site) -> None:
+    university = site.university
+    with site.database.transaction() as session:
+        office.add_unit(session, name="文学院", kind="college", reason="new", ctx=university.ctx("office"))
+        office.change_person(
+            session, university.people["leader"], name="王立新", email="w@example.org", phone=None, language="zh", reason="married",
+            ctx=university.ctx("office"),
+        )  # fmt: skip
+        office.change_person(
+            session, university.people["leader"], name="王力新", email="w@example.org", phone=None, language="en", reason="typo",
+            ctx=university.ctx("office"),
+        )  # fmt: skip
+    browser = site.browser("auditor")
+
+    page = browser.get("/audit/3").get_data(as_text=True)
+
+    assert "校验通过" in page
+    assert "王力新" in page
+    assert "typo" in page
+    assert 'href="/audit/2" rel="prev"' in page
+    assert 'rel="next"' not in page
+    assert site.entries()[2].hash in page
+    assert json.loads(site.entries()[2].body)["prev"] in page
+
+
+def test_erased_name_is_shown_as_erased(lite: Site) -> None:
+    university = lite.university
+    with lite.database.transaction() as session:
+        office.change_person(
+            session, university.people["leader"], name="王立新", email=None, phone=None, language="zh", reason="r",
+            ctx=university.ctx("office"),
+        )  # fmt: skip
+        for row in session.scalars(select(Disclosure)):
+            row.salt = row.value = None
+
+    page = lite.browser("auditor").get("/audit/1").get_data(as_text=True)
+
+    assert "王立新" not in page
+    assert "已清除" in page
+
+
+TAMPERINGS = {
+    "hash": (
+        "UPDATE entries SET body = replace(body, 'the first', 'the faked') WHERE id = 2",
+        2,
+        "内容与校验码不一致",
+    ),
+    "columns": ("UPDATE entries SET kind = 'unit_renamed' WHERE id = 2", 2, "检索用的列与内容不一致"),
+    "prev": ("DELETE FROM entries WHERE id = 1", 2, "与前一记录不相连"),
+    "next": (f"UPDATE entries SET hash = '{'0' * 64}' WHERE id = 1", 1, "后一记录与此记录不相连"),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERINGS)
+def test_entry_that_was_touched_says_so_in_red(lite: Site, what: str) -> None:
+    statement, entry_id, told = TAMPERINGS[what]
+    with lite.database.transaction() as session:
+        for name in ("one", "the first", "two"):
+            office.add_unit(
+                session, name=name, kind="college", reason="the first", ctx=lite.university.ctx("office")
+            )
+    with lite.database.transaction() as session:
+        for verb in ("update", "delete"):
+            session.execute(text(f"DROP TRIGGER entries_refuse_{verb}"))
+        session.execute(text(statement))
+
+    page = lite.browser("auditor").get(f"/audit/{entry_id}").get_data(as_text=True)
+
+    assert told in page
+    assert "校验通过" not in page
+    assert 'class="errors"' in page
+
+
+def test_entry_with_markup_in_it_is_shown_as_text(lite: Site) -> None:
+    with lite.database.transaction() as session:
+        office.add_unit(
+            session,
+            name="<b>x</b>",
+            kind="college",
+            reason="<script>alert(1)</script>",
+            ctx=lite.university.ctx("office"),
+        )
+
+    page = lite.browser("auditor").get("/audit/1").get_data(as_text=True)
+
+    assert "<script>alert" not in page
+    assert "<b>x</b>" not in page
+
+
+# ───────────────────────────── Export
+
+
+def _export(browser: Browser, query: str = "") -> Any:
+    return browser.send(f"/audit/export{query}", {}, form="/audit")
+
+
+def _read(answer: Any) -> list[list[str]]:
+    content = answer.get_data()
+    assert content.startswith(b"\xef\xbb\xbf")
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))
+
+
+def test_export_takes_what_the_filter_leaves_and_leaves_one_entry(site: Site) -> None:
+    university = site.university
+    case_id = university.proposed()
+    with site.database.transaction() as session:
+        office.add_unit(session, name="文学院", kind="college", reason="new", ctx=university.ctx("office"))
+    before = site.entry_count()
+
+    answer = _export(site.browser("auditor"), f"?case={case_id}")
+    rows = _read(answer)
+
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert [row[1] for row in rows[1:]] == [f"case:{case_id}"] * (before - 1)
+    assert [int(row[2]) for row in rows[1:]] == list(range(before - 1, 0, -1))
+    assert rows[1][3] == "2026-03-10 10:00:00"
+    written = site.entries()[before:]
+    assert [entry.kind for entry in written] == ["export"]
+    assert json.loads(written[0].body)["details"]["filters"] == {"case": case_id}
+
+
+def test_export_sent_twice_leaves_one_entry(lite: Site) -> None:
+    _fill(lite, 3)
+    browser = lite.browser("auditor")
+    page = browser.get("/audit").get_data(as_text=True)
+    token, key = TOKEN.search(page), KEY.search(page)
+    assert token is not None
+    assert key is not None
+    both = {"csrf_token": token.group(1), "key": key.group(1)}
+
+    first, second = (_read(browser.client.post("/audit/export", data=both)) for _ in range(2))
+
+    assert first == second
+    assert lite.entry_count() == 4
+
+
+def test_export_streams_more_than_one_batch(lite: Site) -> None:
+    _fill(lite, 1100)
+
+    rows = _read(_export(lite.browser("auditor")))
+
+    assert [int(row[0]) for row in rows[1:]] == list(range(1100, 0, -1))
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "＝", "＋", "－", "＠"])
+def test_export_holds_no_formula(lite: Site, start: str) -> None:
+    with lite.database.transaction() as session:
+        office.add_unit(
+            session,
+            name="x",
+            kind="college",
+            reason=f"{start}cmd|' /C calc'!A0",
+            ctx=lite.university.ctx("office"),
+        )
+
+    rows = _read(_export(lite.browser("auditor")))
+
+    assert [cell for row in rows for cell in row if cell.startswith(start)] == []
+    assert f"'{start}cmd|' /C calc'!A0" in rows[1]
+
+
+def test_export_without_its_token_takes_nothing(lite: Site) -> None:
+    answer = lite.browser("auditor").client.post("/audit/export", data={"key": "k" * 24})
+
+    assert answer.status_code == 400
+    assert lite.entry_count() == 0
+
+
+def test_export_answers_to_no_link(lite: Site) -> None:
+    assert lite.browser("auditor").get("/audit/export").status_code in (404, 405)
+    assert lite.entry_count() == 0
+
+
+def test_list_costs_the_same_for_few_and_many_rows(lite: Site) -> None:
+    _fill(lite, 1)
+    browser = lite.browser("auditor")
+    browser.get("/audit")
+    few = count_queries(lite, browser, "/audit")
+    for number in range(5):
+        lite.university.proposed(partner=f"单位{number}")
+    _fill(lite, 20)
+
+    assert count_queries(lite, browser, "/audit") == few + 1, (
+        "one query more for the names of the bases, however many"
+    )
+
+
+def test_days_of_a_filter_are_beijing_days(lite: Site) -> None:
+    """01:00 of the 10th in Beijing is 17:00 of the 9th in UTC."""
+    from datetime import UTC, datetime
+
+    with lite.database.transaction() as session:
+        ctx = lite.university.ctx("office", at=datetime(2026, 3, 9, 17, 0, tzinfo=UTC))
+        office.add_unit(session, name="x", kind="college", reason="r", ctx=ctx)
+    browser = lite.browser("auditor")
+
+    assert _shown(browser, "?since=2026-03-10&until=2026-03-10") == [1]
+    assert _shown(browser, "?until=2026-03-09") == []
+    with lite.database.reading() as session:
+        assert session.scalars(select(Entry.effective_on)).one() == date(2026, 3, 10)
