@@ -373,8 +373,9 @@ def _completed(
     after = snapshot.after(changes)
     dates = {name: plain(day) for name, day in after.dates().items()}
     if dates != after.case["dates"]:
-        changes = [*changes, Change(table="cases", op=UPDATE, key=snapshot.id, values={"dates": dates})]
-        after = snapshot.after(changes)
+        dated = Change(table="cases", op=UPDATE, key=snapshot.id, values={"dates": dates})
+        changes = [*changes, dated]
+        after = after.after([dated])
     timer_changes = timers.reconcile(after, seq=seq, at=view.since or ctx.at)
     after = after.after(timer_changes)
     return Step(

@@ -6,7 +6,7 @@ so that what is shown before an act and what the act writes come from the same c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -220,8 +220,10 @@ class Snapshot:
 
     # ── moving forward
 
-    def after(self, changes: Iterable[Change]) -> Snapshot:
+    def after(self, changes: Sequence[Change]) -> Snapshot:
         """The snapshot as it will be when the changes are written."""
+        if not changes:
+            return self
         case, subject = self.case, self.subject
         tables = dict(self.rows)
         partners = self.partners

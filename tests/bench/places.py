@@ -25,8 +25,8 @@ KINDS = ("postgresql", "sqlite")
 LABELS = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}
 
 PARTNER = "水城人民医院"
-BANS = 10
-"""Bans in force at a university at one time; each is compared with the partner of an act."""
+BANS = 5
+"""Bans in force at a university at one time, which is many; each is compared with the partner of an act."""
 
 SETTINGS = 6
 """Settings the office has changed, one of them the time to sign that follows from the act."""
