@@ -8,12 +8,13 @@ from typing import Any
 from flask import url_for
 
 from web import decisions, pages
+from web.fields import field_of
 from web.pages import Look
 from web.words import t
 from workflow import explain
 from workflow.blockers import Blocker
-from workflow.definition.values import Definition, Held, Step
-from workflow.plan import probe
+from workflow.definition.values import Act, Definition, Held, Step
+from workflow.plan import Form, decide, probe
 from workflow.queries import Case, Names, Page
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.timers import FIRED, HELD, HELD_BY_IMPORT
@@ -65,7 +66,10 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
                 }
             )
         else:
-            refused.append({"label": label, "reasons": linked_reasons(look, case, plan.blockers)})
+            href = _overriding(look, case, plan.act)
+            refused.append(
+                {"label": label, "reasons": linked_reasons(look, case, plan.blockers), "href": href}
+            )
     allowed.sort(key=lambda item: not item["expected"])
     for item in allowed:
         item["minor"] = not item["expected"]
@@ -90,8 +94,25 @@ def choices(look: Look, case: Case, step: Step) -> dict[str, Any]:
                 {"label": label, "href": href, "note": article_text(plan.act.basis, look.language)}
             )
         else:
-            refused.append({"label": label, "reasons": linked_reasons(look, case, plan.blockers)})
+            href = _overriding(look, case, plan.act)
+            refused.append(
+                {"label": label, "reasons": linked_reasons(look, case, plan.blockers), "href": href}
+            )
     return {"allowed": allowed, "refused": refused}
+
+
+def _overriding(look: Look, case: Case, act: Act) -> str:
+    """The address of an act's form where a reason stated there removes everything that stands in the way, else nothing."""
+    asked = {ask.field for ask in act.asks}
+    stated = {need.params["unless"] for need in act.needs if need.params.get("unless") in asked}
+    if not stated:
+        return ""
+    plan = decide(
+        case.snapshot, act.name, Form(values=dict.fromkeys(stated, "…")), look.ctx, proposed_by=None
+    )
+    if any(field_of(blocker, act) is None for blocker in plan.blockers):
+        return ""
+    return url_for("decisions.form", case_id=case.snapshot.id, act=act.name, back=pages.back())
 
 
 def linked_reasons(look: Look, case: Case, blockers: tuple[Blocker, ...]) -> list[dict[str, Any]]:

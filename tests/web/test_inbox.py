@@ -102,6 +102,10 @@ def test_step_with_a_choice_shows_every_transition_with_its_reasons(
     assert "纳入基地库并授牌（优秀、合格）" in page
     assert "同意延期一年（未达要求拟延期）" in page
     assert "未提交“延期申请”" in page
+    assert (
+        f'href="/bases/{case_id}/acts/certify' in page
+    )  # the missing yearly data can be overridden with a reason
+    assert f'href="/bases/{case_id}/acts/extend' not in page
 
 
 def _in_final(university: University) -> str:
