@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text as sql
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
@@ -133,7 +134,9 @@ class Clawback(Base):
     """Whether funding is taken back at a revocation, how much and why (Art. 18). Money in fen."""
 
     __tablename__ = "clawbacks"
-    __table_args__ = (CheckConstraint("amount_fen IS NULL OR amount_fen >= 0", name="clawback_is_no_payment"),)
+    __table_args__ = (
+        CheckConstraint("amount_fen IS NULL OR amount_fen >= 0", name="clawback_is_no_payment"),
+    )
 
     id: Mapped[IdPk]
     case_id: Mapped[Id] = mapped_column(ForeignKey("cases.id"), index=True)
@@ -225,9 +228,16 @@ class PendingAct(Base):
 
     __tablename__ = "pending_acts"
     __table_args__ = (
-        Index("one_open_proposal_per_case", "case_id", unique=True,
-              sqlite_where=sql("status = 'open'"), postgresql_where=sql("status = 'open'")),
-        CheckConstraint("decided_by IS NULL OR decided_by <> proposed_by", name="confirmed_by_another_person"),
+        Index(
+            "one_open_proposal_per_case",
+            "case_id",
+            unique=True,
+            sqlite_where=sql("status = 'open'"),
+            postgresql_where=sql("status = 'open'"),
+        ),
+        CheckConstraint(
+            "decided_by IS NULL OR decided_by <> proposed_by", name="confirmed_by_another_person"
+        ),
     )
 
     id: Mapped[IdPk]

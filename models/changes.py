@@ -49,12 +49,16 @@ def merged(changes: Iterable[Change]) -> list[Change]:
     for change in changes:
         place = (change.table, change.key)
         before = rows.get(place)
-        rows[place] = change if before is None else Change(
-            table=change.table,
-            op=before.op,
-            key=change.key,
-            values={**before.values, **change.values},
-            seen=before.seen,
+        rows[place] = (
+            change
+            if before is None
+            else Change(
+                table=change.table,
+                op=before.op,
+                key=change.key,
+                values={**before.values, **change.values},
+                seen=before.seen,
+            )
         )
     return list(rows.values())
 
@@ -63,7 +67,9 @@ def write(session: Session, changes: Iterable[Change]) -> None:
     """Write the changes in the session's transaction. Raises Overtaken when a case has moved meanwhile."""
     alike: dict[tuple[str, str, tuple[str, ...], bool], list[Change]] = {}
     for change in merged(changes):
-        alike.setdefault((change.op, change.table, tuple(change.values), change.seen is not None), []).append(change)
+        alike.setdefault((change.op, change.table, tuple(change.values), change.seen is not None), []).append(
+            change
+        )
     if not alike:
         return
     groups = [(Shape(*common, len(rows) == 1), rows) for common, rows in alike.items()]
@@ -312,4 +318,6 @@ def stored(table: str, row: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _json_columns(table: str) -> tuple[str, ...]:
-    return tuple(column.name for column in Base.metadata.tables[table].columns if isinstance(column.type, JSON))
+    return tuple(
+        column.name for column in Base.metadata.tables[table].columns if isinstance(column.type, JSON)
+    )

@@ -64,7 +64,9 @@ class Database:
         """Give a session that sees one consistent state and cannot write."""
         with self._readings() as session:
             if not self.is_sqlite:
-                session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
+                session.connection(
+                    execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+                )
             yield session
 
     def run(self, work: Callable[[Session], T]) -> T:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, BigInteger, ForeignKey, Index, Integer, UniqueConstraint, event, text as sql
+from sqlalchemy import DDL, BigInteger, ForeignKey, Index, Integer, UniqueConstraint, event
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
@@ -22,7 +23,9 @@ class Entry(Base):
         Index("ix_entries_recorded", "recorded_at", "id"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    )
     stream: Mapped[Line]
     seq: Mapped[Whole]
     kind: Mapped[Word]
@@ -67,7 +70,12 @@ class Notice(Base):
 
     __tablename__ = "notices"
     __table_args__ = (
-        Index("ix_notices_waiting", "next_try_at", sqlite_where=sql("next_try_at IS NOT NULL"), postgresql_where=sql("next_try_at IS NOT NULL")),
+        Index(
+            "ix_notices_waiting",
+            "next_try_at",
+            sqlite_where=sql("next_try_at IS NOT NULL"),
+            postgresql_where=sql("next_try_at IS NOT NULL"),
+        ),
         Index("ix_notices_person", "person_id", "channel", "id"),
     )
 

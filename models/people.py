@@ -13,7 +13,11 @@ class Unit(Base):
     """A college, the Graduate Office, the leading group, or the university itself."""
 
     __tablename__ = "units"
-    __table_args__ = (CheckConstraint("kind IN ('college', 'office', 'group', 'university')", name="unit_is_of_a_known_kind"),)
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('college', 'office', 'group', 'university')", name="unit_is_of_a_known_kind"
+        ),
+    )
 
     id: Mapped[IdPk]
     kind: Mapped[Word]

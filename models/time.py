@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text as sql
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
@@ -20,10 +21,23 @@ class Timer(Base):
     __tablename__ = "timers"
     __table_args__ = (
         UniqueConstraint("case_id", "name", "due_at", "armed_seq", name="one_timer_per_promise"),
-        Index("one_open_timer_per_name", "case_id", "name", unique=True,
-              sqlite_where=sql(RUNNING), postgresql_where=sql(RUNNING)),
-        Index("ix_timers_wake", "wake_at", sqlite_where=sql("wake_at IS NOT NULL"), postgresql_where=sql("wake_at IS NOT NULL")),
-        CheckConstraint("status IN ('open', 'held', 'fired', 'cancelled')", name="timer_is_in_a_known_status"),
+        Index(
+            "one_open_timer_per_name",
+            "case_id",
+            "name",
+            unique=True,
+            sqlite_where=sql(RUNNING),
+            postgresql_where=sql(RUNNING),
+        ),
+        Index(
+            "ix_timers_wake",
+            "wake_at",
+            sqlite_where=sql("wake_at IS NOT NULL"),
+            postgresql_where=sql("wake_at IS NOT NULL"),
+        ),
+        CheckConstraint(
+            "status IN ('open', 'held', 'fired', 'cancelled')", name="timer_is_in_a_known_status"
+        ),
     )
 
     id: Mapped[IdPk]
@@ -63,8 +77,15 @@ class Task(Base):
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index("ix_tasks_open", "role", "unit_id", "due_on", "id",
-              sqlite_where=sql("closed_at IS NULL"), postgresql_where=sql("closed_at IS NULL")),
+        Index(
+            "ix_tasks_open",
+            "role",
+            "unit_id",
+            "due_on",
+            "id",
+            sqlite_where=sql("closed_at IS NULL"),
+            postgresql_where=sql("closed_at IS NULL"),
+        ),
         Index("ix_tasks_case", "case_id"),
     )
 

@@ -100,8 +100,12 @@ class University:
         with database.transaction() as session:
             session.add(Installation(name="revision", value=1))
             edition = Edition(
-                id=new_key(), lifecycle=definition.name, label=definition.edition, sha256=definition.sha256,
-                source=source.decode(), published_at=start,
+                id=new_key(),
+                lifecycle=definition.name,
+                label=definition.edition,
+                sha256=definition.sha256,
+                source=source.decode(),
+                published_at=start,
             )
             session.add(edition)
             here.edition_id = edition.id
@@ -111,20 +115,39 @@ class University:
                 session.add(unit)
             session.flush()
             for name, grants in PEOPLE.items():
-                person = Person(id=new_key(), staff_number=f"N-{name}", name=name, email=f"{name}@example.org", created_at=start)
+                person = Person(
+                    id=new_key(),
+                    staff_number=f"N-{name}",
+                    name=name,
+                    email=f"{name}@example.org",
+                    created_at=start,
+                )
                 here.people[name] = person.id
                 session.add(person)
                 session.flush()
                 for role, unit_name in grants:
                     session.add(
                         Grant(
-                            id=new_key(), person_id=person.id, role=role, from_on=date(2020, 1, 1),
+                            id=new_key(),
+                            person_id=person.id,
+                            role=role,
+                            from_on=date(2020, 1, 1),
                             unit_id=here.units[unit_name] if unit_name else None,
                         )
                     )
-            session.add(Call(id=new_key(), lifecycle=definition.name, year=2026, opens_on=date(2026, 3, 1), closes_on=date(2026, 12, 31)))
+            session.add(
+                Call(
+                    id=new_key(),
+                    lifecycle=definition.name,
+                    year=2026,
+                    opens_on=date(2026, 3, 1),
+                    closes_on=date(2026, 12, 31),
+                )
+            )
             session.add_all(Holiday(day=day, kind=kind, name=name) for day, kind, name in seed_rows())
-            session.add_all(CalendarYear(year=year, source="seed", loaded_at=start) for year in range(2004, 2027))
+            session.add_all(
+                CalendarYear(year=year, source="seed", loaded_at=start) for year in range(2004, 2027)
+            )
         here.definition = definition
         return here
 
@@ -149,23 +172,45 @@ class University:
                 session.flush()
             session.add(
                 StoredDocument(
-                    id=document_id, case_id=case_id, field=field_name, name=f"{field_name}.pdf", media_type="application/pdf",
-                    size=len(content), sha256=digest, uploaded_at=self.at,
+                    id=document_id,
+                    case_id=case_id,
+                    field=field_name,
+                    name=f"{field_name}.pdf",
+                    media_type="application/pdf",
+                    size=len(content),
+                    sha256=digest,
+                    uploaded_at=self.at,
                 )
             )
         return document_id
 
     def act(
-        self, case_id: str, name: str, who: str, *, outcome: str | None = None, effective_on: date | None = None,
-        confirmed: tuple[str, ...] = (), version: int | None = None, key: str | None = None, **raw: Any,
+        self,
+        case_id: str,
+        name: str,
+        who: str,
+        *,
+        outcome: str | None = None,
+        effective_on: date | None = None,
+        confirmed: tuple[str, ...] = (),
+        version: int | None = None,
+        key: str | None = None,
+        **raw: Any,
     ) -> Receipt | Refusal:
         """Perform an act with raw form values, on the present version unless another is named."""
         form = read_form(
-            self.definition, self.definition.acts[name], raw, outcome=outcome, effective_on=effective_on, confirmed=confirmed
+            self.definition,
+            self.definition.acts[name],
+            raw,
+            outcome=outcome,
+            effective_on=effective_on,
+            confirmed=confirmed,
         )
         seen = version if version is not None else self.case(case_id).version
         return self.database.run(
-            lambda session: perform(session, case_id, name, form=form, version=seen, ctx=self.ctx(who, key=key))
+            lambda session: perform(
+                session, case_id, name, form=form, version=seen, ctx=self.ctx(who, key=key)
+            )
         )
 
     def done(self, case_id: str, name: str, who: str, **rest: Any) -> Receipt:
@@ -178,12 +223,24 @@ class University:
         """The same, and it must be refused; return the codes of the reasons, in the order they are shown."""
         answer = self.act(case_id, name, who, **rest)
         assert isinstance(answer, Refusal), answer
-        return ["stale"] if answer.stale is not None else [blocker.code for blocker in (*answer.blockers, *answer.warnings)]
+        return (
+            ["stale"]
+            if answer.stale is not None
+            else [blocker.code for blocker in (*answer.blockers, *answer.warnings)]
+        )
 
     def assign(self, case_id: str, role: str, who: str) -> None:
         """Set down a duty of a person on a case, as the office would."""
         with self.database.transaction() as session:
-            session.add(Duty(id=new_key(), case_id=case_id, role=role, person_id=self.people[who], from_on=date(2020, 1, 1)))
+            session.add(
+                Duty(
+                    id=new_key(),
+                    case_id=case_id,
+                    role=role,
+                    person_id=self.people[who],
+                    from_on=date(2020, 1, 1),
+                )
+            )
 
     def confirmed(self, case_id: str, who: str) -> Receipt | Refusal:
         """Confirm the open proposal of a case."""
@@ -192,9 +249,13 @@ class University:
         from models import PendingAct
 
         with self.database.transaction() as session:
-            pending = session.scalar(select(PendingAct.id).where(PendingAct.case_id == case_id, PendingAct.status == "open"))
+            pending = session.scalar(
+                select(PendingAct.id).where(PendingAct.case_id == case_id, PendingAct.status == "open")
+            )
             assert pending is not None
-            return confirm(session, pending, version=session.get_one(Case, case_id).version, ctx=self.ctx(who))
+            return confirm(
+                session, pending, version=session.get_one(Case, case_id).version, ctx=self.ctx(who)
+            )
 
     def sweep(self, at: datetime, *, limit: int = 100) -> Swept:
         """Look at the due timers at an instant until none is left, as one scheduler would."""
@@ -233,7 +294,12 @@ class University:
     # ── the forms of the base's life
 
     def proposal(
-        self, case_id: str, *, partner: str | None = None, code: str | None = None, unit: str = "计算机学院",
+        self,
+        case_id: str,
+        *,
+        partner: str | None = None,
+        code: str | None = None,
+        unit: str = "计算机学院",
         others: tuple[str, ...] = (),
     ) -> dict[str, Any]:
         items = self.definition.lists["eligibility"]
@@ -249,11 +315,17 @@ class University:
             "cooperation_plan": self.document(case_id, "cooperation_plan"),
         }
 
-    def agreement(self, case_id: str, *, first: date = SIGNED, last: date = date(2030, 3, 9)) -> dict[str, Any]:
+    def agreement(
+        self, case_id: str, *, first: date = SIGNED, last: date = date(2030, 3, 9)
+    ) -> dict[str, Any]:
         return {
-            "agreement_number": "XY-1", "signed_on": first.isoformat(), "agreement_first_day": first.isoformat(),
-            "agreement_last_day": last.isoformat(), "agreement_scan": self.document(case_id, "agreement_scan"),
-            "contact_person": "Zhang San", "contact_phone": "13000000000",
+            "agreement_number": "XY-1",
+            "signed_on": first.isoformat(),
+            "agreement_first_day": first.isoformat(),
+            "agreement_last_day": last.isoformat(),
+            "agreement_scan": self.document(case_id, "agreement_scan"),
+            "contact_person": "Zhang San",
+            "contact_phone": "13000000000",
         }
 
     # ── a case put into each state, by real operations
@@ -262,11 +334,21 @@ class University:
         """Put a fresh case into a state and leave the clock at the moment its next decision is due."""
         self.on(SIGNED)
         ways = {
-            "draft": self.sent_back, "proposed": self.proposed, "approved": self.approved,
-            "agreement_signed": self.signed, "midterm": self.in_midterm, "midterm_assessed": self.midterm_assessed,
-            "final": self.in_final, "extended": self.extended, "rectification": self.in_rectification,
-            "certified": self.certified, "not_approved": self.not_approved, "withdrawn": self.withdrawn,
-            "revoked": self.revoked, "lapsed": self.lapsed, "exited": self.exited,
+            "draft": self.sent_back,
+            "proposed": self.proposed,
+            "approved": self.approved,
+            "agreement_signed": self.signed,
+            "midterm": self.in_midterm,
+            "midterm_assessed": self.midterm_assessed,
+            "final": self.in_final,
+            "extended": self.extended,
+            "rectification": self.in_rectification,
+            "certified": self.certified,
+            "not_approved": self.not_approved,
+            "withdrawn": self.withdrawn,
+            "revoked": self.revoked,
+            "lapsed": self.lapsed,
+            "exited": self.exited,
         }
         case_id = ways[state](**rest)
         assert self.state(case_id) == state
@@ -305,7 +387,13 @@ class University:
 
     def exited(self, **rest: Any) -> str:
         case_id = self.signed(**rest)
-        self.done(case_id, "exit", "office", reason="both agreed", exit_agreement=self.document(case_id, "exit_agreement"))
+        self.done(
+            case_id,
+            "exit",
+            "office",
+            reason="both agreed",
+            exit_agreement=self.document(case_id, "exit_agreement"),
+        )
         return case_id
 
     def lapsed(self, *, last: date = date(2027, 3, 9), **rest: Any) -> str:
@@ -362,11 +450,20 @@ class University:
 
     def in_rectification(self, **rest: Any) -> str:
         case_id = self.in_final(**rest)
-        self.done(case_id, "order_rectification", "member", outcome="unqualified", reason="too few students", rectify_by="2029-09-10")
+        self.done(
+            case_id,
+            "order_rectification",
+            "member",
+            outcome="unqualified",
+            reason="too few students",
+            rectify_by="2029-09-10",
+        )
         return case_id
 
     def evidence(self, case_id: str, who: str = "leader") -> None:
-        self.done(case_id, "evidence", who, rectification_report=self.document(case_id, "rectification_report"))
+        self.done(
+            case_id, "evidence", who, rectification_report=self.document(case_id, "rectification_report")
+        )
 
     def certified(self, **rest: Any) -> str:
         case_id = self.in_final(**rest)
@@ -389,7 +486,14 @@ class University:
     # ── forms of the later life
 
     def yearly(
-        self, case_id: str, year: int, *, students: int = 25, awards: int = 2, on: date | None = None, who: str = "leader"
+        self,
+        case_id: str,
+        year: int,
+        *,
+        students: int = 25,
+        awards: int = 2,
+        on: date | None = None,
+        who: str = "leader",
     ) -> None:
         """Hand in a year's data on 15 January after it, unless another day is given."""
         self.tick(case_id, on or date(year + 1, 1, 15), 10)
@@ -406,6 +510,8 @@ class University:
 
     def renewal(self, case_id: str, *, signed: date, last: date, number: str = "XY-2") -> dict[str, Any]:
         return {
-            "agreement_number": number, "signed_on": signed.isoformat(), "agreement_last_day": last.isoformat(),
+            "agreement_number": number,
+            "signed_on": signed.isoformat(),
+            "agreement_last_day": last.isoformat(),
             "agreement_scan": self.document(case_id, "agreement_scan", b"%PDF-1.4 renewal"),
         }

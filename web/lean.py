@@ -13,7 +13,14 @@ from flask_compress import Compress
 YEAR = 365 * 24 * 3600
 """Seconds a browser may keep a file whose address names its content."""
 
-KINDS = ["text/html", "text/css", "text/javascript", "application/json", "application/problem+json", "image/svg+xml"]
+KINDS = [
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "application/json",
+    "application/problem+json",
+    "image/svg+xml",
+]
 
 
 def init_app(app: Flask) -> None:

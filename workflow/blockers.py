@@ -45,5 +45,7 @@ def in_order(blockers: list[Blocker]) -> tuple[Blocker, ...]:
     """Sort reasons as they are shown, without repeating one."""
     unique: dict[tuple[str, str], Blocker] = {}
     for blocker in blockers:
-        unique.setdefault((blocker.code, repr(sorted(blocker.params.items(), key=lambda item: item[0]))), blocker)
+        unique.setdefault(
+            (blocker.code, repr(sorted(blocker.params.items(), key=lambda item: item[0]))), blocker
+        )
     return tuple(sorted(unique.values(), key=lambda blocker: blocker.rank))

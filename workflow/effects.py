@@ -99,7 +99,12 @@ def name_partner_contact(view: View, seq: int) -> Iterator[Change]:
     if not name:
         return
     for row in view.snapshot.duty("partner_contact"):
-        yield Change(table="duties", op=UPDATE, key=row["id"], values={"until_on": view.effective_on - timedelta(days=1)})
+        yield Change(
+            table="duties",
+            op=UPDATE,
+            key=row["id"],
+            values={"until_on": view.effective_on - timedelta(days=1)},
+        )
     yield _insert(
         "duties",
         view,
@@ -191,7 +196,15 @@ def impose_bans(view: View, seq: int) -> Iterator[Change]:
 EFFECTS: Mapping[str, Effect] = {
     effect.__name__: effect
     for effect in (
-        enter_register, flag_students_on_site, name_partner_contact, number_application, number_base, record_agreement,
-        record_clawback, record_grade, start_cycle, withdraw_plaque,
+        enter_register,
+        flag_students_on_site,
+        name_partner_contact,
+        number_application,
+        number_base,
+        record_agreement,
+        record_clawback,
+        record_grade,
+        start_cycle,
+        withdraw_plaque,
     )
 }

@@ -33,4 +33,3 @@ class BadInput(WorkflowError):
 
 class EditionConflict(WorkflowError):
     """The database holds an edition of the same label with other bytes."""
-

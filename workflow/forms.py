@@ -32,7 +32,12 @@ class _Bad(Exception):
 
 
 def read_form(
-    definition: Definition, act: Act, raw: Mapping[str, Any], *, outcome: Any = None, effective_on: Any = None,
+    definition: Definition,
+    act: Act,
+    raw: Mapping[str, Any],
+    *,
+    outcome: Any = None,
+    effective_on: Any = None,
     confirmed: Iterable[Any] = (),
 ) -> Form:
     """Return the form an act was given. Raises BadInput with every fault: unknown fields, unreadable values."""
@@ -41,7 +46,9 @@ def read_form(
     if outcome in (None, ""):
         outcome = None
     elif not isinstance(outcome, str) or outcome not in known_outcomes:
-        faults.append(Fault(field="outcome", code="unknown_choice", params={"choices": sorted(known_outcomes)}))
+        faults.append(
+            Fault(field="outcome", code="unknown_choice", params={"choices": sorted(known_outcomes)})
+        )
     day = None
     if effective_on not in (None, ""):
         try:
@@ -54,7 +61,9 @@ def read_form(
     return Form(values=values, outcome=outcome, effective_on=day, confirmed=words)
 
 
-def read_values(definition: Definition, act: Act, raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
+def read_values(
+    definition: Definition, act: Act, raw: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[Fault]]:
     """Read what can be read and list what cannot, for a draft that is shown again as it was typed."""
     names = [ask.field for ask in act.asks]
     values: dict[str, Any] = {}
@@ -200,7 +209,10 @@ def _partner(value: Any) -> dict[str, Any] | None:
     if hard:
         raise _Bad(f"code_{hard[0]}")
     return {
-        "name": name, "kind": kind, "credit_code": code, "name_identity": identity,
+        "name": name,
+        "kind": kind,
+        "credit_code": code,
+        "name_identity": identity,
         "code_identity": canonical_code(code) if code else None,
     }
 

@@ -84,7 +84,11 @@ SURROUNDINGS = {
     "bars": Part(
         "bans t LEFT JOIN partners p ON p.id = t.partner_id LEFT JOIN bases b ON b.case_id = t.case_id",
         "t.voided_seq IS NULL AND t.last_day >= :since",
-        ("p.name AS partner_name", "p.name_identity AS partner_name_identity", "b.base_number AS base_number"),
+        (
+            "p.name AS partner_name",
+            "p.name_identity AS partner_name_identity",
+            "b.base_number AS base_number",
+        ),
     ),
     "twins": Part(
         "bases t JOIN cases k ON k.id = t.case_id",
@@ -140,7 +144,12 @@ class Wish:
 
     @classmethod
     def for_acts(
-        cls, definition: Definition, acts: Iterable[Act], *, people: Iterable[str | None], values: Mapping[str, Any]
+        cls,
+        definition: Definition,
+        acts: Iterable[Act],
+        *,
+        people: Iterable[str | None],
+        values: Mapping[str, Any],
     ) -> Wish:
         """The wish of one act, or of all acts a page shows side by side; `values` are the form's."""
         chosen = tuple(acts)
@@ -183,7 +192,9 @@ def _told(definition: Definition, acts: Sequence[Act]) -> tuple[str, ...]:
     """The roles any of the acts tells, those a timer following at once tells, and whoever stands in for them."""
     roles = {role for act in acts for role in (*act.tell, act.second or "")}
     roles |= _told_by_clock(definition)
-    roles |= {stand_in for role in roles if role in definition.roles for stand_in in definition.roles[role].stand_in}
+    roles |= {
+        stand_in for role in roles if role in definition.roles for stand_in in definition.roles[role].stand_in
+    }
     return tuple(sorted(role for role in roles if role in definition.roles))
 
 
@@ -222,7 +233,11 @@ def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: 
         found = cursor.execute(sql, _spelt(parameters)).fetchall()
     names = _columns("cases")
     return [
-        Located(stored("cases", dict(zip(names, row, strict=False))), sha256, None if revision is None else int(revision))
+        Located(
+            stored("cases", dict(zip(names, row, strict=False))),
+            sha256,
+            None if revision is None else int(revision),
+        )
         for *row, sha256, revision in found
     ]
 
@@ -252,15 +267,16 @@ def _marks(sql: str) -> str:
 
 def _spelt(values: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters as SQLite takes them, lists as JSON."""
-    return {name: json.dumps(value) if isinstance(value, list) else sqlite_value(value) for name, value in values.items()}
+    return {
+        name: json.dumps(value) if isinstance(value, list) else sqlite_value(value)
+        for name, value in values.items()
+    }
 
 
 # ───────────────────────────── Reading
 
 
-def gather(
-    session: Session, cases: Sequence[Located], *, wish: Wish, today: date
-) -> dict[str, Snapshot]:
+def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: date) -> dict[str, Snapshot]:
     """Read the surroundings of cases of one lifecycle; return their snapshots by id."""
     if not cases:
         return {}
@@ -269,7 +285,8 @@ def gather(
     now = world(session, cases[0][2] or 0)
     parts = _parts(session, [str(row["id"]) for row, _, _ in cases], subject, wish, today)
     return {
-        str(row["id"]): _snapshot(row, definitions[sha256], now, parts[str(row["id"])], today) for row, sha256, _ in cases
+        str(row["id"]): _snapshot(row, definitions[sha256], now, parts[str(row["id"])], today)
+        for row, sha256, _ in cases
     }
 
 
@@ -330,7 +347,9 @@ def _read_at_once(
     answer: dict[str, Parts] = {}
     for case_id, found in connection.exec_driver_sql(sql, dict(values)):
         answer[case_id] = {
-            name: tuple(typed(parts[name].table, row) for row in rows) for name, rows in found.items() if rows is not None
+            name: tuple(typed(parts[name].table, row) for row in rows)
+            for name, rows in found.items()
+            if rows is not None
         }
     shared = {name: answer[ids[0]][name] for name, part in parts.items() if part.is_shared}
     return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
@@ -375,7 +394,8 @@ def _read_one_by_one(
             for case_id, *row in rows:
                 found[case_id][name].append(stored(part.table, dict(zip(columns, row, strict=True))))
     return {
-        case_id: {**{name: tuple(rows) for name, rows in loaded.items()}, **shared} for case_id, loaded in found.items()
+        case_id: {**{name: tuple(rows) for name, rows in loaded.items()}, **shared}
+        for case_id, loaded in found.items()
     }
 
 

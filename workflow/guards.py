@@ -100,8 +100,13 @@ def in_order(view: View, need: Need) -> Iterator[Blocker]:
     for (first, earlier), (second, later) in zip(known, known[1:], strict=False):
         if earlier is not None and later is not None and earlier > later:
             yield _blocker(
-                need, "out_of_order", Rank.RULE,
-                first=first.anchor, first_day=earlier, second=second.anchor, second_day=later,
+                need,
+                "out_of_order",
+                Rank.RULE,
+                first=first.anchor,
+                first_day=earlier,
+                second=second.anchor,
+                second_day=later,
             )
 
 
@@ -120,14 +125,18 @@ def at_most(view: View, need: Need) -> Iterator[Blocker]:
     unless = need.params.get("unless")
     if unless and view.form.get(unless):
         return
-    yield _blocker(need, "too_late_a_day", Rank.RULE, name=need.params["day"].anchor, day=day, limit=limit, unless=unless)
+    yield _blocker(
+        need, "too_late_a_day", Rank.RULE, name=need.params["day"].anchor, day=day, limit=limit, unless=unless
+    )
 
 
 def covers(view: View, need: Need) -> Iterator[Blocker]:
     """The agreement reaches a day."""
     last, day = view.value("agreement_last_day"), view.day(need.params["day"])
     if last is not None and day is not None and last < day:
-        yield _blocker(need, "agreement_ends_before", Rank.RULE, day=last, until=day, mend=("renew_agreement",))
+        yield _blocker(
+            need, "agreement_ends_before", Rank.RULE, day=last, until=day, mend=("renew_agreement",)
+        )
 
 
 def later_than_before(view: View, need: Need) -> Iterator[Blocker]:
@@ -210,7 +219,9 @@ def overdue(view: View, need: Need) -> Iterator[Blocker]:
         return
     last = _deadline(view, task)
     if last is not None and view.effective_on <= last:
-        yield _blocker(need, "deadline_not_passed", Rank.TIME, task=task, day=last, from_on=last + timedelta(days=1))
+        yield _blocker(
+            need, "deadline_not_passed", Rank.TIME, task=task, day=last, from_on=last + timedelta(days=1)
+        )
 
 
 def _deadline(view: View, timer: str) -> date | None:
@@ -233,14 +244,18 @@ def second_chance_used(view: View, need: Need) -> Iterator[Blocker]:
             return
         last = _deadline(view, "evidence")
         if last is not None and view.effective_on <= last:
-            yield _blocker(need, "rectification_running", Rank.TIME, day=last, from_on=last + timedelta(days=1))
+            yield _blocker(
+                need, "rectification_running", Rank.TIME, day=last, from_on=last + timedelta(days=1)
+            )
         return
     if not view.snapshot.times("extend"):
         yield _blocker(need, "no_second_chance_yet", Rank.RULE)
         return
     end = view.snapshot.dates().get("cycle_end")
     if end is not None and view.effective_on <= end:
-        yield _blocker(need, "not_yet_over", Rank.TIME, name="cycle_end", day=end, from_on=end + timedelta(days=1))
+        yield _blocker(
+            need, "not_yet_over", Rank.TIME, name="cycle_end", day=end, from_on=end + timedelta(days=1)
+        )
 
 
 # ───────────────────────────── Who else
@@ -253,9 +268,13 @@ def no_twin(view: View, need: Need) -> Iterator[Blocker]:
         return
     states = view.snapshot.definition.groups.get(need.params["among"], frozenset())
     for twin in view.snapshot.twins:
-        if twin["state"] in states and all(_shares(view, twin, field, value) for field, value in wanted_values.items()):
+        if twin["state"] in states and all(
+            _shares(view, twin, field, value) for field, value in wanted_values.items()
+        ):
             number = twin.get("base_number") or twin.get("application_number")
-            yield _blocker(need, "twin", Rank.RULE, number=number, name=twin.get("base_name"), case=twin["case_id"])
+            yield _blocker(
+                need, "twin", Rank.RULE, number=number, name=twin.get("base_name"), case=twin["case_id"]
+            )
 
 
 def _shares(view: View, twin: Row, field: str, value: Any) -> bool:
@@ -312,11 +331,16 @@ def barred(view: View, ban: Ban) -> Iterator[Blocker]:
     for bar, binds in bans_against(view, ban):
         possible = bar["last_day"] + timedelta(days=1)
         params = {
-            "partner": bar["partner_name"], "number": bar["base_number"], "day": bar["last_day"], "possible": possible,
+            "partner": bar["partner_name"],
+            "number": bar["base_number"],
+            "day": bar["last_day"],
+            "possible": possible,
             "ban": bar["id"],
         }
         code = "banned" if binds else "ban_near"
-        yield Blocker(code=code, basis=ban.basis if binds else "local", rank=Rank.RULE, params=params, from_on=possible)
+        yield Blocker(
+            code=code, basis=ban.basis if binds else "local", rank=Rank.RULE, params=params, from_on=possible
+        )
 
 
 def new_identity_allowed(view: View, need: Need) -> Iterator[Blocker]:
@@ -397,7 +421,11 @@ def wanted_count(view: View, item: Item) -> int:
 def measured(view: View, item: Item) -> int:
     """The sum over the cycle, or for a yearly field the least of the last three years; imported figures do not count."""
     counts, counted = view.snapshot.definition.counts, item.counted or ""
-    rows = [row for row in view.snapshot.living("hand_ins") if row["period"] is not None and not row["form"].get("imported")]
+    rows = [
+        row
+        for row in view.snapshot.living("hand_ins")
+        if row["period"] is not None and not row["form"].get("imported")
+    ]
     if counted in counts:
         field = counts[counted].sums
         return sum(int(row["form"].get(field) or 0) for row in rows)
@@ -415,7 +443,9 @@ def yearly_data_on_time(view: View, need: Need) -> Iterator[Blocker]:
             yield _blocker(need, "yearly_data_late", Rank.RULE, year=row["period"])
     for row in view.snapshot.table("timers"):
         if row["period"] is not None and row["status"] == FIRED and row["ended_seq"] is None:
-            yield _blocker(need, "yearly_data_missing", Rank.RULE, year=row["period"], mend=("project_leader",))
+            yield _blocker(
+                need, "yearly_data_missing", Rank.RULE, year=row["period"], mend=("project_leader",)
+            )
 
 
 # ───────────────────────────── Corrections
@@ -436,15 +466,38 @@ def nothing_overdue_after(view: View, need: Need) -> Iterator[Blocker]:
     for want in wanted(view.after):
         if want.timer.fires and view.after.state in want.timer.while_ and want.falls.at <= view.at:
             yield _blocker(
-                need, "overdue_after", Rank.RULE, timer=want.timer.name, day=want.falls.day, today=beijing_day(view.at)
+                need,
+                "overdue_after",
+                Rank.RULE,
+                timer=want.timer.name,
+                day=want.falls.day,
+                today=beijing_day(view.at),
             )
 
 
 GUARDS: Mapping[str, Guard] = {
     guard.__name__: guard
     for guard in (
-        at_most, call_open, checklist_met, covers, criteria_met, days_ahead, given, handed_in, in_order, later_than_before,
-        never, new_identity_allowed, no_twin, not_before, not_past, nothing_built_on, nothing_overdue_after, overdue,
-        passed_day, second_chance_used, yearly_data_on_time,
+        at_most,
+        call_open,
+        checklist_met,
+        covers,
+        criteria_met,
+        days_ahead,
+        given,
+        handed_in,
+        in_order,
+        later_than_before,
+        never,
+        new_identity_allowed,
+        no_twin,
+        not_before,
+        not_past,
+        nothing_built_on,
+        nothing_overdue_after,
+        overdue,
+        passed_day,
+        second_chance_used,
+        yearly_data_on_time,
     )
 }

@@ -43,7 +43,9 @@ def _build(definition: Definition) -> Machine:
         if act.kind is not ActKind.TRANSITION or act.to == TO_UNDO:
             continue
         for source in sorted(act.source):
-            rules.append({"trigger": act.name, "source": source, "dest": source if act.to == TO_SAME else act.to})
+            rules.append(
+                {"trigger": act.name, "source": source, "dest": source if act.to == TO_SAME else act.to}
+            )
     return Machine(
         model=None,
         states=list(definition.states),

@@ -129,13 +129,22 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     step = _step(view, form, ctx, proposed_by=proposed_by.person if proposed_by else None)
     step = replace(step, confirmed=confirmed)
     after = _moved(snapshot, step)
-    late = [b for need in act.needs if need.guard == "nothing_overdue_after" for b in GUARDS[need.guard](replace(view, after=after), need)]
+    late = [
+        b
+        for need in act.needs
+        if need.guard == "nothing_overdue_after"
+        for b in GUARDS[need.guard](replace(view, after=after), need)
+    ]
     if late:
         return Plan(act=act, blockers=in_order(late), warnings=in_order(warnings))
     if needs_second and proposed_by is None and ctx.actor.person is not None:
         step = replace(_proposal(view, form, ctx), confirmed=confirmed)
         return Plan(
-            act=act, warnings=in_order(open_warnings), steps=(step,), proposes=True, after=_moved(snapshot, step)
+            act=act,
+            warnings=in_order(open_warnings),
+            steps=(step,),
+            proposes=True,
+            after=_moved(snapshot, step),
         )
     chain, after = _chain(after, ctx)
     return Plan(act=act, warnings=in_order(open_warnings), steps=(step, *chain), after=after)
@@ -188,7 +197,12 @@ def _resolved_partner(snapshot: Snapshot, entry: Mapping[str, Any]) -> Mapping[s
     code, name = entry.get("code_identity"), entry["name_identity"]
     by_code = next((row for row in snapshot.partners if code and row["code_identity"] == code), None)
     by_name = next(
-        (row for row in snapshot.partners if row["name_identity"] == name and (not code or not row["code_identity"])), None
+        (
+            row
+            for row in snapshot.partners
+            if row["name_identity"] == name and (not code or not row["code_identity"])
+        ),
+        None,
     )
     found = by_code or by_name
     if found is None:
@@ -225,7 +239,9 @@ def _from_here(view: View) -> bool:
 def _state(view: View) -> Iterator[Blocker]:
     if not _from_here(view):
         yield Blocker(
-            code="not_from_here", basis=view.act.basis, rank=Rank.FINAL,
+            code="not_from_here",
+            basis=view.act.basis,
+            rank=Rank.FINAL,
             params={"state": view.snapshot.state, "from": sorted(view.act.source)},
         )
 
@@ -240,15 +256,33 @@ def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Block
     if not act.by:
         yield Blocker(code="only_by_timer", basis=act.by_basis, rank=Rank.ROLE)
     elif not held_roles(snapshot, actor.person) & set(act.by):
-        yield Blocker(code="not_your_role", basis=act.by_basis, rank=Rank.ROLE, params={"roles": list(act.by)}, mend=act.by)
+        yield Blocker(
+            code="not_your_role",
+            basis=act.by_basis,
+            rank=Rank.ROLE,
+            params={"roles": list(act.by)},
+            mend=act.by,
+        )
     else:
         yield from _conflicts(view, actor, act.by)
     if confirmer is not None:
         second = act.second or "base_office"
         if confirmer.person == actor.person:
-            yield Blocker(code="confirm_by_another", basis="local", rank=Rank.ROLE, params={"roles": [second]}, mend=(second,))
+            yield Blocker(
+                code="confirm_by_another",
+                basis="local",
+                rank=Rank.ROLE,
+                params={"roles": [second]},
+                mend=(second,),
+            )
         elif second not in held_roles(snapshot, confirmer.person):
-            yield Blocker(code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [second]}, mend=(second,))
+            yield Blocker(
+                code="not_your_role",
+                basis="local",
+                rank=Rank.ROLE,
+                params={"roles": [second]},
+                mend=(second,),
+            )
         else:
             yield from _conflicts(view, confirmer, (second,))
 
@@ -261,9 +295,16 @@ def _conflicts(view: View, actor: Actor, roles: tuple[str, ...]) -> Iterator[Blo
         if conflict.when is not None and not snapshot.setting(conflict.when):
             continue
         usable = (held & set(roles)) - set(conflict.nobody)
-        if not usable and conflict.who_is is not None and conflict.who_is in held and conflict.who_is not in roles:
+        if (
+            not usable
+            and conflict.who_is is not None
+            and conflict.who_is in held
+            and conflict.who_is not in roles
+        ):
             yield Blocker(
-                code="conflict", basis=conflict.basis, rank=Rank.ROLE,
+                code="conflict",
+                basis=conflict.basis,
+                rank=Rank.ROLE,
                 params={"conflict": conflict.name, "who_is": conflict.who_is},
             )
 
@@ -278,7 +319,11 @@ def _too_soon(view: View) -> Iterator[Blocker]:
 
 def _waiting(view: View) -> Row | None:
     """The deadline a hand-in answers: the earliest still unanswered."""
-    rows = [row for row in view.snapshot.table("timers") if row["name"] == view.act.timer and row["ended_seq"] is None]
+    rows = [
+        row
+        for row in view.snapshot.table("timers")
+        if row["name"] == view.act.timer and row["ended_seq"] is None
+    ]
     return min(rows, key=lambda row: row["due_at"], default=None)
 
 
@@ -288,20 +333,30 @@ def _missing(view: View) -> Iterator[Blocker]:
     for ask in act.asks:
         if ask.required and _empty(values.get(ask.field)):
             yield Blocker(
-                code="field_missing", basis=view.snapshot.definition.fields[ask.field].basis, rank=Rank.MATERIAL,
+                code="field_missing",
+                basis=view.snapshot.definition.fields[ask.field].basis,
+                rank=Rank.MATERIAL,
                 params={"field": ask.field},
             )
     if act.either and sum(not _empty(values.get(name)) for name in act.either) != 1:
-        yield Blocker(code="exactly_one", basis=act.basis, rank=Rank.MATERIAL, params={"fields": list(act.either)})
+        yield Blocker(
+            code="exactly_one", basis=act.basis, rank=Rank.MATERIAL, params={"fields": list(act.either)}
+        )
     outcomes = act.outcomes_by_state.get(view.snapshot.state, act.outcomes)
     if outcomes and view.outcome is None:
-        yield Blocker(code="outcome_missing", basis=act.basis, rank=Rank.MATERIAL, params={"outcomes": list(outcomes)})
+        yield Blocker(
+            code="outcome_missing", basis=act.basis, rank=Rank.MATERIAL, params={"outcomes": list(outcomes)}
+        )
     elif view.outcome is not None and view.outcome not in outcomes:
-        yield Blocker(code="outcome_unknown", basis=act.basis, rank=Rank.RULE, params={"outcomes": list(outcomes)})
+        yield Blocker(
+            code="outcome_unknown", basis=act.basis, rank=Rank.RULE, params={"outcomes": list(outcomes)}
+        )
     if act.facts:
         fact = values.get("fact")
         if isinstance(fact, Mapping) and fact.get("name") not in act.facts:
-            yield Blocker(code="fact_unknown", basis="local", rank=Rank.RULE, params={"facts": list(act.facts)})
+            yield Blocker(
+                code="fact_unknown", basis="local", rank=Rank.RULE, params={"facts": list(act.facts)}
+            )
     known = {row["id"] for row in view.snapshot.table("documents")}
     for name in {ask.field for ask in act.asks} | {*act.either, *act.facts}:
         kind = view.snapshot.definition.fields[name].type
@@ -323,13 +378,23 @@ def _effective_day(view: View, actor: Actor) -> Iterator[Blocker]:
         return
     allowed = view.snapshot.definition.backdating
     if actor.person is not None and not held_roles(view.snapshot, actor.person) & set(allowed):
-        yield Blocker(code="effective_day_not_yours", basis="local", rank=Rank.ROLE, params={"roles": list(allowed)}, mend=allowed)
+        yield Blocker(
+            code="effective_day_not_yours",
+            basis="local",
+            rank=Rank.ROLE,
+            params={"roles": list(allowed)},
+            mend=allowed,
+        )
     if view.effective_on > beijing_day(view.at):
-        yield Blocker(code="effective_in_future", basis="local", rank=Rank.RULE, params={"day": view.effective_on})
+        yield Blocker(
+            code="effective_in_future", basis="local", rank=Rank.RULE, params={"day": view.effective_on}
+        )
     previous = view.snapshot.case["entered_on"]
     if view.effective_on < previous:
         yield Blocker(
-            code="effective_before_previous", basis="local", rank=Rank.RULE,
+            code="effective_before_previous",
+            basis="local",
+            rank=Rank.RULE,
             params={"day": view.effective_on, "previous": previous},
         )
 
@@ -359,13 +424,26 @@ def _step(view: View, form: Form, ctx: Context, *, proposed_by: str | None) -> S
             changes += _undo(view, seq)
     changes += _settle_pending(view, ctx, confirmed=proposed_by is not None)
     return _completed(
-        view, form, ctx, changes, seq=seq, kind=str(act.kind), proposed_by=proposed_by,
+        view,
+        form,
+        ctx,
+        changes,
+        seq=seq,
+        kind=str(act.kind),
+        proposed_by=proposed_by,
         corrects=_undone_seq(view) if act.to == TO_UNDO else None,
     )
 
 
 def _completed(
-    view: View, form: Form, ctx: Context, changes: list[Change], *, seq: int, kind: str, proposed_by: str | None,
+    view: View,
+    form: Form,
+    ctx: Context,
+    changes: list[Change],
+    *,
+    seq: int,
+    kind: str,
+    proposed_by: str | None,
     corrects: int | None = None,
 ) -> Step:
     """Add what follows from the changes: the dates, the timers, the tasks, the notices."""
@@ -391,13 +469,17 @@ def _completed(
         effective_on=view.effective_on,
         basis=act.basis,
         by_basis=act.by_basis,
-        form={ask.field: view.form.get(ask.field) for ask in act.asks if not _empty(view.form.get(ask.field))},
+        form={
+            ask.field: view.form.get(ask.field) for ask in act.asks if not _empty(view.form.get(ask.field))
+        },
         before=snapshot,
         changes=tuple(merged(changes)),
         armed=tuple(change for change in timer_changes if change.op == INSERT),
         ended=tuple(change for change in timer_changes if change.op == UPDATE),
         turns=tuple(tasks.reconcile(after, at=ctx.at)),
-        notices=tuple(_notices(view, after, seq, ctx, template="asked_to_confirm" if kind == "proposal" else "act")),
+        notices=tuple(
+            _notices(view, after, seq, ctx, template="asked_to_confirm" if kind == "proposal" else "act")
+        ),
         corrects=corrects,
     )
 
@@ -426,9 +508,17 @@ def _moves(view: View, seq: int) -> Iterator[Change]:
 
 def _insert_passage(view: View, seq: int, place: int, target: str) -> Change:
     row: dict[str, Any] = {
-        "id": new_key(), "case_id": view.snapshot.id, "place": place, "seq": seq, "transition": view.act.name,
-        "from_state": view.snapshot.state, "to_state": target, "outcome": view.outcome,
-        "effective_on": view.effective_on, "recorded_at": view.at, "voided_seq": None,
+        "id": new_key(),
+        "case_id": view.snapshot.id,
+        "place": place,
+        "seq": seq,
+        "transition": view.act.name,
+        "from_state": view.snapshot.state,
+        "to_state": target,
+        "outcome": view.outcome,
+        "effective_on": view.effective_on,
+        "recorded_at": view.at,
+        "voided_seq": None,
     }
     return Change(table="passages", op=INSERT, key=row["id"], values=row)
 
@@ -474,7 +564,11 @@ def _keeps(view: View) -> Iterator[Change]:
 def _amended(view: View, name: str, value: Any) -> Iterator[Change]:
     """Change one kept fact in its own row."""
     table, column = KEPT[name]
-    row = view.snapshot.agreement if table == "agreements" else next(iter(view.snapshot.duty("partner_contact")), None)
+    row = (
+        view.snapshot.agreement
+        if table == "agreements"
+        else next(iter(view.snapshot.duty("partner_contact")), None)
+    )
     if row is not None:
         yield Change(table=table, op=UPDATE, key=row["id"], values={column: value})
 
@@ -490,8 +584,13 @@ def _partner_kept(value: Mapping[str, Any], view: View) -> Iterator[Change]:
 
 def _new_partner(value: Mapping[str, Any], view: View) -> Change:
     row = {
-        "id": value["id"], "name": value["name"], "kind": value["kind"], "credit_code": value["credit_code"],
-        "name_identity": value["name_identity"], "code_identity": value["code_identity"], "succeeded_by": None,
+        "id": value["id"],
+        "name": value["name"],
+        "kind": value["kind"],
+        "credit_code": value["credit_code"],
+        "name_identity": value["name_identity"],
+        "code_identity": value["code_identity"],
+        "succeeded_by": None,
         "created_at": view.at,
     }
     return Change(table="partners", op=INSERT, key=row["id"], values=row)
@@ -507,7 +606,10 @@ def _pins(view: View) -> Iterator[Change]:
     }
     if pins:
         yield Change(
-            table="cases", op=UPDATE, key=snapshot.id, values={"pins": {**(snapshot.case["pins"] or {}), **pins}}
+            table="cases",
+            op=UPDATE,
+            key=snapshot.id,
+            values={"pins": {**(snapshot.case["pins"] or {}), **pins}},
         )
 
 
@@ -516,11 +618,17 @@ def _hand_in(view: View, seq: int, ctx: Context) -> Change:
     snapshot, row = view.snapshot, _waiting(view)
     names = {ask.field for ask in view.act.asks} | set(view.act.either)
     values = {
-        "id": new_key(), "case_id": snapshot.id, "seq": seq, "task": view.act.name, "stay": snapshot.case["stay"],
+        "id": new_key(),
+        "case_id": snapshot.id,
+        "seq": seq,
+        "task": view.act.name,
+        "stay": snapshot.case["stay"],
         "period": row["period"] if row else None,
         "form": {name: plain(view.form[name]) for name in sorted(names) if not _empty(view.form.get(name))},
-        "person_id": ctx.actor.person, "handed_in_on": view.effective_on,
-        "late": bool(row and row["due_at"] <= view.at), "voided_seq": None,
+        "person_id": ctx.actor.person,
+        "handed_in_on": view.effective_on,
+        "late": bool(row and row["due_at"] <= view.at),
+        "voided_seq": None,
     }
     return Change(table="hand_ins", op=INSERT, key=str(values["id"]), values=values)
 
@@ -533,15 +641,30 @@ def _proposal(view: View, form: Form, ctx: Context) -> Step:
     snapshot = view.snapshot
     seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
     row = {
-        "id": new_key(), "case_id": snapshot.id, "act": view.act.name, "case_version": version + 1,
+        "id": new_key(),
+        "case_id": snapshot.id,
+        "act": view.act.name,
+        "case_version": version + 1,
         "form": {
-            "values": plain(dict(view.form)), "outcome": form.outcome, "effective_on": plain(view.effective_on),
+            "values": plain(dict(view.form)),
+            "outcome": form.outcome,
+            "effective_on": plain(view.effective_on),
             "confirmed": sorted(form.confirmed),
         },
-        "proposed_by": ctx.actor.person, "proposed_at": ctx.at, "status": "open", "decided_by": None, "decided_at": None,
+        "proposed_by": ctx.actor.person,
+        "proposed_at": ctx.at,
+        "status": "open",
+        "decided_by": None,
+        "decided_at": None,
     }
     changes = [
-        Change(table="cases", op=UPDATE, key=snapshot.id, values={"version": version + 1, "log_seq": seq}, seen=version),
+        Change(
+            table="cases",
+            op=UPDATE,
+            key=snapshot.id,
+            values={"version": version + 1, "log_seq": seq},
+            seen=version,
+        ),
         *_settle_pending(view, ctx, confirmed=False),
         Change(table="pending_acts", op=INSERT, key=str(row["id"]), values=row),
     ]
@@ -565,7 +688,9 @@ def _settle_pending(view: View, ctx: Context, *, confirmed: bool) -> list[Change
 def voided(snapshot: Snapshot, ctx: Context) -> list[Change]:
     """The waiting proposal of a case that moves on without it."""
     return [
-        Change(table="pending_acts", op=UPDATE, key=row["id"], values={"status": "void", "decided_at": ctx.at})
+        Change(
+            table="pending_acts", op=UPDATE, key=row["id"], values={"status": "void", "decided_at": ctx.at}
+        )
         for row in snapshot.table("pending_acts")
         if row["status"] == "open"
     ]
@@ -586,9 +711,15 @@ def _undo(view: View, seq: int) -> Iterator[Change]:
         return
     for change in body["changes"]:
         if change["table"] == "cases":
-            back = {name: value for name, value in change["was"].items() if name in ("state", "stay", "pins", "dates")}
+            back = {
+                name: value
+                for name, value in change["was"].items()
+                if name in ("state", "stay", "pins", "dates")
+            }
             if "facts" in change["was"]:
-                back["facts"] = _facts_back(snapshot.case["facts"], new=change["set"]["facts"], old=change["was"]["facts"])
+                back["facts"] = _facts_back(
+                    snapshot.case["facts"], new=change["set"]["facts"], old=change["was"]["facts"]
+                )
             back["entered_on"] = date.fromisoformat(change["was"].get("entered_on") or body["effective_on"])
             yield Change(table="cases", op=UPDATE, key=snapshot.id, values={**back, "closed_at": None})
         elif change["op"] == INSERT and change["table"] in VOIDABLE:
@@ -639,9 +770,19 @@ def _notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template: s
     people.pop(ctx.actor.person or "", None)
     for person in people:
         yield from notice(
-            after, person, key=f"{after.id}:{seq}", template=template, at=ctx.at,
-            params={"act": act.name, "outcome": view.outcome, "from": view.snapshot.state, "to": after.state,
-                    "day": plain(view.effective_on), "basis": act.basis},
+            after,
+            person,
+            key=f"{after.id}:{seq}",
+            template=template,
+            at=ctx.at,
+            params={
+                "act": act.name,
+                "outcome": view.outcome,
+                "from": view.snapshot.state,
+                "to": after.state,
+                "day": plain(view.effective_on),
+                "basis": act.basis,
+            },
         )
 
 
@@ -651,10 +792,20 @@ def notice(
     """The outbox rows that tell one person one thing; mail waits to be sent, the page shows its row at once."""
     for channel in CHANNELS:
         row = {
-            "id": new_key(), "stable_key": f"{key}:{person}:{channel}", "case_id": snapshot.id, "person_id": person,
-            "channel": channel, "template": template, "params": dict(params), "queued_at": at,
-            "next_try_at": at if channel == "mail" else None, "sent_at": None, "read_at": None, "attempts": 0,
-            "parked_at": None, "failure": None,
+            "id": new_key(),
+            "stable_key": f"{key}:{person}:{channel}",
+            "case_id": snapshot.id,
+            "person_id": person,
+            "channel": channel,
+            "template": template,
+            "params": dict(params),
+            "queued_at": at,
+            "next_try_at": at if channel == "mail" else None,
+            "sent_at": None,
+            "read_at": None,
+            "attempts": 0,
+            "parked_at": None,
+            "failure": None,
         }
         yield Change(table="notices", op=INSERT, key=str(row["id"]), values=row)
 
@@ -689,19 +840,37 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
     timer = snapshot.definition.timers[row["name"]]
     system = replace(ctx, actor=Actor(system=timer.name), source=Source.TIMER)
     if timer.fires is None:
-        return _noted(snapshot, row, system, {"status": timers.FIRED, "fired_at": ctx.at}, kind="deadline_passed")
+        return _noted(
+            snapshot, row, system, {"status": timers.FIRED, "fired_at": ctx.at}, kind="deadline_passed"
+        )
     if timers.is_held_now(row, snapshot):
-        return _noted(snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_STATE}, kind="timer_held")
+        return _noted(
+            snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_STATE}, kind="timer_held"
+        )
     effective_on = max(beijing_day(row["due_at"]), snapshot.case["entered_on"])
     act = snapshot.definition.acts[timer.fires]
     view = replace(_view(snapshot, act, Form(effective_on=effective_on), system), since=row["due_at"])
     if any(True for need in act.needs if not need.confirm for _ in GUARDS[need.guard](view, need)):
-        return _noted(snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_GUARD}, kind="timer_held")
+        return _noted(
+            snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_GUARD}, kind="timer_held"
+        )
     fired = Change(
-        table="timers", op=UPDATE, key=row["id"],
-        values={"status": timers.FIRED, "fired_at": ctx.at, "ended_seq": snapshot.case["log_seq"] + 1, "wake_at": None},
+        table="timers",
+        op=UPDATE,
+        key=row["id"],
+        values={
+            "status": timers.FIRED,
+            "fired_at": ctx.at,
+            "ended_seq": snapshot.case["log_seq"] + 1,
+            "wake_at": None,
+        },
     )
-    step = _step(replace(view, snapshot=snapshot.after([fired])), Form(effective_on=effective_on), system, proposed_by=None)
+    step = _step(
+        replace(view, snapshot=snapshot.after([fired])),
+        Form(effective_on=effective_on),
+        system,
+        proposed_by=None,
+    )
     ended = (fired, *(change for change in step.ended if change.key != row["id"]))
     return replace(step, before=snapshot, ended=ended, due_at=row["due_at"])
 
@@ -715,18 +884,35 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
     seq = snapshot.case["log_seq"] + 1
     change = Change(table="timers", op=UPDATE, key=row["id"], values=values)
     case = Change(
-        table="cases", op=UPDATE, key=snapshot.id,
-        values={"version": snapshot.case["version"] + 1, "log_seq": seq}, seen=snapshot.case["version"],
+        table="cases",
+        op=UPDATE,
+        key=snapshot.id,
+        values={"version": snapshot.case["version"] + 1, "log_seq": seq},
+        seen=snapshot.case["version"],
     )
     moved = (case, *voided(snapshot, ctx))
     after = snapshot.after([*moved, change])
     followed = timers.reconcile(after, seq=seq, at=row["due_at"])
     after = after.after(followed)
     return Step(
-        seq=seq, kind=kind, act=timer.name, outcome=None, from_state=snapshot.state, to_state=snapshot.state,
-        actor=ctx.actor, proposed_by=None, source=ctx.source, effective_on=beijing_day(row["due_at"]),
-        basis=timer.basis, by_basis=timer.basis, form={}, before=snapshot, changes=moved,
+        seq=seq,
+        kind=kind,
+        act=timer.name,
+        outcome=None,
+        from_state=snapshot.state,
+        to_state=snapshot.state,
+        actor=ctx.actor,
+        proposed_by=None,
+        source=ctx.source,
+        effective_on=beijing_day(row["due_at"]),
+        basis=timer.basis,
+        by_basis=timer.basis,
+        form={},
+        before=snapshot,
+        changes=moved,
         armed=tuple(c for c in followed if c.op == INSERT),
         ended=(change, *(c for c in followed if c.op == UPDATE and c.key != row["id"])),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(), due_at=row["due_at"],
+        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        notices=(),
+        due_at=row["due_at"],
     )

@@ -306,7 +306,11 @@ def held_roles(snapshot: Snapshot, person: str | None) -> frozenset[str]:
         if role.held is Held.DUTY:
             if any(row["person_id"] == person for row in snapshot.duty(role.name)):
                 roles.add(role.name)
-        elif any(_grants(snapshot, grant, role.name, role.of) for grant in snapshot.grants if grant["person_id"] == person):
+        elif any(
+            _grants(snapshot, grant, role.name, role.of)
+            for grant in snapshot.grants
+            if grant["person_id"] == person
+        ):
             roles.add(role.name)
     return frozenset(roles)
 

@@ -60,7 +60,8 @@ def _is_over(step: Step, snapshot: Snapshot) -> bool:
     if snapshot.hand_ins(step.name, in_this_stay=True):
         return True
     return step.overdue is not None and any(
-        row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None for row in snapshot.table("timers")
+        row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None
+        for row in snapshot.table("timers")
     )
 
 
@@ -72,7 +73,9 @@ def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
     route = snapshot.definition.routes.get(snapshot.state)
     if route is not None and route.then is not None:
         act = snapshot.definition.acts[route.then]
-        due_on = next((d for d in (_due_on(snapshot, t.name) for t in _answered_by(snapshot, act.name)) if d), None)
+        due_on = next(
+            (d for d in (_due_on(snapshot, t.name) for t in _answered_by(snapshot, act.name)) if d), None
+        )
         yield from _for_roles(snapshot, act.name, act.by, due_on)
 
 
@@ -113,15 +116,23 @@ def _for_roles(snapshot: Snapshot, act: str, roles: tuple[str, ...], due_on: dat
 def reconcile(snapshot: Snapshot, *, at: datetime) -> list[Change]:
     """The changes that make the task rows equal to the turns expected now."""
     rows: dict[tuple[str, str, str | None], Row] = {
-        (row["act"], row["role"], row["unit_id"]): row for row in snapshot.table("tasks") if row["closed_at"] is None
+        (row["act"], row["role"], row["unit_id"]): row
+        for row in snapshot.table("tasks")
+        if row["closed_at"] is None
     }
     changes = []
     for turn in turns(snapshot, at):
         row = rows.pop((turn.act, turn.role, turn.unit_id), None)
         if row is None:
             values = {
-                "id": new_key(), "case_id": snapshot.id, "act": turn.act, "role": turn.role, "unit_id": turn.unit_id,
-                "due_on": turn.due_on, "opened_at": at, "closed_at": None,
+                "id": new_key(),
+                "case_id": snapshot.id,
+                "act": turn.act,
+                "role": turn.role,
+                "unit_id": turn.unit_id,
+                "due_on": turn.due_on,
+                "opened_at": at,
+                "closed_at": None,
             }
             changes.append(Change(table="tasks", op=INSERT, key=str(values["id"]), values=values))
         elif row["due_on"] != turn.due_on:

@@ -115,7 +115,11 @@ def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
     if began is None:
         return
     answered = {row["period"] for row in snapshot.hand_ins(timer.name) if row["period"] is not None}
-    missed = {row["period"] for row in snapshot.table("timers") if row["name"] == timer.name and row["status"] == FIRED}
+    missed = {
+        row["period"]
+        for row in snapshot.table("timers")
+        if row["name"] == timer.name and row["status"] == FIRED
+    }
     year = max([began.year, *(of + 1 for of in answered | missed)])
     for of in sorted((missed - answered) | {year}):
         falls = _falls(timer, snapshot, partial(_day_in, of + 1, every.setting))
@@ -200,7 +204,11 @@ def reconcile(snapshot: Snapshot, *, seq: int, at: datetime) -> list[Change]:
             arriving.append(_arm(want, snapshot, seq=seq, at=at))
         elif row["hold"] == HELD_BY_STATE and snapshot.state not in want.timer.held:
             values = {"status": OPEN, "hold": None}
-            changes.append(_update(row, {**values, "wake_at": next_wake({**row, **values}, want.timer, snapshot, after=at)}))
+            changes.append(
+                _update(
+                    row, {**values, "wake_at": next_wake({**row, **values}, want.timer, snapshot, after=at)}
+                )
+            )
     for row in rows.values():
         status = row["status"] if row["status"] == FIRED else CANCELLED
         changes.append(_update(row, {"status": status, "hold": None, "wake_at": None, "ended_seq": seq}))
@@ -244,7 +252,9 @@ def due(snapshot: Snapshot, at: datetime) -> Row | None:
         for row in snapshot.table("timers")
         if row["due_at"] <= at and row["ended_seq"] is None and row["status"] == OPEN
     ]
-    return min(ready, key=lambda row: (row["due_at"], ORDER.index(Kind(row["kind"])), row["name"]), default=None)
+    return min(
+        ready, key=lambda row: (row["due_at"], ORDER.index(Kind(row["kind"])), row["name"]), default=None
+    )
 
 
 def is_held_now(row: Row, snapshot: Snapshot) -> bool:

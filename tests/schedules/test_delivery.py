@@ -44,7 +44,12 @@ def postbox() -> Iterator[tuple[Postbox, MailServer]]:
     box = Postbox()
     controller = Controller(box, hostname="127.0.0.1", port=port)
     controller.start()
-    yield box, MailServer(url=f"smtp://127.0.0.1:{port}", sender="office@example.org", base_url="http://base.example.org")
+    yield (
+        box,
+        MailServer(
+            url=f"smtp://127.0.0.1:{port}", sender="office@example.org", base_url="http://base.example.org"
+        ),
+    )
     controller.stop()
 
 
@@ -72,7 +77,9 @@ def test_approval_is_told_by_mail(university: University, postbox: tuple[Postbox
     assert "〔办法第五条、第七条〕" in text.get_content()
 
 
-def test_second_round_sends_nothing_again(university: University, postbox: tuple[Postbox, MailServer]) -> None:
+def test_second_round_sends_nothing_again(
+    university: University, postbox: tuple[Postbox, MailServer]
+) -> None:
     box, server = postbox
     university.approved()
     deliver(university.database, server, stop=never)
@@ -83,7 +90,9 @@ def test_second_round_sends_nothing_again(university: University, postbox: tuple
     assert (again.sent, len(box.received)) == (0, sent)
 
 
-def test_message_id_follows_from_the_notice(university: University, postbox: tuple[Postbox, MailServer]) -> None:
+def test_message_id_follows_from_the_notice(
+    university: University, postbox: tuple[Postbox, MailServer]
+) -> None:
     """A process that dies between sending and marking sends a second copy under the same Message-ID."""
     box, server = postbox
     university.approved()
@@ -111,7 +120,9 @@ def test_refused_mail_waits_longer_each_time_and_is_parked(
 
     with university.database.reading() as session:
         rows = session.execute(
-            select(Notice.attempts, Notice.parked_at.is_not(None), Notice.sent_at).where(Notice.channel == "mail")
+            select(Notice.attempts, Notice.parked_at.is_not(None), Notice.sent_at).where(
+                Notice.channel == "mail"
+            )
         ).all()
     assert {tuple(row) for row in rows} == {(PARK_AFTER, True, None)}
 
@@ -126,4 +137,6 @@ def test_reminder_says_by_when_and_what(university: University, postbox: tuple[P
         deliver(university.database, server, stop=never)
 
     subjects = [m["Subject"] for m in box.received if m["To"] == "leader@example.org"]
-    assert "【联培基地】还剩29天：请于2027年11月9日前办理进展报告（水城人民医院研究生联合培养基地）" in subjects
+    assert (
+        "【联培基地】还剩29天：请于2027年11月9日前办理进展报告（水城人民医院研究生联合培养基地）" in subjects
+    )

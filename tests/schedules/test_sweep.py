@@ -37,7 +37,10 @@ def test_second_sweep_sends_and_fires_nothing(university: University) -> None:
 
     def counts() -> list[int | None]:
         with university.database.reading() as session:
-            return [session.scalar(select(func.count()).select_from(table)) for table in (Entry, Notice, Rung, Timer)]
+            return [
+                session.scalar(select(func.count()).select_from(table))
+                for table in (Entry, Notice, Rung, Timer)
+            ]
 
     before = counts()
     again = sweep(university.database, at=LATER, stop=never)

@@ -47,7 +47,9 @@ def served(app: Flask) -> Iterator[str]:
 class Visitor:
     """One person at the site: signs in, opens pages, fills in forms and decides, as people do."""
 
-    def __init__(self, browser: Any, address: str, login: str, *, language: str = "zh", width: int = 1280) -> None:
+    def __init__(
+        self, browser: Any, address: str, login: str, *, language: str = "zh", width: int = 1280
+    ) -> None:
         self.address = address
         self._context = browser.new_context(
             viewport={"width": width, "height": 900}, locale="zh-CN" if language == "zh" else "en-GB"
@@ -79,7 +81,9 @@ class Visitor:
             elif kind in ("radio", "checkbox"):
                 self.page.check(f"main [name='{name}'][value='{value}']")
             elif kind == "file":
-                spot.set_input_files({"name": value, "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"})
+                spot.set_input_files(
+                    {"name": value, "mimeType": "application/pdf", "buffer": b"%PDF-1.4\n%%EOF\n"}
+                )
             elif spot.first.evaluate("e => e.tagName") == "SELECT":
                 spot.select_option(value)
             else:

@@ -63,9 +63,7 @@ class Program:
         seen = self.site.university.case(case_id).version if version is None else version
         return self.send(f"/cases/{case_id}/acts/{act}", body, key=key, version=seen)
 
-    def upload(
-        self, case_id: str, field: str, *, name: str = "计划.pdf", content: bytes = PDF
-    ) -> Answer:
+    def upload(self, case_id: str, field: str, *, name: str = "计划.pdf", content: bytes = PDF) -> Answer:
         return self.call(
             "POST", f"/cases/{case_id}/documents", data={"field": field, "file": (io.BytesIO(content), name)}
         )

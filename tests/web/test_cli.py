@@ -208,7 +208,11 @@ def test_check_of_the_shipped_file_is_good(shell: Shell) -> None:
 
 def test_check_names_every_problem(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
-    file.write_text(BASE_FILE.read_text().replace('to    = "proposed"', 'to    = "propsed"').replace('kind = "decide"', 'kind = "decyde"'))
+    file.write_text(
+        BASE_FILE.read_text()
+        .replace('to    = "proposed"', 'to    = "propsed"')
+        .replace('kind = "decide"', 'kind = "decyde"')
+    )
 
     answer = shell("check", str(file))
 

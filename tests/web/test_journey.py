@@ -99,7 +99,10 @@ def proposed(town: Town, partner: str) -> str:
         "eligibility": {
             name: value
             for item in LISTS["eligibility"]
-            for name, value in ((f"eligibility.{item}.met", "yes"), (f"eligibility.{item}.note", "见合作计划"))
+            for name, value in (
+                (f"eligibility.{item}.met", "yes"),
+                (f"eligibility.{item}.note", "见合作计划"),
+            )
         },
         "plan": {"cooperation_plan": "合作计划.pdf"},
     }
@@ -171,7 +174,12 @@ def test_base_goes_from_proposal_to_certification(town: Town) -> None:
     receipt = town.visitor("chair").decide(
         case_id,
         "certify",
-        {"plaque_number": "P-901", "outcome": "qualified", "override_reason": "年度数据已补交", **criteria("qualified")},
+        {
+            "plaque_number": "P-901",
+            "outcome": "qualified",
+            "override_reason": "年度数据已补交",
+            **criteria("qualified"),
+        },
     )
 
     assert town.state(case_id) == "certified"
@@ -242,5 +250,3 @@ def test_base_is_extended_once(town: Town) -> None:
     town.wait_until(end + relativedelta(years=1) - timedelta(days=89))
     assert town.state(case_id) == "final"
     assert troubles(town.database) == []
-
-

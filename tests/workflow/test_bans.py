@@ -44,7 +44,12 @@ def setting(university: University, name: str, value: Any) -> None:
     with university.database.transaction() as session:
         session.add(
             Setting(
-                id=new_key(), lifecycle="base", name=name, value=value, from_on=date(2020, 1, 1), reason="chosen",
+                id=new_key(),
+                lifecycle="base",
+                name=name,
+                value=value,
+                from_on=date(2020, 1, 1),
+                reason="chosen",
                 recorded_at=university.at,
             )
         )
@@ -60,10 +65,17 @@ def revoked(university: University, *, partner: str = PARTNER, code: str | None 
 
 
 def proposing(
-    university: University, *, who: str = "leader", unit: str = "计算机学院", confirmed: tuple[str, ...] = (), **rest: Any
+    university: University,
+    *,
+    who: str = "leader",
+    unit: str = "计算机学院",
+    confirmed: tuple[str, ...] = (),
+    **rest: Any,
 ) -> Receipt | Refusal:
     case_id = university.open(who, unit)
-    return university.act(case_id, "submit", who, confirmed=confirmed, **university.proposal(case_id, unit=unit, **rest))
+    return university.act(
+        case_id, "submit", who, confirmed=confirmed, **university.proposal(case_id, unit=unit, **rest)
+    )
 
 
 def codes(answer: Receipt | Refusal) -> list[str]:
@@ -192,10 +204,14 @@ def test_approval_of_a_held_proposal_wants_a_finding(university: University) -> 
     case_id = held(university)
     without = university.refused(case_id, "approve", "member", confirmed=("ban_near",))
 
-    university.done(case_id, "approve", "member", ban_finding="another department, no part in it", confirmed=("ban_near",))
+    university.done(
+        case_id, "approve", "member", ban_finding="another department, no part in it", confirmed=("ban_near",)
+    )
 
     with university.database.reading() as session:
-        body = session.scalars(select(Entry.body).where(Entry.case_id == case_id, Entry.act == "approve")).all()
+        body = session.scalars(
+            select(Entry.body).where(Entry.case_id == case_id, Entry.act == "approve")
+        ).all()
     assert without == ["ban_near"]
     assert len(body) == 1
     assert "another department, no part in it" in body[0]
@@ -205,7 +221,9 @@ def test_finding_does_not_open_the_way_for_the_banned_pair(small: University) ->
     """A ban that came between submission and approval blocks; no finding lifts it."""
     case_id = small.in_rectification(partner=PARTNER, code=CODE)
     calls(small, 2029)
-    other = small.proposed(who="other_leader", unit="药学院", partner=PARTNER, code=CODE, others=("计算机学院",))
+    other = small.proposed(
+        who="other_leader", unit="药学院", partner=PARTNER, code=CODE, others=("计算机学院",)
+    )
     small.evidence(case_id)
     small.revoke(case_id)
 
@@ -216,7 +234,9 @@ def test_college_that_took_part_binds_whichever_leads(small: University) -> None
     """Any college of the revoked base among the colleges proposed (local)."""
     revoked(small, others=("法学院",))
 
-    answer = proposing(small, who="other_leader", unit="药学院", others=("法学院",), partner=PARTNER, code=CODE)
+    answer = proposing(
+        small, who="other_leader", unit="药学院", others=("法学院",), partner=PARTNER, code=CODE
+    )
 
     assert codes(answer) == ["banned"]
 
@@ -231,7 +251,11 @@ def test_college_that_took_part_binds_whichever_leads(small: University) -> None
     ],
 )
 def test_ban_binds_whom_the_office_chose(
-    small: University, subject: str, same_pair: list[str], other_college: list[str], other_partner: list[str],
+    small: University,
+    subject: str,
+    same_pair: list[str],
+    other_college: list[str],
+    other_partner: list[str],
     leader_elsewhere: list[str],
 ) -> None:
     setting(small, "ban_subject", subject)
@@ -244,7 +268,12 @@ def test_ban_binds_whom_the_office_chose(
         proposing(small, partner="东阿阿胶研究二所"),
     )
 
-    assert [codes(answer) for answer in answers] == [same_pair, other_college, other_partner, leader_elsewhere]
+    assert [codes(answer) for answer in answers] == [
+        same_pair,
+        other_college,
+        other_partner,
+        leader_elsewhere,
+    ]
 
 
 def test_later_setting_does_not_move_a_ban_imposed(small: University) -> None:
@@ -264,7 +293,9 @@ def test_amended_partner_does_not_slip_past_a_ban(small: University) -> None:
     case_id = small.proposed(partner="东阿阿胶研究所")
     new = {"name": "聊城华盛(山东)医疗器械有限公司", "kind": "enterprise", "credit_code": ""}
 
-    reasons = small.refused(case_id, "amend", "office", reason="moved", fact={"name": "partner", "value": new})
+    reasons = small.refused(
+        case_id, "amend", "office", reason="moved", fact={"name": "partner", "value": new}
+    )
 
     assert reasons == ["banned"]
 
@@ -273,7 +304,11 @@ def test_amended_college_does_not_slip_past_a_ban(small: University) -> None:
     case_id = held(small)
 
     reasons = small.refused(
-        case_id, "amend", "office", reason="moved", fact={"name": "lead_college", "value": small.units["计算机学院"]}
+        case_id,
+        "amend",
+        "office",
+        reason="moved",
+        fact={"name": "lead_college", "value": small.units["计算机学院"]},
     )
 
     assert reasons == ["banned"]
@@ -283,7 +318,11 @@ def test_amended_side_college_does_not_slip_past_a_ban(small: University) -> Non
     case_id = held(small)
 
     reasons = small.refused(
-        case_id, "amend", "office", reason="joined", fact={"name": "other_colleges", "value": [small.units["计算机学院"]]}
+        case_id,
+        "amend",
+        "office",
+        reason="joined",
+        fact={"name": "other_colleges", "value": [small.units["计算机学院"]]},
     )
 
     assert reasons == ["banned"]
@@ -333,7 +372,9 @@ def test_refusal_by_a_ban_is_logged_for_the_person_who_tried(small: University) 
     proposing(small, partner=PARTNER, code=CODE)
 
     with small.database.reading() as session:
-        denied = session.scalars(select(Entry.body).where(Entry.stream == f"person:{small.people['leader']}")).all()
+        denied = session.scalars(
+            select(Entry.body).where(Entry.stream == f"person:{small.people['leader']}")
+        ).all()
 
     assert len(denied) == 1
     assert '"refused":["banned"]' in denied[0]

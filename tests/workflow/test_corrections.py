@@ -28,7 +28,18 @@ from workflow.doctor import examine
 from workflow.operations import Receipt
 from workflow.world import bump
 
-SET_DOWN = {"duties", "documents", "blobs", "people", "units", "grants", "editions", "calls", "holidays", "calendar_years"}
+SET_DOWN = {
+    "duties",
+    "documents",
+    "blobs",
+    "people",
+    "units",
+    "grants",
+    "editions",
+    "calls",
+    "holidays",
+    "calendar_years",
+}
 """Tables the test's university sets down without an entry."""
 
 
@@ -51,14 +62,18 @@ def corrected(university: University, case_id: str, **rest: Any) -> Receipt:
 
 
 def amended(university: University, case_id: str, name: str, value: Any, **rest: Any) -> Receipt:
-    university.done(case_id, "amend", "office", reason="recorded wrongly", fact={"name": name, "value": value}, **rest)
+    university.done(
+        case_id, "amend", "office", reason="recorded wrongly", fact={"name": name, "value": value}, **rest
+    )
     answer = university.confirmed(case_id, "second_office")
     assert isinstance(answer, Receipt), answer
     return answer
 
 
 def refused_amendment(university: University, case_id: str, name: str, value: Any) -> list[str]:
-    return university.refused(case_id, "amend", "office", reason="recorded wrongly", fact={"name": name, "value": value})
+    return university.refused(
+        case_id, "amend", "office", reason="recorded wrongly", fact={"name": name, "value": value}
+    )
 
 
 def standing(university: University, case_id: str) -> dict[str, Any]:
@@ -67,11 +82,15 @@ def standing(university: University, case_id: str) -> dict[str, Any]:
         case = university.case(case_id)
         base = session.get_one(JointBase, case_id)
         timers = session.execute(
-            select(Timer.name, Timer.due_at, Timer.status).where(Timer.case_id == case_id, Timer.ended_seq.is_(None))
+            select(Timer.name, Timer.due_at, Timer.status).where(
+                Timer.case_id == case_id, Timer.ended_seq.is_(None)
+            )
         ).all()
         kept = {
             table.__tablename__: session.scalar(
-                select(func.count()).select_from(table).where(table.case_id == case_id, table.voided_seq.is_(None))
+                select(func.count())
+                .select_from(table)
+                .where(table.case_id == case_id, table.voided_seq.is_(None))
             )
             for table in (Passage, Agreement, Grade, Clawback, HandIn)
         }
@@ -85,9 +104,18 @@ def standing(university: University, case_id: str) -> dict[str, Any]:
 
 # ───────────────────────────── Undoing each transition
 
+
+def revoked_after_evidence(university: University, case_id: str) -> None:
+    university.evidence(case_id)
+    university.revoke(case_id)
+
+
 STEPS: dict[str, tuple[str, Callable[[University, str], Any]]] = {
     "submit": ("draft", lambda u, c: u.done(c, "submit", "leader", **u.proposal(c, partner="水城人民医院"))),
-    "send_back": ("proposed", lambda u, c: u.done(c, "send_back", "head", reasons_by_field={"base_name": "x"})),
+    "send_back": (
+        "proposed",
+        lambda u, c: u.done(c, "send_back", "head", reasons_by_field={"base_name": "x"}),
+    ),
     "withdraw": ("proposed", lambda u, c: u.done(c, "withdraw", "leader")),
     "approve": ("proposed", lambda u, c: u.done(c, "approve", "member")),
     "reject": ("proposed", lambda u, c: u.done(c, "reject", "member", reason="no")),
@@ -97,14 +125,19 @@ STEPS: dict[str, tuple[str, Callable[[University, str], Any]]] = {
         lambda u, c: u.done(c, "exit", "office", reason="x", exit_agreement=u.document(c, "exit_agreement")),
     ),
     "open_midterm": ("agreement_signed", lambda u, c: u.done(c, "open_midterm", "office")),
-    "conclude_midterm": ("midterm", lambda u, c: u.done(c, "conclude_midterm", "office", outcome="passed", opinion="x")),
+    "conclude_midterm": (
+        "midterm",
+        lambda u, c: u.done(c, "conclude_midterm", "office", outcome="passed", opinion="x"),
+    ),
     "open_final": ("midterm_assessed", lambda u, c: u.done(c, "open_final", "office")),
     "certify": ("final", lambda u, c: u.done(c, "certify", "member", outcome="qualified", **u.verdict(c))),
     "order_rectification": (
         "final",
-        lambda u, c: u.done(c, "order_rectification", "member", outcome="unqualified", reason="x", rectify_by="2029-09-10"),
+        lambda u, c: u.done(
+            c, "order_rectification", "member", outcome="unqualified", reason="x", rectify_by="2029-09-10"
+        ),
     ),
-    "revoke": ("rectification", lambda u, c: (u.evidence(c), u.revoke(c))),
+    "revoke": ("rectification", revoked_after_evidence),
 }
 
 
@@ -151,13 +184,19 @@ def test_undone_opening_by_the_clock_would_be_overdue_at_once(university: Univer
 def test_correction_names_the_entry_it_undoes_and_deletes_nothing(university: University) -> None:
     case_id = university.approved()
     with university.database.reading() as session:
-        approved = session.scalars(select(Entry).where(Entry.case_id == case_id, Entry.act == "approve")).one()
+        approved = session.scalars(
+            select(Entry).where(Entry.case_id == case_id, Entry.act == "approve")
+        ).one()
 
     receipt = corrected(university, case_id)
 
     with university.database.reading() as session:
-        passage = session.scalars(select(Passage).where(Passage.case_id == case_id, Passage.transition == "approve")).one()
-        body = session.scalars(select(Entry.body).where(Entry.stream == f"case:{case_id}", Entry.seq == receipt.seq)).one()
+        passage = session.scalars(
+            select(Passage).where(Passage.case_id == case_id, Passage.transition == "approve")
+        ).one()
+        body = session.scalars(
+            select(Entry.body).where(Entry.stream == f"case:{case_id}", Entry.seq == receipt.seq)
+        ).one()
         still = session.scalars(select(Entry.body).where(Entry.id == approved.id)).one()
     assert (passage.seq, passage.voided_seq) == (approved.seq, receipt.seq)
     assert f'"corrects":{approved.seq},' in body
@@ -210,7 +249,9 @@ def test_lapse_is_undone_by_the_renewal_nobody_had_recorded(university: Universi
 
     with university.database.reading() as session:
         rows = session.execute(
-            select(Timer.name, Timer.due_on, Timer.status).where(Timer.case_id == case_id, Timer.ended_seq.is_(None))
+            select(Timer.name, Timer.due_on, Timer.status).where(
+                Timer.case_id == case_id, Timer.ended_seq.is_(None)
+            )
         ).all()
     assert university.state(case_id) == "agreement_signed"
     assert ("agreement_end", date(2031, 3, 9), "open") in [tuple(row) for row in rows]
@@ -265,7 +306,14 @@ def test_transition_another_act_rests_on_is_not_undone(small: University) -> Non
 def test_held_lapse_undone_after_certification_is_undone_step_by_step(small: University) -> None:
     """Certified and lapsed in one act: the first correction undoes the lapse, carrying the renewal."""
     case_id = small.in_final(last=date(2029, 3, 10))
-    small.done(case_id, "certify", "member", outcome="qualified", confirmed=("agreement_ends_before",), **small.verdict(case_id))
+    small.done(
+        case_id,
+        "certify",
+        "member",
+        outcome="qualified",
+        confirmed=("agreement_ends_before",),
+        **small.verdict(case_id),
+    )
     before = small.state(case_id)
 
     corrected(small, case_id, **small.renewal(case_id, signed=date(2029, 3, 1), last=date(2032, 3, 9)))
@@ -284,7 +332,9 @@ def test_amended_agreement_moves_the_lapse(university: University) -> None:
 
     with university.database.reading() as session:
         rows = session.execute(
-            select(Timer.due_on, Timer.status).where(Timer.case_id == case_id, Timer.name == "agreement_end").order_by(Timer.due_on)
+            select(Timer.due_on, Timer.status)
+            .where(Timer.case_id == case_id, Timer.name == "agreement_end")
+            .order_by(Timer.due_on)
         ).all()
         agreements = session.scalars(select(Agreement.last_day).where(Agreement.case_id == case_id)).all()
     assert [tuple(row) for row in rows] == [(date(2027, 3, 9), "cancelled"), (date(2028, 3, 9), "open")]
@@ -307,8 +357,13 @@ def test_amended_entry_holds_old_and_new(university: University) -> None:
     receipt = amended(university, case_id, "base_name", "正名基地")
 
     with university.database.reading() as session:
-        body = session.scalars(select(Entry.body).where(Entry.stream == f"case:{case_id}", Entry.seq == receipt.seq)).one()
-    assert '"set":{"base_name":"正名基地"},"table":"bases","was":{"base_name":"水城人民医院研究生联合培养基地"}' in body
+        body = session.scalars(
+            select(Entry.body).where(Entry.stream == f"case:{case_id}", Entry.seq == receipt.seq)
+        ).one()
+    assert (
+        '"set":{"base_name":"正名基地"},"table":"bases","was":{"base_name":"水城人民医院研究生联合培养基地"}'
+        in body
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,7 +377,9 @@ def test_amended_entry_holds_old_and_new(university: University) -> None:
         ("other_colleges", ["00000000-0000-0000-0000-000000000000"], ["unit_unknown"]),
     ],
 )
-def test_amendment_is_held_to_the_rules_of_the_fact(small: University, name: str, value: Any, reasons: list[str]) -> None:
+def test_amendment_is_held_to_the_rules_of_the_fact(
+    small: University, name: str, value: Any, reasons: list[str]
+) -> None:
     case_id = small.signed()
     small.on(date(2026, 3, 11))
 
@@ -340,7 +397,12 @@ def test_unit_that_is_no_college_leads_no_base(small: University) -> None:
 
 @pytest.mark.parametrize(
     ("day", "reasons"),
-    [("2029-04-09", ["outside_bounds"]), ("2029-04-10", []), ("2030-03-11", []), ("2030-03-12", ["outside_bounds"])],
+    [
+        ("2029-04-09", ["outside_bounds"]),
+        ("2029-04-10", []),
+        ("2030-03-11", []),
+        ("2030-03-12", ["outside_bounds"]),
+    ],
 )
 def test_moved_rectification_counts_from_the_order(small: University, day: str, reasons: list[str]) -> None:
     """30 to 365 days in total, moves included; on 2029-08-01 still counted from 2029-03-11."""
@@ -386,7 +448,12 @@ def test_setting_changed_later_does_not_move_what_was_pinned(small: University) 
     case_id = small.signed(last=date(2029, 3, 10))
     with small.database.transaction() as session:
         row = Setting(
-            id=new_key(), lifecycle="base", name="agreement_grace", value="30 days", from_on=date(2026, 1, 1), reason="x",
+            id=new_key(),
+            lifecycle="base",
+            name="agreement_grace",
+            value="30 days",
+            from_on=date(2026, 1, 1),
+            reason="x",
             recorded_at=small.at,
         )
         session.add(row)

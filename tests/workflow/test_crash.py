@@ -29,7 +29,17 @@ ROUNDS = int(os.environ.get("LIANPEI_ROUNDS", "4"))
 CASES = 25
 MIDTERM = date(2027, 9, 10)
 
-SET_DOWN = {"documents", "blobs", "people", "units", "grants", "editions", "calls", "holidays", "calendar_years"}
+SET_DOWN = {
+    "documents",
+    "blobs",
+    "people",
+    "units",
+    "grants",
+    "editions",
+    "calls",
+    "holidays",
+    "calendar_years",
+}
 """Tables the test's university sets down without an entry."""
 
 WORKER = """
@@ -100,7 +110,11 @@ def prepared(university: University) -> dict[str, object]:
 def worked(task: dict[str, object], *, killed_after: float | None) -> list[str]:
     """Let a worker work, killed so many seconds after it began; return the lines it had acknowledged."""
     worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", WORKER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
     )
     assert worker.stdin is not None
     assert worker.stdout is not None
@@ -122,10 +136,16 @@ def discrepancies(university: University) -> Iterator[str]:
         verdict = verify(session)
         yield from map(str, verdict.findings)
         yield from (str(row) for row in examine(session) if row.table not in SET_DOWN)
-        entries = session.execute(select(Entry.stream, func.count(), func.max(Entry.seq)).group_by(Entry.stream)).all()
+        entries = session.execute(
+            select(Entry.stream, func.count(), func.max(Entry.seq)).group_by(Entry.stream)
+        ).all()
         ends = {f"case:{case.id}": case.log_seq for case in session.scalars(select(Case))}
     yield from (f"{stream}: {count} entries up to {last}" for stream, count, last in entries if count != last)
-    yield from (f"{stream} ends at {last}" for stream, count, last in entries if stream in ends and ends[stream] != last)
+    yield from (
+        f"{stream} ends at {last}"
+        for stream, count, last in entries
+        if stream in ends and ends[stream] != last
+    )
 
 
 def test_kill_leaves_what_was_acknowledged_and_nothing_by_halves(university: University) -> None:
@@ -141,14 +161,25 @@ def test_kill_leaves_what_was_acknowledged_and_nothing_by_halves(university: Uni
 
     assert list(discrepancies(university)) == []
     with university.database.reading() as session:
-        hashes = {(row.case_id, row.seq): row.hash for row in session.scalars(select(Entry).where(Entry.stream.startswith("case:")))}
+        hashes = {
+            (row.case_id, row.seq): row.hash
+            for row in session.scalars(select(Entry).where(Entry.stream.startswith("case:")))
+        }
         states = session.execute(select(Case.state, func.count()).group_by(Case.state)).all()
         passages = session.execute(
-            select(Passage.transition, func.count(), func.count(Passage.case_id.distinct())).group_by(Passage.transition)
+            select(Passage.transition, func.count(), func.count(Passage.case_id.distinct())).group_by(
+                Passage.transition
+            )
         ).all()
-        waiting = session.scalar(select(func.count()).select_from(Timer).where(Timer.wake_at <= instant(MIDTERM, 0)))
-        rungs = session.execute(select(Rung.timer_id, Rung.days).group_by(Rung.timer_id, Rung.days).having(func.count() > 1)).all()
-        notices = session.execute(select(Notice.stable_key, func.count()).group_by(Notice.stable_key).having(func.count() > 1)).all()
+        waiting = session.scalar(
+            select(func.count()).select_from(Timer).where(Timer.wake_at <= instant(MIDTERM, 0))
+        )
+        rungs = session.execute(
+            select(Rung.timer_id, Rung.days).group_by(Rung.timer_id, Rung.days).having(func.count() > 1)
+        ).all()
+        notices = session.execute(
+            select(Notice.stable_key, func.count()).group_by(Notice.stable_key).having(func.count() > 1)
+        ).all()
     for line in acknowledged:
         if line.startswith("did "):
             _, case_id, seq, digest = line.split()
@@ -158,4 +189,3 @@ def test_kill_leaves_what_was_acknowledged_and_nothing_by_halves(university: Uni
         (name, CASES, CASES) for name in ("submit", "approve", "sign_agreement", "open_midterm")
     }
     assert (waiting, rungs, notices) == (0, [], [])
-

@@ -28,14 +28,29 @@ def base(university: University, case_id: str) -> JointBase:
 
 def test_numbers_run_on_within_a_year_and_begin_anew_with_the_next(small: University) -> None:
     with small.database.transaction() as session:
-        session.add(Call(id=new_key(), lifecycle="base", year=2027, opens_on=date(2027, 1, 1), closes_on=date(2027, 12, 31)))
+        session.add(
+            Call(
+                id=new_key(),
+                lifecycle="base",
+                year=2027,
+                opens_on=date(2027, 1, 1),
+                closes_on=date(2027, 12, 31),
+            )
+        )
         bump(session)
     first, second = small.approved(), small.approved()
     third = small.on(date(2027, 2, 1)).approved()
 
-    numbers = [(base(small, case_id).application_number, base(small, case_id).base_number) for case_id in (first, second, third)]
+    numbers = [
+        (base(small, case_id).application_number, base(small, case_id).base_number)
+        for case_id in (first, second, third)
+    ]
 
-    assert numbers == [("SB-2026-001", "LP2026-001"), ("SB-2026-002", "LP2026-002"), ("SB-2027-001", "LP2027-001")]
+    assert numbers == [
+        ("SB-2026-001", "LP2026-001"),
+        ("SB-2026-002", "LP2026-002"),
+        ("SB-2027-001", "LP2027-001"),
+    ]
 
 
 def test_base_number_is_of_the_year_the_approval_took_effect(small: University) -> None:
@@ -69,7 +84,13 @@ def test_agreement_is_a_row_of_its_own(small: University) -> None:
 
     with small.database.reading() as session:
         row = session.scalars(select(Agreement).where(Agreement.case_id == case_id)).one()
-    assert (row.number, row.signed_on, row.first_day, row.last_day, row.seq) == ("XY-1", SIGNED, SIGNED, date(2030, 3, 9), 4)
+    assert (row.number, row.signed_on, row.first_day, row.last_day, row.seq) == (
+        "XY-1",
+        SIGNED,
+        SIGNED,
+        date(2030, 3, 9),
+        4,
+    )
 
 
 def test_new_manager_takes_the_place_of_the_one_before(small: University) -> None:
@@ -81,8 +102,14 @@ def test_new_manager_takes_the_place_of_the_one_before(small: University) -> Non
     small.done(case_id, "sign_agreement", "office", **small.agreement(case_id) | {"contact_person": "Li Si"})
 
     with small.database.reading() as session:
-        rows = session.scalars(select(Duty).where(Duty.case_id == case_id, Duty.role == "partner_contact")).all()
-    in_force = [row.contact_name for row in rows if row.from_on <= SIGNED and (row.until_on is None or row.until_on >= SIGNED)]
+        rows = session.scalars(
+            select(Duty).where(Duty.case_id == case_id, Duty.role == "partner_contact")
+        ).all()
+    in_force = [
+        row.contact_name
+        for row in rows
+        if row.from_on <= SIGNED and (row.until_on is None or row.until_on >= SIGNED)
+    ]
     assert in_force == ["Li Si"]
 
 
@@ -103,9 +130,14 @@ def test_grade_is_kept_with_its_criteria(small: University) -> None:
 def test_exit_takes_the_plaque_back(small: University) -> None:
     case_id = small.certified()
 
-    small.done(case_id, "exit", "office", reason="agreed", exit_agreement=small.document(case_id, "exit_agreement"))
+    small.done(
+        case_id, "exit", "office", reason="agreed", exit_agreement=small.document(case_id, "exit_agreement")
+    )
 
-    assert (base(small, case_id).registered_on, base(small, case_id).plaque_withdrawn_on) == (CYCLE_OVER, CYCLE_OVER)
+    assert (base(small, case_id).registered_on, base(small, case_id).plaque_withdrawn_on) == (
+        CYCLE_OVER,
+        CYCLE_OVER,
+    )
 
 
 def test_exit_without_a_plaque_takes_none_back(small: University) -> None:

@@ -54,13 +54,22 @@ def test_values_are_read_by_their_fields() -> None:
 
 @pytest.mark.parametrize(
     ("text", "fen"),
-    [("0", 0), ("1", 100), ("30000.5", 3_000_050), ("1,234.56", 123_456), (12, 1200), ("999999999999.99", 99_999_999_999_999)],
+    [
+        ("0", 0),
+        ("1", 100),
+        ("30000.5", 3_000_050),
+        ("1,234.56", 123_456),
+        (12, 1200),
+        ("999999999999.99", 99_999_999_999_999),
+    ],
 )
 def test_money_becomes_whole_fen(text: Any, fen: int) -> None:
     assert read("revoke", {"clawback_amount": text}).values == {"clawback_amount": fen}
 
 
-@pytest.mark.parametrize(("text", "truth"), [("yes", True), ("no", False), (True, True), (False, False), ("1", True), ("0", False)])
+@pytest.mark.parametrize(
+    ("text", "truth"), [("yes", True), ("no", False), (True, True), (False, False), ("1", True), ("0", False)]
+)
 def test_yes_and_no_are_read(text: Any, truth: bool) -> None:
     assert read("revoke", {"clawback": text}).values == {"clawback": truth}
 
@@ -70,7 +79,10 @@ def test_units_named_twice_count_once() -> None:
 
 
 def test_empty_values_are_left_out() -> None:
-    assert read("submit", {"base_name": "", "other_colleges": [], "eligibility": {}, "partner": None}).values == {}
+    assert (
+        read("submit", {"base_name": "", "other_colleges": [], "eligibility": {}, "partner": None}).values
+        == {}
+    )
 
 
 # ───────────────────────────── What is not
@@ -156,7 +168,10 @@ def test_value_that_cannot_be_read_is_named(act: str, field: str, value: Any, co
         assert faults(act, {field: value}) == [(field, code)]
 
 
-@pytest.mark.parametrize("name", ["actor", "state", "version", "effective_on", "outcome", "case_id", "id", "__class__", "signed_on "])
+@pytest.mark.parametrize(
+    "name",
+    ["actor", "state", "version", "effective_on", "outcome", "case_id", "id", "__class__", "signed_on "],
+)
 def test_forged_and_unknown_fields_are_refused(name: str) -> None:
     assert faults("withdraw", {name: "x"}) == [(name, "unknown_field")]
 
@@ -166,7 +181,13 @@ def test_field_of_another_act_is_unknown_here() -> None:
 
 
 def test_all_faults_come_at_once() -> None:
-    raw = {"signed_on": "x", "agreement_last_day": "2026-02-30", "agreement_scan": "y", "state": "approved", "contact_person": 5}
+    raw = {
+        "signed_on": "x",
+        "agreement_last_day": "2026-02-30",
+        "agreement_scan": "y",
+        "state": "approved",
+        "contact_person": 5,
+    }
 
     told = faults("sign_agreement", raw, outcome="passed", effective_on="yesterday")
 
@@ -217,13 +238,17 @@ def test_unknown_unit_is_refused(sqlite_database: Database) -> None:
     university = University.founded(sqlite_database)
     case_id = university.open()
 
-    assert university.refused(case_id, "submit", "leader", **university.proposal(case_id) | {"lead_college": KEY}) == ["unit_unknown"]
+    assert university.refused(
+        case_id, "submit", "leader", **university.proposal(case_id) | {"lead_college": KEY}
+    ) == ["unit_unknown"]
 
 
 def test_exactly_one_of_report_and_application_is_handed_in(sqlite_database: Database) -> None:
     university = University.founded(sqlite_database)
     case_id = university.in_final()
-    both = {name: university.document(case_id, name) for name in ("final_report_file", "extension_application")}
+    both = {
+        name: university.document(case_id, name) for name in ("final_report_file", "extension_application")
+    }
 
     told = [university.refused(case_id, "final_report", "leader", **form) for form in ({}, both)]
 
@@ -236,7 +261,9 @@ def test_largest_values_are_kept_as_they_were_stated(database: Database) -> None
     university.evidence(case_id)
     longest = "长" * 4000
 
-    university.done(case_id, "revoke", "member", reason=longest, clawback=True, clawback_amount="999999999999.99")
+    university.done(
+        case_id, "revoke", "member", reason=longest, clawback=True, clawback_amount="999999999999.99"
+    )
 
     answer = university.confirmed(case_id, "office")
     assert isinstance(answer, Receipt), answer
@@ -251,13 +278,31 @@ scalars = (
     | st.integers()
     | st.floats()
     | st.text(alphabet=st.characters(), max_size=40)
-    | st.sampled_from(["2026-03-10", KEY, "yes", "1", "passed", "enterprise", "base_name", "\x00", "\ud800", "9" * 40])
+    | st.sampled_from(
+        ["2026-03-10", KEY, "yes", "1", "passed", "enterprise", "base_name", "\x00", "\ud800", "9" * 40]
+    )
     | st.dates()
 )
 keys = st.text(max_size=10) | st.sampled_from(
-    ["name", "kind", "credit_code", "met", "note", "value", "standing", "base_name", "partner", "rectify_by", "lead_college"]
+    [
+        "name",
+        "kind",
+        "credit_code",
+        "met",
+        "note",
+        "value",
+        "standing",
+        "base_name",
+        "partner",
+        "rectify_by",
+        "lead_college",
+    ]
 )
-anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -290,12 +335,20 @@ def read_or_faults(act: str, raw: dict[str, Any], **rest: Any) -> tuple[Form | N
 def test_nearly_right_partner_checklist_and_fact_are_read_or_refused(value: st.DataObject) -> None:
     """Closer to what the reader expects than pure noise."""
     partner = st.fixed_dictionaries(
-        {}, optional={"name": scalars, "kind": scalars | st.just("enterprise"), "credit_code": scalars | st.text(max_size=20)}
+        {},
+        optional={
+            "name": scalars,
+            "kind": scalars | st.just("enterprise"),
+            "credit_code": scalars | st.text(max_size=20),
+        },
     )
     answers = st.dictionaries(
-        st.sampled_from([*DEFINITION.lists["eligibility"], "nothing"]), anything | st.fixed_dictionaries({"met": scalars, "note": scalars})
+        st.sampled_from([*DEFINITION.lists["eligibility"], "nothing"]),
+        anything | st.fixed_dictionaries({"met": scalars, "note": scalars}),
     )
-    fact = st.fixed_dictionaries({"name": st.sampled_from(DEFINITION.acts["amend"].facts), "value": anything | partner})
+    fact = st.fixed_dictionaries(
+        {"name": st.sampled_from(DEFINITION.acts["amend"].facts), "value": anything | partner}
+    )
     submitted = {"partner": value.draw(partner), "eligibility": value.draw(answers)}
     amended = {"fact": value.draw(fact), "reason": "x"}
 

@@ -21,12 +21,21 @@ def small(sqlite_database: Database) -> University:
 
 
 def grant(
-    university: University, who: str, role: str, unit: str | None = None, *, from_on: date = date(2020, 1, 1),
+    university: University,
+    who: str,
+    role: str,
+    unit: str | None = None,
+    *,
+    from_on: date = date(2020, 1, 1),
     until_on: date | None = None,
 ) -> None:
     with university.database.transaction() as session:
         row = Grant(
-            id=new_key(), person_id=university.people[who], role=role, from_on=from_on, until_on=until_on,
+            id=new_key(),
+            person_id=university.people[who],
+            role=role,
+            from_on=from_on,
+            until_on=until_on,
             unit_id=university.units[unit] if unit else None,
         )
         session.add(row)
@@ -35,7 +44,13 @@ def grant(
 def choose(university: University, name: str, value: Any) -> None:
     with university.database.transaction() as session:
         row = Setting(
-            id=new_key(), lifecycle="base", name=name, value=value, from_on=date(2020, 1, 1), reason="x", recorded_at=university.at
+            id=new_key(),
+            lifecycle="base",
+            name=name,
+            value=value,
+            from_on=date(2020, 1, 1),
+            reason="x",
+            recorded_at=university.at,
         )
         session.add(row)
         bump(session)
@@ -67,7 +82,10 @@ def test_office_may_let_the_head_decide(small: University) -> None:
     assert isinstance(small.act(case_id, "approve", "head"), Receipt)
 
 
-@pytest.mark.parametrize(("role", "act"), [("leading_group", "approve"), ("base_office", "send_back"), ("college_head", "send_back")])
+@pytest.mark.parametrize(
+    ("role", "act"),
+    [("leading_group", "approve"), ("base_office", "send_back"), ("college_head", "send_back")],
+)
 def test_nobody_decides_on_their_own_application(small: University, role: str, act: str) -> None:
     """The person is compared: the leader may hold any other role."""
     grant(small, "leader", role, "计算机学院" if role == "college_head" else None)
@@ -93,7 +111,9 @@ def test_leader_of_another_base_decides(small: University) -> None:
         (date(2020, 1, 1), date(2026, 3, 9), ["not_your_role"]),
     ],
 )
-def test_grant_holds_on_its_days_only(small: University, from_on: date, until_on: date | None, reasons: list[str]) -> None:
+def test_grant_holds_on_its_days_only(
+    small: University, from_on: date, until_on: date | None, reasons: list[str]
+) -> None:
     grant(small, "stranger", "leading_group", from_on=from_on, until_on=until_on)
     case_id = small.proposed()
 
@@ -107,7 +127,9 @@ def test_grant_without_a_unit_heads_no_college(small: University) -> None:
     grant(small, "stranger", "college_head")
     case_id = small.proposed()
 
-    assert small.refused(case_id, "send_back", "stranger", reasons_by_field={"base_name": "x"}) == ["not_your_role"]
+    assert small.refused(case_id, "send_back", "stranger", reasons_by_field={"base_name": "x"}) == [
+        "not_your_role"
+    ]
 
 
 # ───────────────────────────── How reasons are told
@@ -143,7 +165,9 @@ def test_warning_must_be_confirmed_by_its_name(small: University) -> None:
     case_id = small.approved()
     form = small.agreement(case_id, last=date(2029, 3, 9))
 
-    assert small.refused(case_id, "sign_agreement", "office", confirmed=("ban_near",), **form) == ["agreement_ends_before"]
+    assert small.refused(case_id, "sign_agreement", "office", confirmed=("ban_near",), **form) == [
+        "agreement_ends_before"
+    ]
 
 
 def test_confirmed_word_lifts_no_bar(small: University) -> None:

@@ -57,7 +57,9 @@ def test_every_row_leaves_one_entry_marked_as_imported(university: University) -
 
     with university.database.reading() as session:
         rows = session.execute(
-            select(Entry.kind, Entry.source, func.count()).where(Entry.case_id.is_not(None)).group_by(Entry.kind, Entry.source)
+            select(Entry.kind, Entry.source, func.count())
+            .where(Entry.case_id.is_not(None))
+            .group_by(Entry.kind, Entry.source)
         ).all()
 
     assert [tuple(row) for row in rows] == [("import", "import", 60)]
@@ -84,7 +86,9 @@ def test_agreement_ban_and_cycle_are_kept(university: University) -> None:
             .join(Agreement, Agreement.case_id == JointBase.case_id)
         ).one()
         extended = session.scalar(
-            select(Case.dates).join(JointBase, JointBase.case_id == Case.id).where(JointBase.base_number == "LP2023-015")
+            select(Case.dates)
+            .join(JointBase, JointBase.case_id == Case.id)
+            .where(JointBase.base_number == "LP2023-015")
         )
 
     assert tuple(revoked) == ("LP2022-023", date(2026, 4, 10), date(2029, 4, 10), date(2026, 1, 8))
@@ -102,7 +106,10 @@ def test_yearly_figures_are_evidence(university: University) -> None:
             .order_by(HandIn.period)
         ).all()
 
-    assert forms == [{"students_half_year": 15, "imported": True}, {"students_half_year": 6, "imported": True}]
+    assert forms == [
+        {"students_half_year": 15, "imported": True},
+        {"students_half_year": 6, "imported": True},
+    ]
 
 
 def test_past_deadlines_are_held_until_the_office_confirms(university: University) -> None:
@@ -126,7 +133,9 @@ def test_released_opening_is_dated_by_its_due_day(university: University) -> Non
 
     with university.database.reading() as session:
         entry = session.execute(
-            select(Entry.effective_on, Entry.actor).where(Entry.case_id == late.case_id, Entry.act == "open_midterm")
+            select(Entry.effective_on, Entry.actor).where(
+                Entry.case_id == late.case_id, Entry.act == "open_midterm"
+            )
         ).one()
     assert tuple(entry) == (date(2026, 3, 15), "system:midterm_opens")
 

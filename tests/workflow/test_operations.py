@@ -22,7 +22,10 @@ def test_proposal_is_approved_and_signed(university: University) -> None:
 
     case = university.case(case_id)
 
-    assert (case.state, case.dates) == ("agreement_signed", {"cycle_start": "2026-03-10", "cycle_end": "2029-03-10"})
+    assert (case.state, case.dates) == (
+        "agreement_signed",
+        {"cycle_start": "2026-03-10", "cycle_end": "2029-03-10"},
+    )
 
 
 def test_refusal_leaves_the_case_untouched(university: University) -> None:

@@ -56,7 +56,9 @@ def race(university: University, clients: Sequence[Client]) -> list[Outcome]:
         database.dispose()
 
 
-def acting(university: University, case_id: str, act: str, who: str, *, key: str | None = None, **raw: Any) -> Client:
+def acting(
+    university: University, case_id: str, act: str, who: str, *, key: str | None = None, **raw: Any
+) -> Client:
     """A client that has the form filled in and the present version before it."""
     definition = university.definition
     form = read_form(definition, definition.acts[act], raw)
@@ -69,7 +71,9 @@ def acting(university: University, case_id: str, act: str, who: str, *, key: str
 
 def sweeping(case_id: str, *, at: date) -> Client:
     ctx = Context(actor=Actor(system="sweep"), at=instant(at, 0), source=Source.TIMER)
-    return lambda database: database.run(lambda session: fire_due(session, ctx=ctx, limit=10, case_id=case_id))
+    return lambda database: database.run(
+        lambda session: fire_due(session, ctx=ctx, limit=10, case_id=case_id)
+    )
 
 
 def tally(answers: Sequence[Outcome]) -> Counter[str]:
@@ -115,7 +119,10 @@ def test_twenty_approvals_at_once_are_one(university: University) -> None:
         (("approve", "member", {}), ("send_back", "head", {"reasons_by_field": {"base_name": "too long"}})),
         (("withdraw", "leader", {}), ("approve", "second_member", {})),
         (("reject", "member", {"reason": "no"}), ("approve", "second_member", {})),
-        (("withdraw", "leader", {}), ("send_back", "office", {"reasons_by_field": {"base_name": "too long"}})),
+        (
+            ("withdraw", "leader", {}),
+            ("send_back", "office", {"reasons_by_field": {"base_name": "too long"}}),
+        ),
     ],
     ids=lambda act: act[0],
 )
@@ -124,7 +131,11 @@ def test_of_two_decisions_exactly_one_takes_effect(
 ) -> None:
     for _ in range(TRIALS):
         case_id = fresh_proposal(university)
-        clients = [acting(university, case_id, act, who, **raw) for act, who, raw in (first, second) for _ in range(5)]
+        clients = [
+            acting(university, case_id, act, who, **raw)
+            for act, who, raw in (first, second)
+            for _ in range(5)
+        ]
 
         answers = race(university, clients)
 
@@ -145,11 +156,17 @@ def test_timer_and_approver_at_the_same_instant_leave_one_outcome(university: Un
         university.at = instant(last + timedelta(days=1), 0) - timedelta(seconds=1)
         renew = acting(university, case_id, "renew_agreement", "office", **form)
 
-        answers = race(university, [renew, sweeping(case_id, at=date(2026, 6, 10)), sweeping(case_id, at=date(2026, 6, 10))])
+        answers = race(
+            university,
+            [renew, sweeping(case_id, at=date(2026, 6, 10)), sweeping(case_id, at=date(2026, 6, 10))],
+        )
 
         happened = entries(university, case_id, "renew_agreement", "lapse")
         assert happened in (["renew_agreement"], ["lapse"])
-        assert university.state(case_id) == {"renew_agreement": "agreement_signed", "lapse": "lapsed"}[happened[0] or ""]
+        assert (
+            university.state(case_id)
+            == {"renew_agreement": "agreement_signed", "lapse": "lapsed"}[happened[0] or ""]
+        )
         assert isinstance(answers[0], Receipt) == (happened == ["renew_agreement"])
         seen.add(happened[0])
     assert seen
@@ -181,7 +198,9 @@ def test_sweeps_that_claim_together_fire_each_timer_once(university: University)
 
     with university.database.reading() as session:
         passages = session.execute(
-            select(Passage.case_id, func.count()).where(Passage.transition == "open_midterm").group_by(Passage.case_id)
+            select(Passage.case_id, func.count())
+            .where(Passage.transition == "open_midterm")
+            .group_by(Passage.case_id)
         ).all()
         waiting = session.scalar(select(func.count()).select_from(Timer).where(Timer.wake_at <= ctx.at))
     assert {tuple(row) for row in passages} == {(case_id, 1) for case_id in cases}
@@ -202,12 +221,16 @@ def test_approvals_of_different_cases_get_different_numbers(university: Universi
 
 def test_first_submissions_of_a_year_get_different_numbers(university: University) -> None:
     cases = [university.open() for _ in range(8)]
-    clients = [acting(university, case_id, "submit", "leader", **university.proposal(case_id)) for case_id in cases]
+    clients = [
+        acting(university, case_id, "submit", "leader", **university.proposal(case_id)) for case_id in cases
+    ]
 
     answers = race(university, clients)
 
     with university.database.reading() as session:
-        numbers = session.scalars(select(JointBase.application_number).where(JointBase.case_id.in_(cases))).all()
+        numbers = session.scalars(
+            select(JointBase.application_number).where(JointBase.case_id.in_(cases))
+        ).all()
     assert tally(answers) == {"done": 8}
     assert sorted(map(str, numbers)) == [f"SB-2026-{n:03d}" for n in range(1, 9)]
 
@@ -218,7 +241,13 @@ def test_same_pair_submitted_twice_at_once_lives_once(university: University) ->
         partner = f"聊城{trial:04d}号试验站"
         cases = [university.open() for _ in range(4)]
         clients = [
-            acting(university, case_id, "submit", "leader", **university.proposal(case_id, partner=partner, code=None))
+            acting(
+                university,
+                case_id,
+                "submit",
+                "leader",
+                **university.proposal(case_id, partner=partner, code=None),
+            )
             for case_id in cases
         ]
 
@@ -238,7 +267,9 @@ def test_double_submit_with_one_key_is_done_once_and_told_twice(university: Univ
             client = acting(university, case_id, act, "member", key=f"key-{trial}")
         else:
             case_id = university.open()
-            client = acting(university, case_id, act, "leader", key=f"key-{trial}", **university.proposal(case_id))
+            client = acting(
+                university, case_id, act, "leader", key=f"key-{trial}", **university.proposal(case_id)
+            )
 
         answers = race(university, [client] * 6)
 
@@ -275,10 +306,19 @@ def test_processes_approving_at_once_are_one(university: University) -> None:
     """The same with processes, as many web servers would."""
     case_id = fresh_proposal(university)
     url = university.database.url.render_as_string(hide_password=False)
-    arguments = [url, case_id, university.people["member"], str(university.case(case_id).version), university.at.isoformat()]
+    arguments = [
+        url,
+        case_id,
+        university.people["member"],
+        str(university.case(case_id).version),
+        university.at.isoformat(),
+    ]
     clients = [
         subprocess.Popen(
-            [sys.executable, "-c", CLIENT, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-c", CLIENT, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             cwd=Path(__file__).parents[2],
         )
         for _ in range(PROCESSES)

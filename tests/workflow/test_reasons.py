@@ -76,9 +76,17 @@ def _fault_codes() -> set[str]:
 def _collected(tree: ast.Module) -> Iterator[str]:
     """The codes given to a collector of faults, `faults.add(field, code)`, and those in a table of codes."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("faults.add", "self.add") and len(node.args) > 1:
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func) in ("faults.add", "self.add")
+            and len(node.args) > 1
+        ):
             yield from _texts(node.args[1])
-        if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "_CODES" and isinstance(node.value, ast.Dict):
+        if (
+            isinstance(node, ast.AnnAssign)
+            and ast.unparse(node.target) == "_CODES"
+            and isinstance(node.value, ast.Dict)
+        ):
             yield from (text for value in node.value.values for text in _texts(value))
 
 

@@ -33,14 +33,22 @@ def pending(university: University, case_id: str) -> list[tuple[str, str | None]
     """The proposals of a case: status and who decided."""
     names = {person: name for name, person in university.people.items()}
     with university.database.reading() as session:
-        rows = session.scalars(select(PendingAct).where(PendingAct.case_id == case_id).order_by(PendingAct.proposed_at, PendingAct.id))
+        rows = session.scalars(
+            select(PendingAct)
+            .where(PendingAct.case_id == case_id)
+            .order_by(PendingAct.proposed_at, PendingAct.id)
+        )
         return [(row.status, names.get(row.decided_by or "")) for row in rows]
 
 
 def confirming(university: University, case_id: str, who: str, *, version: int | None = None) -> list[str]:
     """Confirm the newest proposal; return the codes of what stands in the way, nothing when it took effect."""
     with university.database.reading() as session:
-        newest = select(PendingAct.id).where(PendingAct.case_id == case_id).order_by(PendingAct.proposed_at.desc(), PendingAct.id.desc())
+        newest = (
+            select(PendingAct.id)
+            .where(PendingAct.case_id == case_id)
+            .order_by(PendingAct.proposed_at.desc(), PendingAct.id.desc())
+        )
         pending_id = session.scalars(newest.limit(1)).one()
     seen = version if version is not None else university.case(case_id).version
     with university.database.transaction() as session:
@@ -57,7 +65,9 @@ def base_name(university: University, case_id: str) -> str | None:
 
 def revoke_grants(university: University, who: str, role: str) -> None:
     with university.database.transaction() as session:
-        for grant in session.scalars(select(Grant).where(Grant.person_id == university.people[who], Grant.role == role)):
+        for grant in session.scalars(
+            select(Grant).where(Grant.person_id == university.people[who], Grant.role == role)
+        ):
             grant.revoked_at = datetime(2026, 3, 10, tzinfo=UTC)
 
 
@@ -85,7 +95,9 @@ def test_proposer_does_not_confirm(university: University) -> None:
     assert pending(university, case_id) == [("open", None)]
 
 
-@pytest.mark.parametrize("who", ["leader", "head", "officer", "member", "auditor", "administrator", "stranger"])
+@pytest.mark.parametrize(
+    "who", ["leader", "head", "officer", "member", "auditor", "administrator", "stranger"]
+)
 def test_only_the_second_role_confirms(small: University, who: str) -> None:
     case_id = small.signed()
     amending(small, case_id)
@@ -98,7 +110,11 @@ def test_same_person_in_two_roles_does_not_confirm_their_own_proposal(small: Uni
     case_id = small.in_rectification()
     small.evidence(case_id)
     with small.database.transaction() as session:
-        session.add(Grant(id=new_key(), person_id=small.people["member"], role="base_office", from_on=date(2020, 1, 1)))
+        session.add(
+            Grant(
+                id=new_key(), person_id=small.people["member"], role="base_office", from_on=date(2020, 1, 1)
+            )
+        )
     small.done(case_id, "revoke", "member", reason="not met", clawback=False)
 
     assert confirming(small, case_id, "member") == ["confirm_by_another"]
@@ -168,7 +184,9 @@ def test_any_change_of_the_case_voids_a_proposal(university: University, move: A
 
 def _newest(university: University, case_id: str) -> str:
     with university.database.reading() as session:
-        return session.scalars(select(PendingAct.id).where(PendingAct.case_id == case_id, PendingAct.status == "open")).one()
+        return session.scalars(
+            select(PendingAct.id).where(PendingAct.case_id == case_id, PendingAct.status == "open")
+        ).one()
 
 
 def test_timer_voids_a_proposal(university: University) -> None:
@@ -181,7 +199,9 @@ def test_timer_voids_a_proposal(university: University) -> None:
     assert confirming(university, case_id, "second_office") == ["stale"]
     assert base_name(university, case_id) != "a better name"
     with university.database.reading() as session:
-        waiting = session.scalars(select(Task.act).where(Task.case_id == case_id, Task.closed_at.is_(None))).all()
+        waiting = session.scalars(
+            select(Task.act).where(Task.case_id == case_id, Task.closed_at.is_(None))
+        ).all()
     assert "confirm" not in waiting
 
 
@@ -257,7 +277,9 @@ def test_second_person_is_asked_and_the_task_closes(university: University) -> N
 
 def _open_tasks(university: University, case_id: str) -> set[tuple[str, str]]:
     with university.database.reading() as session:
-        rows = session.execute(select(Task.act, Task.role).where(Task.case_id == case_id, Task.closed_at.is_(None)))
+        rows = session.execute(
+            select(Task.act, Task.role).where(Task.case_id == case_id, Task.closed_at.is_(None))
+        )
         return {(row.act, row.role) for row in rows}
 
 
@@ -274,7 +296,9 @@ def test_act_backdated_by_30_days_takes_effect_at_once(small: University) -> Non
 
 def test_act_backdated_by_31_days_needs_a_second_person(university: University) -> None:
     case_id = university.proposed()
-    receipt = university.on(date(2026, 4, 10)).done(case_id, "approve", "member", effective_on=date(2026, 3, 10))
+    receipt = university.on(date(2026, 4, 10)).done(
+        case_id, "approve", "member", effective_on=date(2026, 3, 10)
+    )
     before = university.state(case_id)
 
     told = confirming(university, case_id, "office")
@@ -287,15 +311,17 @@ def test_act_backdated_by_31_days_needs_a_second_person(university: University) 
 def test_effective_day_in_the_future_is_refused(small: University) -> None:
     case_id = small.proposed()
 
-    assert small.refused(case_id, "approve", "member", effective_on=date(2026, 3, 11)) == ["effective_in_future"]
+    assert small.refused(case_id, "approve", "member", effective_on=date(2026, 3, 11)) == [
+        "effective_in_future"
+    ]
 
 
 def test_effective_day_before_the_previous_one_is_refused(small: University) -> None:
     case_id = small.proposed()
 
-    assert small.on(date(2026, 3, 20)).refused(case_id, "approve", "member", effective_on=date(2026, 3, 9)) == [
-        "effective_before_previous"
-    ]
+    assert small.on(date(2026, 3, 20)).refused(
+        case_id, "approve", "member", effective_on=date(2026, 3, 9)
+    ) == ["effective_before_previous"]
 
 
 @pytest.mark.parametrize(("who", "act"), [("leader", "withdraw"), ("head", "send_back")])

@@ -57,12 +57,16 @@ def test_turn_goes_to_the_unit_of_the_case(small: University) -> None:
     """A college's role is asked on its own college only."""
     case_id = small.in_midterm()
     with small.database.transaction() as session:
-        duty = session.scalars(select(Duty).where(Duty.case_id == case_id, Duty.role == "project_leader")).one()
+        duty = session.scalars(
+            select(Duty).where(Duty.case_id == case_id, Duty.role == "project_leader")
+        ).one()
         duty.person_id, duty.contact_name = None, "imported name"
     small.tick(case_id, date(2028, 1, 3), 12)
 
     with small.database.reading() as session:
-        rows = session.scalars(select(Task).where(Task.case_id == case_id, Task.act == "yearly_data", Task.closed_at.is_(None)))
+        rows = session.scalars(
+            select(Task).where(Task.case_id == case_id, Task.act == "yearly_data", Task.closed_at.is_(None))
+        )
         asked = {(row.role, row.unit_id) for row in rows}
 
     assert asked == {("college_head", small.units["计算机学院"]), ("base_office", None)}
@@ -71,7 +75,12 @@ def test_turn_goes_to_the_unit_of_the_case(small: University) -> None:
 def test_turn_passes_to_the_office_when_the_report_is_in(university: University) -> None:
     case_id = university.in_midterm()
 
-    university.done(case_id, "progress_report", "leader", progress_report_file=university.document(case_id, "progress_report_file"))
+    university.done(
+        case_id,
+        "progress_report",
+        "leader",
+        progress_report_file=university.document(case_id, "progress_report_file"),
+    )
 
     assert turns(university, case_id) == {("conclusion", "base_office", None)}
 
@@ -88,7 +97,9 @@ def test_turn_passes_to_the_office_when_the_report_is_overdue(university: Univer
 def test_turn_passes_to_the_leading_group_with_the_final_report(small: University) -> None:
     case_id = small.in_final()
 
-    small.done(case_id, "final_report", "leader", final_report_file=small.document(case_id, "final_report_file"))
+    small.done(
+        case_id, "final_report", "leader", final_report_file=small.document(case_id, "final_report_file")
+    )
 
     assert turns(small, case_id) == {("grading", "leading_group", None)}
 
@@ -101,7 +112,10 @@ def test_yearly_data_are_asked_from_the_first_reminder_on(university: University
 
     university.sweep(instant(date(2027, 1, 2), 8))
 
-    assert (before, turns(university, case_id)) == (set(), {("yearly_data", "project_leader", date(2027, 2, 1))})
+    assert (before, turns(university, case_id)) == (
+        set(),
+        {("yearly_data", "project_leader", date(2027, 2, 1))},
+    )
 
 
 def test_renewal_is_asked_of_the_office_from_the_first_notice_on(small: University) -> None:

@@ -40,7 +40,11 @@ def timer(university: University, case_id: str, name: str) -> Timer:
 def reminders(university: University, case_id: str, name: str) -> list[tuple[int, bool]]:
     """The rungs of a timer that were looked at: days from its day, and whether a later one took its place."""
     with university.database.reading() as session:
-        rows = select(Rung).join(Timer, Timer.id == Rung.timer_id).where(Timer.case_id == case_id, Timer.name == name)
+        rows = (
+            select(Rung)
+            .join(Timer, Timer.id == Rung.timer_id)
+            .where(Timer.case_id == case_id, Timer.name == name)
+        )
         return sorted((row.days, row.coalesced) for row in session.scalars(rows))
 
 
@@ -59,7 +63,13 @@ def told(university: University, case_id: str, timer_name: str) -> dict[int, set
 def choose(university: University, name: str, value: Any, *, from_on: date = date(2020, 1, 1)) -> None:
     with university.database.transaction() as session:
         row = Setting(
-            id=new_key(), lifecycle="base", name=name, value=value, from_on=from_on, reason="x", recorded_at=university.at
+            id=new_key(),
+            lifecycle="base",
+            name=name,
+            value=value,
+            from_on=from_on,
+            reason="x",
+            recorded_at=university.at,
         )
         session.add(row)
         bump(session)
@@ -107,12 +117,22 @@ def test_timers_of_a_state_run_on_their_days(small: University, state: str) -> N
 def test_leap_day_start(small: University) -> None:
     """18 months from 29 February 2024, three years less 90 days: each in one step from the start."""
     with small.database.transaction() as session:
-        session.add(Call(id=new_key(), lifecycle="base", year=2024, opens_on=date(2024, 1, 1), closes_on=date(2024, 12, 31)))
+        session.add(
+            Call(
+                id=new_key(),
+                lifecycle="base",
+                year=2024,
+                opens_on=date(2024, 1, 1),
+                closes_on=date(2024, 12, 31),
+            )
+        )
         bump(session)
     start = date(2024, 2, 29)
     small.on(start)
     case_id = small.approved()
-    small.done(case_id, "sign_agreement", "office", **small.agreement(case_id, first=start, last=date(2028, 2, 29)))
+    small.done(
+        case_id, "sign_agreement", "office", **small.agreement(case_id, first=start, last=date(2028, 2, 29))
+    )
 
     days = running(small, case_id)
 
@@ -137,12 +157,22 @@ def test_opening_and_end_are_neither_moved_nor_provisional(small: University) ->
     opening, end = timer(small, case_id, "final_opens"), timer(small, case_id, "agreement_end")
 
     assert date(2028, 12, 10).weekday() == 6
-    assert (opening.due_on, opening.due_at, opening.provisional) == (date(2028, 12, 10), datetime(2028, 12, 9, 16, tzinfo=UTC), False)
+    assert (opening.due_on, opening.due_at, opening.provisional) == (
+        date(2028, 12, 10),
+        datetime(2028, 12, 9, 16, tzinfo=UTC),
+        False,
+    )
     assert date(2030, 3, 9).weekday() == 5
-    assert (end.due_on, end.due_at, end.provisional) == (date(2030, 3, 9), datetime(2030, 3, 9, 16, tzinfo=UTC), False)
+    assert (end.due_on, end.due_at, end.provisional) == (
+        date(2030, 3, 9),
+        datetime(2030, 3, 9, 16, tzinfo=UTC),
+        False,
+    )
 
 
-def test_day_beyond_the_known_calendar_is_provisional_until_the_year_is_loaded(university: University) -> None:
+def test_day_beyond_the_known_calendar_is_provisional_until_the_year_is_loaded(
+    university: University,
+) -> None:
     """2027-02-01 becomes a rest day with the announcement for 2027."""
     case_id = university.signed()
     before = timer(university, case_id, "yearly_data")
@@ -180,7 +210,9 @@ def test_missed_years_wait_side_by_side_and_are_answered_from_the_earliest(unive
     university.tick(case_id, date(2029, 3, 1))
     with university.database.reading() as session:
         rows = session.scalars(
-            select(Timer).where(Timer.case_id == case_id, Timer.name == "yearly_data", Timer.ended_seq.is_(None)).order_by(Timer.due_at)
+            select(Timer)
+            .where(Timer.case_id == case_id, Timer.name == "yearly_data", Timer.ended_seq.is_(None))
+            .order_by(Timer.due_at)
         )
         before = [(row.period, row.status) for row in rows]
 
@@ -188,7 +220,9 @@ def test_missed_years_wait_side_by_side_and_are_answered_from_the_earliest(unive
 
     with university.database.reading() as session:
         rows = session.scalars(
-            select(Timer).where(Timer.case_id == case_id, Timer.name == "yearly_data", Timer.ended_seq.is_(None)).order_by(Timer.due_at)
+            select(Timer)
+            .where(Timer.case_id == case_id, Timer.name == "yearly_data", Timer.ended_seq.is_(None))
+            .order_by(Timer.due_at)
         )
         after = [(row.period, row.status) for row in rows]
     assert before == [(2026, "fired"), (2027, "fired"), (2028, "fired"), (2029, "open")]
@@ -225,7 +259,12 @@ def test_cycle_may_start_with_the_agreement_and_no_renewal_moves_it(small: Unive
     small.done(case_id, "sign_agreement", "office", confirmed=("agreement_ends_before",), **form)
     before = small.case(case_id).dates
 
-    small.done(case_id, "renew_agreement", "office", **small.renewal(case_id, signed=date(2026, 4, 1), last=date(2029, 9, 9)))
+    small.done(
+        case_id,
+        "renew_agreement",
+        "office",
+        **small.renewal(case_id, signed=date(2026, 4, 1), last=date(2029, 9, 9)),
+    )
 
     assert before == {"cycle_start": "2026-04-01", "cycle_end": "2029-04-01"}
     assert small.case(case_id).dates == before
@@ -255,7 +294,12 @@ def test_agreement_is_reminded_of_180_90_30_and_7_days_before(university: Univer
         university.sweep(instant(day, 8))
         assert len(reminders(university, case_id, "agreement_end")) == before + 1
 
-    assert reminders(university, case_id, "agreement_end") == [(-180, False), (-90, False), (-30, False), (-7, False)]
+    assert reminders(university, case_id, "agreement_end") == [
+        (-180, False),
+        (-90, False),
+        (-30, False),
+        (-7, False),
+    ]
     assert told(university, case_id, "agreement_end")[-180] == {"leader", "head", "office", "second_office"}
 
 
@@ -264,7 +308,12 @@ def test_missed_reminders_coalesce_into_the_latest(university: University) -> No
 
     university.sweep(instant(date(2027, 3, 5)))
 
-    assert reminders(university, case_id, "agreement_end") == [(-180, True), (-90, True), (-30, True), (-7, False)]
+    assert reminders(university, case_id, "agreement_end") == [
+        (-180, True),
+        (-90, True),
+        (-30, True),
+        (-7, False),
+    ]
     assert set(told(university, case_id, "agreement_end")) == {-7}
 
 
@@ -309,7 +358,9 @@ def test_reminder_missed_before_an_act_still_goes_out(small: University) -> None
     """An act that finds the deadline passed does not swallow the reminders that were due before it."""
     case_id = small.in_midterm()
     small.on(date(2027, 11, 20))
-    small.refused(case_id, "exit", "office", reason="x", exit_agreement=small.document(case_id, "exit_agreement"))
+    small.refused(
+        case_id, "exit", "office", reason="x", exit_agreement=small.document(case_id, "exit_agreement")
+    )
 
     small.sweep(instant(date(2027, 11, 20)))
 
@@ -318,7 +369,12 @@ def test_reminder_missed_before_an_act_still_goes_out(small: University) -> None
 
 def test_answered_deadline_reminds_nobody(small: University) -> None:
     case_id = small.in_midterm()
-    small.done(case_id, "progress_report", "leader", progress_report_file=small.document(case_id, "progress_report_file"))
+    small.done(
+        case_id,
+        "progress_report",
+        "leader",
+        progress_report_file=small.document(case_id, "progress_report_file"),
+    )
 
     small.sweep(instant(date(2027, 12, 31)))
 
@@ -337,7 +393,9 @@ def test_held_lapse_goes_on_escalating(small: University) -> None:
 def test_leader_nobody_has_linked_is_stood_in_for(small: University) -> None:
     case_id = small.in_midterm()
     with small.database.transaction() as session:
-        duty = session.scalars(select(Duty).where(Duty.case_id == case_id, Duty.role == "project_leader")).one()
+        duty = session.scalars(
+            select(Duty).where(Duty.case_id == case_id, Duty.role == "project_leader")
+        ).one()
         duty.person_id, duty.contact_name = None, "imported name"
 
     small.sweep(instant(date(2027, 11, 2), 8))

@@ -19,7 +19,9 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
-            click.echo(say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True)
+            click.echo(
+                say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True
+            )
             ctx.exit(1)
         except WorkflowError as error:
             click.echo(say(ctx, "cli.refused", code=error.code, params=str(error.params)), err=True)

@@ -30,7 +30,11 @@ def verify(desk: Desk, json_wanted: bool) -> None:
     else:
         for finding in verdict.findings:
             desk.tell("log_bad", kind=str(finding.kind), stream=finding.stream, seq=finding.seq)
-        desk.tell("log_good" if not verdict.findings else "log_found", count=verdict.entries, found=len(verdict.findings))
+        desk.tell(
+            "log_good" if not verdict.findings else "log_found",
+            count=verdict.entries,
+            found=len(verdict.findings),
+        )
     sys.exit(1 if verdict.findings else 0)
 
 
@@ -45,7 +49,14 @@ def doctor(desk: Desk, json_wanted: bool) -> None:
         as_json([_plain(item) for item in found])
     else:
         for item in found:
-            desk.tell("doctor_bad", table=item.table, row=item.key, column=item.column, expected=str(item.expected), found=str(item.found))
+            desk.tell(
+                "doctor_bad",
+                table=item.table,
+                row=item.key,
+                column=item.column,
+                expected=str(item.expected),
+                found=str(item.found),
+            )
         desk.tell("doctor_good" if not found else "doctor_found", found=len(found))
     sys.exit(1 if found else 0)
 

@@ -30,7 +30,9 @@ def load(desk: Desk) -> None:
     accounts = load_demonstration(desk.database)
     desk.tell("demo_loaded")
     for account in accounts:
-        desk.tell("demo_account", login=account["login"], password=account["password"], role=account[desk.language])
+        desk.tell(
+            "demo_account", login=account["login"], password=account["password"], role=account[desk.language]
+        )
 
 
 COMMANDS = (demo,)

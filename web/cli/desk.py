@@ -55,7 +55,9 @@ class Desk:
     def mail_server(self) -> MailServer | None:
         if self.config.mail_url is None:
             return None
-        return MailServer(url=self.config.mail_url, sender=self.config.mail_from, base_url=self.config.base_url)
+        return MailServer(
+            url=self.config.mail_url, sender=self.config.mail_from, base_url=self.config.base_url
+        )
 
     def context(self, session: Session) -> Context:
         """The command line acts as `system:cli`."""

@@ -55,11 +55,17 @@ def publish(desk: Desk, file: Path) -> None:
         with desk.database.transaction() as session:
             _, new = publish_edition(session, source, ctx=desk.context(session))
     except EditionConflict as conflict:
-        desk.warn("edition_conflict", label=conflict.params["label"], published=conflict.params["published"][:12],
-                  offered=conflict.params["offered"][:12])
+        desk.warn(
+            "edition_conflict",
+            label=conflict.params["label"],
+            published=conflict.params["published"][:12],
+            offered=conflict.params["offered"][:12],
+        )
         sys.exit(1)
     definition = load(source)
-    desk.tell("published" if new else "published_before", label=definition.edition, sha256=definition.sha256[:12])
+    desk.tell(
+        "published" if new else "published_before", label=definition.edition, sha256=definition.sha256[:12]
+    )
 
 
 COMMANDS = (check, publish)

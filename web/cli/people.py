@@ -36,7 +36,13 @@ def user() -> None:
 @click.option("--language", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
 @pass_desk
 def add(
-    desk: Desk, login: str, name: str, staff_number: str | None, email: str | None, external: bool, language: str
+    desk: Desk,
+    login: str,
+    name: str,
+    staff_number: str | None,
+    email: str | None,
+    external: bool,
+    language: str,
 ) -> None:
     """Add a person with the account LOGIN; prints a first password. 新建人员和账号。"""
     password = new_password()
@@ -47,7 +53,9 @@ def add(
                 session, name=name, staff_number=staff_number, email=email, phone=None, language=language,
                 external=external, reason=REASON, ctx=ctx,
             )  # fmt: skip
-            create_account(session, person_id=person.subject, login=login, password=password, reason=REASON, ctx=ctx)
+            create_account(
+                session, person_id=person.subject, login=login, password=password, reason=REASON, ctx=ctx
+            )
     desk.tell("user_added", login=canonical_login(login), password=password)
 
 
@@ -58,7 +66,9 @@ def add(
 @click.option("--from", "from_on", type=click.DateTime(["%Y-%m-%d"]), default=None)
 @click.option("--until", "until_on", type=click.DateTime(["%Y-%m-%d"]), default=None)
 @pass_desk
-def grant(desk: Desk, login: str, role: str, unit: str | None, from_on: datetime | None, until_on: datetime | None) -> None:
+def grant(
+    desk: Desk, login: str, role: str, unit: str | None, from_on: datetime | None, until_on: datetime | None
+) -> None:
     """Give LOGIN the ROLE, on a unit where the role needs one. 授予角色。"""
     if role not in list(Role):
         raise click.UsageError(desk.say("role_unknown", role=role, roles=[str(known) for known in Role]))

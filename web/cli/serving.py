@@ -94,8 +94,13 @@ def _status(desk: Desk, json_wanted: bool) -> None:
     with desk.database.reading() as session:
         now, machine_now = clock.now(session), clock.machine_time()
         beats = [
-            {"name": beat.name, "ticked_at": beat.ticked_at, "fired": beat.fired_count, "failure": beat.failure,
-             "late": machine_now - beat.ticked_at > LATE}
+            {
+                "name": beat.name,
+                "ticked_at": beat.ticked_at,
+                "fired": beat.fired_count,
+                "failure": beat.failure,
+                "late": machine_now - beat.ticked_at > LATE,
+            }
             for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.ticked_at.desc()))
         ]
         waiting = session.scalars(select(Timer.id).where(Timer.wake_at <= now - LATE).limit(1000)).all()
@@ -123,7 +128,12 @@ def _prepare(desk: Desk) -> None:
     if empty and not desk.config.is_production:
         desk.tell("demo_loading")
         for account in load_demonstration(desk.database):
-            desk.tell("demo_account", login=account["login"], password=account["password"], role=account[desk.language])
+            desk.tell(
+                "demo_account",
+                login=account["login"],
+                password=account["password"],
+                role=account[desk.language],
+            )
 
 
 def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) -> None:

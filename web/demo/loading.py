@@ -110,7 +110,13 @@ def _open_calls(session: Session, ctx: Context) -> None:
     for year in range(ctx.today.year, ctx.today.year + YEARS_OF_CALLS):
         opens = min(date(year, 3, 1), ctx.today) if year == ctx.today.year else date(year, 3, 1)
         open_call(
-            session, lifecycle=LIFECYCLE, year=year, opens_on=opens, closes_on=date(year, 12, 31), reason=REASON, ctx=ctx
+            session,
+            lifecycle=LIFECYCLE,
+            year=year,
+            opens_on=opens,
+            closes_on=date(year, 12, 31),
+            reason=REASON,
+            ctx=ctx,
         )
 
 
@@ -128,13 +134,22 @@ def _link_leaders(session: Session, ids: Mapping[str, str], ctx: Context) -> Non
 
 
 def _propose(
-    database: Database, ids: Mapping[str, str], *, leader: str, college: str, partner: str, kind: str, stage: str
+    database: Database,
+    ids: Mapping[str, str],
+    *,
+    leader: str,
+    college: str,
+    partner: str,
+    kind: str,
+    stage: str,
 ) -> None:
     """One proposal, as its leader would file it and the leading group decide it."""
 
     def act(work: Callable[[Session, Context], Any], login: str) -> Any:
         with database.transaction() as session:
-            return work(session, Context(actor=Actor(person=ids[login]), at=clock.now(session), source=Source.PAGE))
+            return work(
+                session, Context(actor=Actor(person=ids[login]), at=clock.now(session), source=Source.PAGE)
+            )
 
     with database.reading() as session:
         unit_id = session.scalar(select(Unit.id).where(Unit.name == college)) or ""
@@ -143,16 +158,16 @@ def _propose(
     if stage == "draft":
         return
     document_id = act(
-        lambda session, ctx: store_document(
-            session, case_id, field="cooperation_plan", upload=PLAN, ctx=ctx
-        ),
+        lambda session, ctx: store_document(session, case_id, field="cooperation_plan", upload=PLAN, ctx=ctx),
         leader,
     )
     raw = {
         "base_name": f"{partner}研究生联合培养基地",
         "partner": {"name": partner, "kind": kind},
         "lead_college": unit_id,
-        "eligibility": {item: {"met": True, "note": "见合作计划"} for item in definition.lists["eligibility"]},
+        "eligibility": {
+            item: {"met": True, "note": "见合作计划"} for item in definition.lists["eligibility"]
+        },
         "cooperation_plan": document_id,
     }
     _must(act(lambda session, ctx: _perform(session, case_id, "submit", raw, ctx), leader))
@@ -170,4 +185,3 @@ def _perform(session: Session, case_id: str, name: str, raw: Mapping[str, Any], 
 def _must(answer: Any) -> None:
     if not isinstance(answer, Receipt):
         raise RuntimeError(f"the demonstration's own proposal was refused: {answer}")
-

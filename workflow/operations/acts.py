@@ -59,7 +59,9 @@ class Refusal:
     stale: tuple[Row, ...] | None = None
 
 
-def perform(session: Session, case_id: str, act: str, *, form: Form, version: int, ctx: Context) -> Receipt | Refusal:
+def perform(
+    session: Session, case_id: str, act: str, *, form: Form, version: int, ctx: Context
+) -> Receipt | Refusal:
     """Carry out an act on the case as it stood at `version`, or say everything that stands in the way.
 
     Before it, the case's due timers take effect; where one did, the act was decided on an older case and is stale. A
@@ -133,7 +135,13 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
         second = act.second or "base_office"
         return Refusal(
             blockers=(
-                Blocker(code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [second]}, mend=(second,)),
+                Blocker(
+                    code="not_your_role",
+                    basis="local",
+                    rank=Rank.ROLE,
+                    params={"roles": [second]},
+                    mend=(second,),
+                ),
             )
         )
     status = "withdrawn" if own else "declined"
@@ -198,7 +206,9 @@ def take_turns(session: Session, names: Sequence[str]) -> None:
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     rows = [{"name": name, "value": 0} for name in sorted(names)]
     session.execute(insert(Counter).values(rows).on_conflict_do_nothing())
-    session.execute(select(Counter.name).where(Counter.name.in_(names)).order_by(Counter.name).with_for_update())
+    session.execute(
+        select(Counter.name).where(Counter.name.in_(names)).order_by(Counter.name).with_for_update()
+    )
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
@@ -237,8 +247,14 @@ def write_steps(
     last = steps[-1].before.after(steps[-1].changes)
     row.row.update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})
     return Receipt(
-        case_id=last.id, act=steps[0].act, seq=written[0].seq, hash=written[0].hash, recorded_at=ctx.at, state=last.state,
-        version=last.case["version"], entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
+        case_id=last.id,
+        act=steps[0].act,
+        seq=written[0].seq,
+        hash=written[0].hash,
+        recorded_at=ctx.at,
+        state=last.state,
+        version=last.case["version"],
+        entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
     )
 
 
@@ -266,8 +282,14 @@ def _carry_out(
     changes, written, _ = steps_as_changes(row, plan.steps, ctx)
     after = plan.after or snapshot
     receipt = Receipt(
-        case_id=snapshot.id, act=plan.act.name, seq=written[0].seq, hash=written[0].hash, recorded_at=ctx.at,
-        state=after.state, version=after.case["version"], proposed=plan.proposes,
+        case_id=snapshot.id,
+        act=plan.act.name,
+        seq=written[0].seq,
+        hash=written[0].hash,
+        recorded_at=ctx.at,
+        state=after.state,
+        version=after.case["version"],
+        proposed=plan.proposes,
         entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
     )
     write(session, [*changes, *_answer(receipt, ctx, fingerprint)])
@@ -305,7 +327,10 @@ def _answer(receipt: Receipt, ctx: Context, fingerprint: str) -> list[Change]:
     if name is None:
         return []
     answer = {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
-    answer |= {"recorded_at": instant_text(receipt.recorded_at), "entries": [list(entry) for entry in receipt.entries]}
+    answer |= {
+        "recorded_at": instant_text(receipt.recorded_at),
+        "entries": [list(entry) for entry in receipt.entries],
+    }
     values = {"name": name, "fingerprint": fingerprint, "answer": answer, "recorded_at": ctx.at}
     return [Change(table="idempotency_keys", op=INSERT, key=name, values=values)]
 
@@ -316,4 +341,6 @@ def _log_denial(session: Session, snapshot: Snapshot, act: str, plan: Plan, ctx:
     if not codes or ctx.actor.person is None:
         return
     content = {"act": act, "case": snapshot.id, "refused": codes}
-    write(session, entries.append(session, ctx.actor.text, kind="denied", content=content, changes=[], ctx=ctx))
+    write(
+        session, entries.append(session, ctx.actor.text, kind="denied", content=content, changes=[], ctx=ctx)
+    )

@@ -32,7 +32,9 @@ class Swept:
 
     def __add__(self, other: Swept) -> Swept:
         return Swept(
-            cases=self.cases + other.cases, fired=self.fired + other.fired, reminded=self.reminded + other.reminded
+            cases=self.cases + other.cases,
+            fired=self.fired + other.fired,
+            reminded=self.reminded + other.reminded,
         )
 
 
@@ -91,7 +93,11 @@ def _reminders(after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
         for position, (days, at) in enumerate(due):
             latest = position == len(due) - 1
             rung = {
-                "id": new_key(), "timer_id": row["id"], "days": days, "due_at": at, "recorded_at": ctx.at,
+                "id": new_key(),
+                "timer_id": row["id"],
+                "days": days,
+                "due_at": at,
+                "recorded_at": ctx.at,
                 "coalesced": not latest,
             }
             changes.append(Change(table="rungs", op=INSERT, key=str(rung["id"]), values=rung))
@@ -105,24 +111,45 @@ def _reminders(after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
 
 def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable[Change]:
     timer = snapshot.definition.timers[row["name"]]
-    people = dict.fromkeys(p for role in timers.told(timer, days, snapshot) for p in recipients(snapshot, role))
+    people = dict.fromkeys(
+        p for role in timers.told(timer, days, snapshot) for p in recipients(snapshot, role)
+    )
     template = "overdue" if row["due_at"] <= ctx.at else "reminder"
     params = {
-        "timer": timer.name, "day": row["due_on"].isoformat(), "nominal": row["nominal_on"].isoformat(),
-        "days": days, "basis": timer.basis, "answer": timer.answer, "kind": str(timer.kind),
+        "timer": timer.name,
+        "day": row["due_on"].isoformat(),
+        "nominal": row["nominal_on"].isoformat(),
+        "days": days,
+        "basis": timer.basis,
+        "answer": timer.answer,
+        "kind": str(timer.kind),
         "provisional": row["provisional"],
     }
     for person in people:
-        yield from notice(snapshot, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params)
+        yield from notice(
+            snapshot, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params
+        )
 
 
 def note(
-    snapshot: Snapshot, *, kind: str, act: str, changes: Sequence[Change], form: Mapping[str, Any], ctx: Context
+    snapshot: Snapshot,
+    *,
+    kind: str,
+    act: str,
+    changes: Sequence[Change],
+    form: Mapping[str, Any],
+    ctx: Context,
 ) -> Step:
     """A step that records something about a case without a transition; timers and tasks are compared after it."""
     seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
     moved = [
-        Change(table="cases", op=UPDATE, key=snapshot.id, values={"version": version + 1, "log_seq": seq}, seen=version),
+        Change(
+            table="cases",
+            op=UPDATE,
+            key=snapshot.id,
+            values={"version": version + 1, "log_seq": seq},
+            seen=version,
+        ),
         *voided(snapshot, ctx),
         *(change for change in changes if change.table != "timers"),
     ]
@@ -131,10 +158,25 @@ def note(
     followed = timers.reconcile(after, seq=seq, at=ctx.at)
     after = after.after(followed)
     return Step(
-        seq=seq, kind=kind, act=act, outcome=None, from_state=snapshot.state, to_state=snapshot.state, actor=ctx.actor,
-        proposed_by=None, source=ctx.source, effective_on=ctx.today, basis="local", by_basis="local", form=dict(form),
-        before=snapshot, changes=tuple(merged(moved)), armed=tuple(c for c in followed if c.op == INSERT),
-        ended=(*held, *(c for c in followed if c.op == UPDATE)), turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(),
+        seq=seq,
+        kind=kind,
+        act=act,
+        outcome=None,
+        from_state=snapshot.state,
+        to_state=snapshot.state,
+        actor=ctx.actor,
+        proposed_by=None,
+        source=ctx.source,
+        effective_on=ctx.today,
+        basis="local",
+        by_basis="local",
+        form=dict(form),
+        before=snapshot,
+        changes=tuple(merged(moved)),
+        armed=tuple(c for c in followed if c.op == INSERT),
+        ended=(*held, *(c for c in followed if c.op == UPDATE)),
+        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        notices=(),
     )
 
 
@@ -153,11 +195,22 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
     if ctx.actor.person is not None and office not in held_roles(snapshot, ctx.actor.person):
         return Refusal(
             blockers=(
-                Blocker(code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [office]}, mend=(office,)),
+                Blocker(
+                    code="not_your_role",
+                    basis="local",
+                    rank=Rank.ROLE,
+                    params={"roles": [office]},
+                    mend=(office,),
+                ),
             )
         )
     held = [
-        Change(table="timers", op=UPDATE, key=timer["id"], values={"status": timers.OPEN, "hold": None, "wake_at": timer["due_at"]})
+        Change(
+            table="timers",
+            op=UPDATE,
+            key=timer["id"],
+            values={"status": timers.OPEN, "hold": None, "wake_at": timer["due_at"]},
+        )
         for timer in snapshot.table("timers")
         if timer["hold"] == timers.HELD_BY_IMPORT
     ]
@@ -174,14 +227,20 @@ def postpone(session: Session, case_id: str, *, at: datetime, failure: str) -> N
     """Park a case whose timers failed: an incident for the office, and another look in an hour."""
     row = gather.lock(session, case_id)
     definition = definition_of(session, row[1])
-    snapshot = gather.gather(session, [row], wish=gather.Wish(roles=tuple(definition.roles)), today=row[0]["entered_on"])[case_id]
+    snapshot = gather.gather(
+        session, [row], wish=gather.Wish(roles=tuple(definition.roles)), today=row[0]["entered_on"]
+    )[case_id]
     changes = [
         Change(table="timers", op=UPDATE, key=timer["id"], values={"wake_at": at + LOOK_AGAIN})
         for timer in snapshot.table("timers")
         if timer["wake_at"] is not None and timer["wake_at"] <= at
     ]
     incident = {
-        "id": new_key(), "case_id": case_id, "kind": "timer_failed", "params": {"failure": failure[:2000]}, "opened_at": at,
+        "id": new_key(),
+        "case_id": case_id,
+        "kind": "timer_failed",
+        "params": {"failure": failure[:2000]},
+        "opened_at": at,
         "closed_at": None,
     }
     write(session, [*changes, Change(table="incidents", op=INSERT, key=str(incident["id"]), values=incident)])

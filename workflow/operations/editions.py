@@ -34,23 +34,39 @@ def publish(session: Session, source: bytes, *, ctx: Context) -> tuple[str, bool
     if known is not None:
         if known.sha256 != definition.sha256:
             raise EditionConflict(
-                "edition_conflict", lifecycle=definition.name, label=definition.edition, published=known.sha256,
+                "edition_conflict",
+                lifecycle=definition.name,
+                label=definition.edition,
+                published=known.sha256,
                 offered=definition.sha256,
             )
         return known.id, False
     row = {
-        "id": new_key(), "lifecycle": definition.name, "label": definition.edition, "sha256": definition.sha256,
-        "source": source.decode("utf-8"), "published_at": ctx.at,
+        "id": new_key(),
+        "lifecycle": definition.name,
+        "label": definition.edition,
+        "sha256": definition.sha256,
+        "source": source.decode("utf-8"),
+        "published_at": ctx.at,
     }
     change = Change(table="editions", op=INSERT, key=str(row["id"]), values=row)
-    write(session, entries.append(session, "system:editions", kind="edition_published", content={}, changes=[change], ctx=ctx))
+    write(
+        session,
+        entries.append(
+            session, "system:editions", kind="edition_published", content={}, changes=[change], ctx=ctx
+        ),
+    )
     return str(row["id"]), True
 
 
 def shipped() -> Sequence[bytes]:
     """The lifecycle files that come with the product."""
     folder = files("workflow").joinpath("lifecycles")
-    return [item.read_bytes() for item in sorted(folder.iterdir(), key=lambda item: item.name) if item.name.endswith(".toml")]
+    return [
+        item.read_bytes()
+        for item in sorted(folder.iterdir(), key=lambda item: item.name)
+        if item.name.endswith(".toml")
+    ]
 
 
 def install(session: Session, *, demonstration: bool, ctx: Context) -> bool:
@@ -74,12 +90,19 @@ def _seed_calendar(session: Session, ctx: Context) -> None:
     by_year: dict[int, list[Change]] = {}
     for day, kind, name in seed_rows():
         values = {"day": day, "kind": kind, "name": name}
-        by_year.setdefault(day.year, []).append(Change(table="holidays", op=INSERT, key=day.isoformat(), values=values))
+        by_year.setdefault(day.year, []).append(
+            Change(table="holidays", op=INSERT, key=day.isoformat(), values=values)
+        )
     for year, days in sorted(by_year.items()):
         values = {"year": year, "source": "chinesecalendar", "loaded_at": ctx.at}
         changes = [*days, Change(table="calendar_years", op=INSERT, key=str(year), values=values)]
         content = {"year": year}
-        write(session, entries.append(session, "system:calendar", kind="calendar_loaded", content=content, changes=changes, ctx=ctx))
+        write(
+            session,
+            entries.append(
+                session, "system:calendar", kind="calendar_loaded", content=content, changes=changes, ctx=ctx
+            ),
+        )
 
 
 def is_empty(session: Session) -> bool:

@@ -23,7 +23,16 @@ from workflow.snapshot import Snapshot
 from workflow.world import current_edition, world
 
 TABLES = (
-    "passages", "agreements", "hand_ins", "timers", "tasks", "duties", "documents", "pending_acts", "grades", "clawbacks",
+    "passages",
+    "agreements",
+    "hand_ins",
+    "timers",
+    "tasks",
+    "duties",
+    "documents",
+    "pending_acts",
+    "grades",
+    "clawbacks",
     "bans",
 )
 
@@ -38,8 +47,14 @@ def open_case(session: Session, lifecycle: str, *, unit_id: str, ctx: Context) -
         raise WorkflowError("not_your_role", roles=[definition.opens])
     case_id = new_key()
     duty = {
-        "id": new_key(), "case_id": case_id, "role": definition.opens, "person_id": ctx.actor.person,
-        "contact_name": None, "contact_phone": None, "from_on": ctx.today, "until_on": None,
+        "id": new_key(),
+        "case_id": case_id,
+        "role": definition.opens,
+        "person_id": ctx.actor.person,
+        "contact_name": None,
+        "contact_phone": None,
+        "from_on": ctx.today,
+        "until_on": None,
     }
     changes = [
         *new_case(definition, edition_id, case_id, ctx=ctx, case={}, subject={"lead_college_id": unit_id}),
@@ -62,19 +77,42 @@ def _may_open(session: Session, definition: Definition, unit_id: str, ctx: Conte
 
 
 def new_case(
-    definition: Definition, edition_id: str, case_id: str, *, ctx: Context, case: Mapping[str, Any],
+    definition: Definition,
+    edition_id: str,
+    case_id: str,
+    *,
+    ctx: Context,
+    case: Mapping[str, Any],
     subject: Mapping[str, Any],
 ) -> list[Change]:
     """The rows of a case that begins, complete in every column; `case` and `subject` override the defaults."""
     row = {
-        "id": case_id, "lifecycle": definition.name, "edition_id": edition_id, "state": definition.initial, "stay": 0,
-        "version": 1, "parent_id": None, "entered_on": ctx.today, "opened_at": ctx.at, "closed_at": None, "facts": {},
-        "pins": {}, "dates": {}, "log_seq": 1, "log_head": GENESIS, **case,
+        "id": case_id,
+        "lifecycle": definition.name,
+        "edition_id": edition_id,
+        "state": definition.initial,
+        "stay": 0,
+        "version": 1,
+        "parent_id": None,
+        "entered_on": ctx.today,
+        "opened_at": ctx.at,
+        "closed_at": None,
+        "facts": {},
+        "pins": {},
+        "dates": {},
+        "log_seq": 1,
+        "log_head": GENESIS,
+        **case,
     }
     columns = {column.name: _default(column) for column in Base.metadata.tables[definition.subject].columns}
     return [
         Change(table="cases", op=INSERT, key=case_id, values=row),
-        Change(table=definition.subject, op=INSERT, key=case_id, values={**columns, "case_id": case_id, **subject}),
+        Change(
+            table=definition.subject,
+            op=INSERT,
+            key=case_id,
+            values={**columns, "case_id": case_id, **subject},
+        ),
     ]
 
 
@@ -83,8 +121,17 @@ def _default(column: Column[Any]) -> Any:
 
 
 def begin(
-    session: Session, definition: Definition, case_id: str, changes: Sequence[Change], *, kind: str, basis: str, ctx: Context,
-    form: Mapping[str, Any] | None = None, effective_on: date | None = None, hold_past: bool = False,
+    session: Session,
+    definition: Definition,
+    case_id: str,
+    changes: Sequence[Change],
+    *,
+    kind: str,
+    basis: str,
+    ctx: Context,
+    form: Mapping[str, Any] | None = None,
+    effective_on: date | None = None,
+    hold_past: bool = False,
 ) -> Snapshot:
     """Write a case's first entry with the rows that begin it; return the case as it stands.
 
@@ -92,7 +139,11 @@ def begin(
     office confirms it.
     """
     empty = Snapshot(
-        definition=definition, world=world(session, None), today=ctx.today, case={"id": case_id}, subject={},
+        definition=definition,
+        world=world(session, None),
+        today=ctx.today,
+        case={"id": case_id},
+        subject={},
         rows=dict.fromkeys(TABLES, ()),
     )
     after = empty.after(changes)
@@ -104,10 +155,25 @@ def begin(
         armed = [_held_if_past(change, ctx) for change in armed]
     after = after.after(armed)
     step = Step(
-        seq=1, kind=kind, act=kind, outcome=None, from_state=None, to_state=after.state, actor=ctx.actor, proposed_by=None,
-        source=ctx.source, effective_on=effective_on or ctx.today, basis=basis, by_basis=basis, form=dict(form or {}),
-        before=empty, changes=tuple(merged(planned)), armed=tuple(armed), ended=(),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)), notices=(),
+        seq=1,
+        kind=kind,
+        act=kind,
+        outcome=None,
+        from_state=None,
+        to_state=after.state,
+        actor=ctx.actor,
+        proposed_by=None,
+        source=ctx.source,
+        effective_on=effective_on or ctx.today,
+        basis=basis,
+        by_basis=basis,
+        form=dict(form or {}),
+        before=empty,
+        changes=tuple(merged(planned)),
+        armed=tuple(armed),
+        ended=(),
+        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        notices=(),
     )
     written = entries.of_step(step, definition, GENESIS, ctx.at)
     end = Change(table="cases", op=UPDATE, key=case_id, values={"log_seq": 1, "log_head": written.hash})

@@ -32,7 +32,15 @@ from workflow.snapshot import Snapshot
 from workflow.timers import HELD_BY_IMPORT
 from workflow.world import calendar, current_edition
 
-KEPT_AS_FACTS = ("rectify_by", "funding_fen", "mentor_count", "remark", "renewal_note", "project_year", "extended_to")
+KEPT_AS_FACTS = (
+    "rectify_by",
+    "funding_fen",
+    "mentor_count",
+    "remark",
+    "renewal_note",
+    "project_year",
+    "extended_to",
+)
 """Columns without a table of their own; they stay among the case's facts under the ledger's names."""
 
 
@@ -94,7 +102,9 @@ def judge(session: Session, ledger: Ledger, *, lifecycle: str, create_units: boo
         if not found:
             ready.append(row)
     return Judged(
-        ready=tuple(ready), known=tuple(known), faults=tuple(faults),
+        ready=tuple(ready),
+        known=tuple(known),
+        faults=tuple(faults),
         new_units={name: tuple(rows) for name, rows in new_units.items()},
     )
 
@@ -150,19 +160,31 @@ def create_units(session: Session, names: Sequence[str], *, ctx: Context) -> Non
     for name in names:
         row = {"id": new_key(), "kind": "college", "name": name, "succeeded_by": None}
         change = Change(table="units", op=INSERT, key=row["id"] or "", values=row)
-        write(session, entries.append(session, "system:units", kind="unit_added", content={}, changes=[change], ctx=ctx))
+        write(
+            session,
+            entries.append(session, "system:units", kind="unit_added", content={}, changes=[change], ctx=ctx),
+        )
 
 
 def _bring_in(
-    session: Session, row: LedgerRow, definition: Definition, edition_id: str, units: Mapping[str, str],
-    partners: dict[str, str], ctx: Context,
+    session: Session,
+    row: LedgerRow,
+    definition: Definition,
+    edition_id: str,
+    units: Mapping[str, str],
+    partners: dict[str, str],
+    ctx: Context,
 ) -> Imported:
     case_id = new_key()
     past = list(_passages(session, row, case_id, ctx))
     changes = [
         *_partner(row, partners, ctx),
         *new_case(
-            definition, edition_id, case_id, ctx=ctx, case=_case(row, definition, past, ctx),
+            definition,
+            edition_id,
+            case_id,
+            ctx=ctx,
+            case=_case(row, definition, past, ctx),
             subject=_subject(row, units, partners),
         ),
         *past,
@@ -173,8 +195,15 @@ def _bring_in(
         *_bans(row, definition, case_id, units, partners, past),
     ]
     after = begin(
-        session, definition, case_id, changes, kind="import", basis=definition.import_.basis, ctx=ctx,
-        form={"sheet": row.sheet, "row": row.row, "approximate": sorted(row.approximate)}, hold_past=True,
+        session,
+        definition,
+        case_id,
+        changes,
+        kind="import",
+        basis=definition.import_.basis,
+        ctx=ctx,
+        form={"sheet": row.sheet, "row": row.row, "approximate": sorted(row.approximate)},
+        hold_past=True,
     )
     return Imported(row=row, case_id=case_id, held=tuple(held_deadlines(after)))
 
@@ -191,9 +220,13 @@ def _partner(row: LedgerRow, partners: dict[str, str], ctx: Context) -> Iterator
     if identity in partners:
         return
     values = {
-        "id": new_key(), "name": row.partner_name, "kind": row.partner_kind or "enterprise",
-        "credit_code": row.credit_code, "name_identity": identity,
-        "code_identity": canonical_code(row.credit_code) if row.credit_code else None, "succeeded_by": None,
+        "id": new_key(),
+        "name": row.partner_name,
+        "kind": row.partner_kind or "enterprise",
+        "credit_code": row.credit_code,
+        "name_identity": identity,
+        "code_identity": canonical_code(row.credit_code) if row.credit_code else None,
+        "succeeded_by": None,
         "created_at": ctx.at,
     }
     partners[identity] = str(values["id"])
@@ -202,23 +235,37 @@ def _partner(row: LedgerRow, partners: dict[str, str], ctx: Context) -> Iterator
 
 def _case(row: LedgerRow, definition: Definition, past: Sequence[Change], ctx: Context) -> dict[str, Any]:
     """The case's own columns: its state, the lengths it began with, and what the ledger says besides."""
-    facts = {name: plain(getattr(row, name)) for name in KEPT_AS_FACTS if getattr(row, name) not in (None, "")}
+    facts = {
+        name: plain(getattr(row, name)) for name in KEPT_AS_FACTS if getattr(row, name) not in (None, "")
+    }
     facts["students"] = {str(year): count for year, count in row.students.items()}
     taken = {change.values["transition"] for change in past}
-    pins = {name: setting.default for name, setting in definition.settings.items() if setting.pinned_by in taken}
+    pins = {
+        name: setting.default for name, setting in definition.settings.items() if setting.pinned_by in taken
+    }
     pins |= {"cycle": row.cycle, "extension": str(definition.terms["extension"].value)}
     last = past[-1].values
     return {
-        "state": row.state, "stay": last["place"], "entered_on": last["effective_on"], "facts": facts, "pins": pins,
+        "state": row.state,
+        "stay": last["place"],
+        "entered_on": last["effective_on"],
+        "facts": facts,
+        "pins": pins,
         "closed_at": ctx.at if definition.states[row.state].end else None,
     }
 
 
 def _subject(row: LedgerRow, units: Mapping[str, str], partners: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "base_name": row.base_name, "base_number": row.base_number, "partner_id": partners[canonical_name(row.partner_name)],
-        "lead_college_id": units[row.lead_college], "other_college_ids": [units[name] for name in row.other_colleges],
-        "programmes": "、".join(row.programmes) or None, "level": row.level, "registered_on": row.plaque_on, "imported": True,
+        "base_name": row.base_name,
+        "base_number": row.base_number,
+        "partner_id": partners[canonical_name(row.partner_name)],
+        "lead_college_id": units[row.lead_college],
+        "other_college_ids": [units[name] for name in row.other_colleges],
+        "programmes": "、".join(row.programmes) or None,
+        "level": row.level,
+        "registered_on": row.plaque_on,
+        "imported": True,
     }
 
 
@@ -230,8 +277,17 @@ def _passages(session: Session, row: LedgerRow, case_id: str, ctx: Context) -> I
         known = next((days[column] for column in columns if days.get(column)), None)
         earlier = max(earlier, min(known or earlier, ctx.today))
         values = {
-            "id": new_key(), "case_id": case_id, "place": place, "seq": 1, "transition": transition, "from_state": None,
-            "to_state": row.state, "outcome": None, "effective_on": earlier, "recorded_at": ctx.at, "voided_seq": None,
+            "id": new_key(),
+            "case_id": case_id,
+            "place": place,
+            "seq": 1,
+            "transition": transition,
+            "from_state": None,
+            "to_state": row.state,
+            "outcome": None,
+            "effective_on": earlier,
+            "recorded_at": ctx.at,
+            "voided_seq": None,
         }
         yield Change(table="passages", op=INSERT, key=str(values["id"]), values=values)
 
@@ -257,9 +313,16 @@ def _agreement(row: LedgerRow, case_id: str) -> Iterator[Change]:
     if row.agreement_last_day is None:
         return
     values = {
-        "id": new_key(), "case_id": case_id, "seq": 1, "number": row.agreement_number, "signed_on": row.signed_on,
-        "first_day": None if row.renewed else row.signed_on, "last_day": row.agreement_last_day, "document_id": None,
-        "reason": row.renewal_note or None, "voided_seq": None,
+        "id": new_key(),
+        "case_id": case_id,
+        "seq": 1,
+        "number": row.agreement_number,
+        "signed_on": row.signed_on,
+        "first_day": None if row.renewed else row.signed_on,
+        "last_day": row.agreement_last_day,
+        "document_id": None,
+        "reason": row.renewal_note or None,
+        "voided_seq": None,
     }
     yield Change(table="agreements", op=INSERT, key=str(values["id"]), values=values)
 
@@ -270,8 +333,15 @@ def _results(row: LedgerRow, case_id: str) -> Iterator[Change]:
         outcome = getattr(row, column)
         if outcome is not None:
             values = {
-                "id": new_key(), "case_id": case_id, "seq": 1, "transition": transition, "outcome": outcome, "opinion": None,
-                "reason": None, "criteria": None, "decided_on": row.final_on if column == "final_grade" else None,
+                "id": new_key(),
+                "case_id": case_id,
+                "seq": 1,
+                "transition": transition,
+                "outcome": outcome,
+                "opinion": None,
+                "reason": None,
+                "criteria": None,
+                "decided_on": row.final_on if column == "final_grade" else None,
                 "voided_seq": None,
             }
             yield Change(table="grades", op=INSERT, key=str(values["id"]), values=values)
@@ -285,27 +355,48 @@ def _yearly(row: LedgerRow, definition: Definition, case_id: str, ctx: Context) 
         years = sorted(year for year in row.students if row.approved_on.year <= year < ctx.today.year)
         for year in years:
             values = {
-                "id": new_key(), "case_id": case_id, "seq": 1, "task": timer.name, "stay": 0, "period": year,
-                "form": {"students_half_year": row.students[year], "imported": True}, "person_id": None,
-                "handed_in_on": ctx.today, "late": row.data_on_time is False and year == years[-1], "voided_seq": None,
+                "id": new_key(),
+                "case_id": case_id,
+                "seq": 1,
+                "task": timer.name,
+                "stay": 0,
+                "period": year,
+                "form": {"students_half_year": row.students[year], "imported": True},
+                "person_id": None,
+                "handed_in_on": ctx.today,
+                "late": row.data_on_time is False and year == years[-1],
+                "voided_seq": None,
             }
             yield Change(table="hand_ins", op=INSERT, key=str(values["id"]), values=values)
 
 
 def _duties(row: LedgerRow, case_id: str) -> Iterator[Change]:
     """Names as contacts; the office links them to people later."""
-    people = (("project_leader", row.leader_name, None), ("partner_contact", row.partner_contact_name, row.contact_phone))
+    people = (
+        ("project_leader", row.leader_name, None),
+        ("partner_contact", row.partner_contact_name, row.contact_phone),
+    )
     for role, name, phone in people:
         if name:
             values = {
-                "id": new_key(), "case_id": case_id, "role": role, "person_id": None, "contact_name": name,
-                "contact_phone": phone, "from_on": row.approved_on, "until_on": None,
+                "id": new_key(),
+                "case_id": case_id,
+                "role": role,
+                "person_id": None,
+                "contact_name": name,
+                "contact_phone": phone,
+                "from_on": row.approved_on,
+                "until_on": None,
             }
             yield Change(table="duties", op=INSERT, key=str(values["id"]), values=values)
 
 
 def _bans(
-    row: LedgerRow, definition: Definition, case_id: str, units: Mapping[str, str], partners: Mapping[str, str],
+    row: LedgerRow,
+    definition: Definition,
+    case_id: str,
+    units: Mapping[str, str],
+    partners: Mapping[str, str],
     past: Sequence[Change],
 ) -> Iterator[Change]:
     """The ban of a revoked base survives the import, with the last day the ledger states."""
@@ -314,10 +405,17 @@ def _bans(
         if ban.starts in taken and row.banned_until is not None:
             colleges = [units[name] for name in (row.lead_college, *row.other_colleges)]
             values = {
-                "id": new_key(), "case_id": case_id, "seq": 1, "name": ban.name,
-                "subject": definition.settings[ban.on].default, "partner_id": partners[canonical_name(row.partner_name)],
-                "college_ids": sorted(colleges), "person_id": None, "decided_on": taken[ban.starts],
-                "last_day": row.banned_until, "voided_seq": None,
+                "id": new_key(),
+                "case_id": case_id,
+                "seq": 1,
+                "name": ban.name,
+                "subject": definition.settings[ban.on].default,
+                "partner_id": partners[canonical_name(row.partner_name)],
+                "college_ids": sorted(colleges),
+                "person_id": None,
+                "decided_on": taken[ban.starts],
+                "last_day": row.banned_until,
+                "voided_seq": None,
             }
             yield Change(table="bans", op=INSERT, key=str(values["id"]), values=values)
 
