@@ -1040,9 +1040,10 @@ def test_messages_stand_in_both_languages_with_the_same_fields(kind: str) -> Non
 
 
 def test_every_code_told_has_its_message() -> None:
+    workflow = HERE.parents[1] / "workflow"
     told_in_code = [
         match
-        for path in (HERE.parents[1] / "workflow" / "ledger").glob("*.py")
+        for path in [*(workflow / "ledger").glob("*.py"), workflow / "operations" / "ledger_import.py"]
         for match in path.read_text(encoding="utf-8").split('"')
         if match in catalogue()["fault"] or match in catalogue()["error"]
     ]
