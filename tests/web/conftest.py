@@ -14,7 +14,6 @@ import time_machine
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-import web.app
 from models import Database
 from tests.university import University
 from tests.web.signing_in import Browser, Site, site_over
@@ -36,23 +35,13 @@ def at_ten() -> Iterator[time_machine.Traveller]:
 @pytest.fixture
 def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
     """The site over SQLite and over PostgreSQL; everybody of the university has an account."""
-    _these_pages_alone(monkeypatch)
     return site_over(database, monkeypatch)
 
 
 @pytest.fixture
 def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
     """The site over SQLite alone, for what does not depend on the database."""
-    _these_pages_alone(monkeypatch)
     return site_over(sqlite_database, monkeypatch)
-
-
-PAGES = ("auth", "preferences", "inbox", "bases", "decisions", "proposals", "documents")
-
-
-def _these_pages_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pages under test, with stand-ins for the places their frame links to."""
-    monkeypatch.setattr(web.app, "PLACES", tuple(f"web.{name}" for name in PAGES))
 
 
 @pytest.fixture
