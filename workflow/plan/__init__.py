@@ -1,0 +1,13 @@
+"""Plan an act without touching the database: may it happen, and if so what exactly will be written.
+
+The same plan draws the button, fills the consequences page and is carried out by `workflow.operations`. A plan is a
+chain of steps, one per log entry: the act itself, and every timer it lets take effect at once.
+"""
+
+from workflow.plan.clock import catch_up
+from workflow.plan.deciding import decide, probe
+from workflow.plan.moving import voided
+from workflow.plan.notices import notice, recipients
+from workflow.plan.values import Form, Plan, Step
+
+__all__ = ["Form", "Plan", "Step", "catch_up", "decide", "notice", "probe", "recipients", "voided"]

@@ -1,0 +1,119 @@
+"""What the clock does to one case: its due timers take effect in due order, each as a step of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from models.changes import INSERT, UPDATE, Change
+from workflow import tasks, timers
+from workflow.context import Actor, Context, Source
+from workflow.guards import GUARDS
+from workflow.periods import beijing_day
+from workflow.plan.blocking import view_of
+from workflow.plan.moving import act_step, moved, voided
+from workflow.plan.values import Form, Step
+from workflow.snapshot import Row, Snapshot
+
+CHAIN_LIMIT = 20
+"""More timers than this taking effect at one instant on one case is a fault of the lifecycle, not of time."""
+
+
+def catch_up(snapshot: Snapshot, ctx: Context) -> tuple[tuple[Step, ...], Snapshot]:
+    """Plan every timer of the case that is due at the context's instant, each as a step of its own.
+
+    Missed deadlines are among them: what they mean for an act must not depend on when the sweep last ran. Reminders
+    are left to the sweep. Raises RuntimeError when a lifecycle lets timers fire one another without end.
+    """
+    steps: list[Step] = []
+    for _ in range(CHAIN_LIMIT):
+        row = timers.due(snapshot, ctx.at)
+        if row is None:
+            return tuple(steps), snapshot
+        step = _take_effect(snapshot, row, ctx)
+        steps.append(step)
+        snapshot = moved(snapshot, step)
+    raise RuntimeError(f"timers of case {snapshot.id} fire one another without end")
+
+
+def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
+    """One due timer: it fires its transition, is held in a state that holds it, or records that its day has passed."""
+    timer = snapshot.definition.timers[row["name"]]
+    system = replace(ctx, actor=Actor(system=timer.name), source=Source.TIMER)
+    if timer.fires is None:
+        return _noted(
+            snapshot, row, system, {"status": timers.FIRED, "fired_at": ctx.at}, kind="deadline_passed"
+        )
+    if timers.is_held_now(row, snapshot):
+        return _noted(
+            snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_STATE}, kind="timer_held"
+        )
+    effective_on = max(beijing_day(row["due_at"]), snapshot.case["entered_on"])
+    act = snapshot.definition.acts[timer.fires]
+    view = replace(view_of(snapshot, act, Form(effective_on=effective_on), system), since=row["due_at"])
+    if any(True for need in act.needs if not need.confirm for _ in GUARDS[need.guard](view, need)):
+        return _noted(
+            snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_GUARD}, kind="timer_held"
+        )
+    fired = Change(
+        table="timers",
+        op=UPDATE,
+        key=row["id"],
+        values={
+            "status": timers.FIRED,
+            "fired_at": ctx.at,
+            "ended_seq": snapshot.case["log_seq"] + 1,
+            "wake_at": None,
+        },
+    )
+    step = act_step(
+        replace(view, snapshot=snapshot.after([fired])),
+        Form(effective_on=effective_on),
+        system,
+        proposed_by=None,
+    )
+    ended = (fired, *(change for change in step.ended if change.key != row["id"]))
+    return replace(step, before=snapshot, ended=ended, due_at=row["due_at"])
+
+
+def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *, kind: str) -> Step:
+    """A timer whose day has come without moving the case: its status is recorded, and turns may change hands.
+
+    When it is looked at next stays as it is, so that the sweep still finds the reminders that have come.
+    """
+    timer = snapshot.definition.timers[row["name"]]
+    seq = snapshot.case["log_seq"] + 1
+    change = Change(table="timers", op=UPDATE, key=row["id"], values=values)
+    case = Change(
+        table="cases",
+        op=UPDATE,
+        key=snapshot.id,
+        values={"version": snapshot.case["version"] + 1, "log_seq": seq},
+        seen=snapshot.case["version"],
+    )
+    moved = (case, *voided(snapshot, ctx))
+    after = snapshot.after([*moved, change])
+    followed = timers.reconcile(after, seq=seq, at=row["due_at"])
+    after = after.after(followed)
+    return Step(
+        seq=seq,
+        kind=kind,
+        act=timer.name,
+        outcome=None,
+        from_state=snapshot.state,
+        to_state=snapshot.state,
+        actor=ctx.actor,
+        proposed_by=None,
+        source=ctx.source,
+        effective_on=beijing_day(row["due_at"]),
+        basis=timer.basis,
+        by_basis=timer.basis,
+        form={},
+        before=snapshot,
+        changes=moved,
+        armed=tuple(c for c in followed if c.op == INSERT),
+        ended=(change, *(c for c in followed if c.op == UPDATE and c.key != row["id"])),
+        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        notices=(),
+        due_at=row["due_at"],
+    )

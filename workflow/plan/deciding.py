@@ -1,0 +1,119 @@
+"""Plan an act: what stands in its way or, step by step, what it will write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from models import new_key
+from workflow.blockers import in_order
+from workflow.context import Actor, Context
+from workflow.definition.values import TO_UNDO, Act, ActKind
+from workflow.guards import GUARDS
+from workflow.plan.blocking import (
+    act_of,
+    effective_day,
+    is_from_here,
+    is_too_far_back,
+    missing,
+    reasons,
+    view_of,
+)
+from workflow.plan.clock import catch_up
+from workflow.plan.moving import act_step, moved
+from workflow.plan.proposing import proposal
+from workflow.plan.values import Form, Plan
+from workflow.snapshot import KEPT, Snapshot
+
+
+def probe(snapshot: Snapshot, name: str, ctx: Context) -> Plan:
+    """Say what stands in the way of an act before its form is filled in."""
+    act = act_of(snapshot, name)
+    view = view_of(snapshot, act, Form(), ctx)
+    blockers, warnings = reasons(view, ctx.actor, confirmer=None)
+    return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
+
+
+def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_by: Actor | None) -> Plan:
+    """Plan an act with its form. With `proposed_by`, the context's actor confirms what that person proposed.
+
+    Raises NotFound when the edition knows no such act.
+    """
+    act = act_of(snapshot, name)
+    form = _settled(snapshot, act, form)
+    view = view_of(snapshot, act, form, ctx)
+    actor = proposed_by or ctx.actor
+    blockers, warnings = reasons(view, actor, confirmer=ctx.actor if proposed_by else None)
+    blockers += list(missing(view)) + list(effective_day(view, actor))
+    open_warnings = [warning for warning in warnings if warning.code not in form.confirmed]
+    confirmed = tuple(sorted({warning.code for warning in warnings} & form.confirmed))
+    needs_second = act.second is not None or is_too_far_back(view)
+    if blockers or not is_from_here(view):
+        return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
+    step = act_step(view, form, ctx, proposed_by=proposed_by.person if proposed_by else None)
+    step = replace(step, confirmed=confirmed)
+    after = moved(snapshot, step)
+    late = [
+        b
+        for need in act.needs
+        if need.guard == "nothing_overdue_after"
+        for b in GUARDS[need.guard](replace(view, after=after), need)
+    ]
+    if late:
+        return Plan(act=act, blockers=in_order(late), warnings=in_order(warnings))
+    if needs_second and proposed_by is None and ctx.actor.person is not None:
+        step = replace(proposal(view, form, ctx), confirmed=confirmed)
+        return Plan(
+            act=act,
+            warnings=in_order(open_warnings),
+            steps=(step,),
+            proposes=True,
+            after=moved(snapshot, step),
+        )
+    chain, after = catch_up(after, ctx)
+    return Plan(act=act, warnings=in_order(open_warnings), steps=(step, *chain), after=after)
+
+
+def _settled(snapshot: Snapshot, act: Act, form: Form) -> Form:
+    """Fill in what follows by itself: the only possible outcome, the partner a name and code stand for, a changed fact."""
+    values = {**_emptied(act), **form.values}
+    if act.facts and isinstance(values.get("fact"), Mapping):
+        values[values["fact"]["name"]] = values["fact"]["value"]
+    if isinstance(values.get("partner"), Mapping):
+        values["partner"] = _resolved_partner(snapshot, values["partner"])
+    outcomes = act.outcomes_by_state.get(snapshot.state, act.outcomes)
+    outcome = form.outcome
+    if outcome is None and len(outcomes) == 1:
+        outcome = outcomes[0]
+    return replace(form, values=values, outcome=outcome)
+
+
+def _emptied(act: Act) -> Mapping[str, Any]:
+    """A transition's form is stated whole: a field left empty is empty afterwards. An undoing only adds what it is given."""
+    if act.kind is not ActKind.TRANSITION or act.to == TO_UNDO:
+        return {}
+    return {ask.field: None for ask in act.asks if ask.field not in KEPT}
+
+
+def _resolved_partner(snapshot: Snapshot, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The partner row meant by a name and a code: the code decides, then the canonical name; else it is a new one.
+
+    A partner known by name alone keeps the code it now comes with, so that it is known by it under any other name.
+    """
+    code, name = entry.get("code_identity"), entry["name_identity"]
+    by_code = next((row for row in snapshot.partners if code and row["code_identity"] == code), None)
+    by_name = next(
+        (
+            row
+            for row in snapshot.partners
+            if row["name_identity"] == name and (not code or not row["code_identity"])
+        ),
+        None,
+    )
+    found = by_code or by_name
+    if found is None:
+        return {"id": new_key(), **entry, "new": True}
+    if code and not found["code_identity"]:
+        return {**found, "credit_code": entry["credit_code"], "code_identity": code, "learnt": True}
+    return dict(found)

@@ -1,0 +1,76 @@
+"""Who is told of an act, and the outbox rows that tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from models import new_key
+from models.changes import INSERT, Change, plain
+from workflow.context import Context
+from workflow.definition.values import Held
+from workflow.guards import View
+from workflow.snapshot import Snapshot
+
+CHANNELS = ("app", "mail")
+
+
+def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
+    """The people a role stands for on this case; while a duty names nobody linked, those who stand in."""
+    role = snapshot.definition.roles[role_name]
+    if role.held is Held.DUTY:
+        linked = [row["person_id"] for row in snapshot.duty(role_name) if row["person_id"]]
+        return linked or [person for name in role.stand_in for person in recipients(snapshot, name)]
+    unit = snapshot.stored(role.of) if role.of else None
+    return [
+        row["person_id"]
+        for row in snapshot.holders
+        if row["role"] == role_name and (role.of is None or row["unit_id"] == unit)
+    ]
+
+
+def act_notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
+    """One row per person and channel; whoever acted is not told of their own act."""
+    act = view.act
+    people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
+    people.pop(ctx.actor.person or "", None)
+    for person in people:
+        yield from notice(
+            after,
+            person,
+            key=f"{after.id}:{seq}",
+            template=template,
+            at=ctx.at,
+            params={
+                "act": act.name,
+                "outcome": view.outcome,
+                "from": view.snapshot.state,
+                "to": after.state,
+                "day": plain(view.effective_on),
+                "basis": act.basis,
+            },
+        )
+
+
+def notice(
+    snapshot: Snapshot, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
+) -> Iterator[Change]:
+    """The outbox rows that tell one person one thing; mail waits to be sent, the page shows its row at once."""
+    for channel in CHANNELS:
+        row = {
+            "id": new_key(),
+            "stable_key": f"{key}:{person}:{channel}",
+            "case_id": snapshot.id,
+            "person_id": person,
+            "channel": channel,
+            "template": template,
+            "params": dict(params),
+            "queued_at": at,
+            "next_try_at": at if channel == "mail" else None,
+            "sent_at": None,
+            "read_at": None,
+            "attempts": 0,
+            "parked_at": None,
+            "failure": None,
+        }
+        yield Change(table="notices", op=INSERT, key=str(row["id"]), values=row)

@@ -1,0 +1,84 @@
+"""What a plan is made of: the form a person stated, the log entries to be, the answer to "may I, and what happens"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from models.changes import Change, merged
+from workflow.blockers import Blocker
+from workflow.context import Actor, Source
+from workflow.definition.values import Act
+from workflow.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a person stated: field values, the outcome, an effective day, and the warnings they confirmed."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    outcome: str | None = None
+    effective_on: date | None = None
+    confirmed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One log entry to be: what it says, and the rows it brings about."""
+
+    seq: int
+    kind: str
+    act: str
+    outcome: str | None
+    from_state: str | None
+    to_state: str
+    actor: Actor
+    proposed_by: str | None
+    source: Source
+    effective_on: date
+    basis: str
+    by_basis: str
+    form: Mapping[str, Any]
+    before: Snapshot
+    changes: tuple[Change, ...]
+    """Rows of the typed tables, the case and the subject."""
+    armed: tuple[Change, ...]
+    ended: tuple[Change, ...]
+    """Timer rows that began, and timer rows whose status moved."""
+    turns: tuple[Change, ...]
+    notices: tuple[Change, ...]
+    corrects: int | None = None
+    ground: str | None = None
+    """The entry this act rests on, as `stream#seq`; a correction of that entry is then refused."""
+    confirmed: tuple[str, ...] = ()
+    """The codes of the warnings that were shown and confirmed."""
+    due_at: datetime | None = None
+    """For an act of the clock, the instant its timer was due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The answer to "may I, and what happens": blockers and unconfirmed warnings, or the steps to write."""
+
+    act: Act
+    blockers: tuple[Blocker, ...] = ()
+    warnings: tuple[Blocker, ...] = ()
+    steps: tuple[Step, ...] = ()
+    after: Snapshot | None = None
+    proposes: bool = False
+    """The act only becomes a proposal: another person must confirm it."""
+
+    @property
+    def allowed(self) -> bool:
+        return not self.blockers
+
+    @property
+    def changes(self) -> list[Change]:
+        """Everything the steps write, entries excepted."""
+        return merged(
+            change
+            for step in self.steps
+            for change in (*step.changes, *step.ended, *step.armed, *step.turns, *step.notices)
+        )
