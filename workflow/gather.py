@@ -30,31 +30,33 @@ from workflow.world import definition_of, world
 
 
 class Part(NamedTuple):
-    """Rows to read: the tables, the first of which is `t` and gives the columns, the condition, further columns.
+    """Rows to read: the table `t` that gives the columns, the condition, further columns, and what `t` is found from.
 
-    A condition may speak of the case `c` and its subject `s`; one that does not is the same for every case.
+    A part may speak of the case `c` and its subject `s`; one that does not is the same for every case.
     """
 
-    source: str
+    table: str
     where: str
     more: tuple[str, ...] = ()
+    before: str = ""
+    after: str = ""
 
     @property
-    def table(self) -> str:
-        return self.source.split()[0]
+    def source(self) -> str:
+        return f"{self.before}{self.table} t{self.after}"
 
     @property
     def is_shared(self) -> bool:
-        return _is_shared(self.where)
+        return _is_shared(self.before + self.where)
 
 
 @lru_cache(maxsize=64)
-def _is_shared(where: str) -> bool:
-    return re.search(r"\b[cs]\.", where) is None
+def _is_shared(text: str) -> bool:
+    return re.search(r"\b[cs]\.", text) is None
 
 
 OWN = {
-    name: Part(f"{name} t", where)
+    name: Part(name, where)
     for name, where in {
         "passages": "t.case_id = c.id",
         "agreements": "t.case_id = c.id AND t.voided_seq IS NULL",
@@ -70,36 +72,42 @@ OWN = {
 
 IN_FORCE = "t.revoked_at IS NULL AND t.from_on <= :today AND (t.until_on IS NULL OR t.until_on >= :today)"
 
-SAME_PARTNER = (
-    "SELECT s.partner_id UNION ALL SELECT p.id FROM partners p WHERE p.code_identity = :code "
-    "UNION ALL SELECT p.id FROM partners p WHERE p.name_identity = :name"
+MEANT = (
+    "(SELECT s.partner_id AS id UNION SELECT p.id FROM partners p WHERE p.code_identity = :code "
+    "UNION SELECT p.id FROM partners p WHERE p.name_identity = :name) m CROSS JOIN "
 )
-"""The partner the case has and those the form may mean, each found by its index; one condition with OR reads all rows."""
+"""The partner the case has and those the form may mean, each found by its index; one condition with OR reads all rows.
+
+They come first in a join, and CROSS keeps SQLite to that order: for `IN` it reads the whole table the rows are sought in.
+"""
 
 SURROUNDINGS = {
-    "grants": Part("grants t", f"t.person_id IN (:people) AND {IN_FORCE}"),
-    "holders": Part("grants t", f"t.role IN (:roles) AND {IN_FORCE}"),
-    "partners": Part("partners t", f"t.id IN ({SAME_PARTNER})"),
-    "units": Part("units t", "t.id = s.lead_college_id OR t.id IN (:units)"),
+    "grants": Part("grants", f"t.person_id IN (:people) AND {IN_FORCE}"),
+    "holders": Part("grants", f"t.role IN (:roles) AND {IN_FORCE}"),
+    "partners": Part("partners", "t.id = m.id", before=MEANT),
+    "units": Part("units", "t.id = s.lead_college_id OR t.id IN (:units)"),
     "bars": Part(
-        "bans t LEFT JOIN partners p ON p.id = t.partner_id LEFT JOIN bases b ON b.case_id = t.case_id",
+        "bans",
         "t.voided_seq IS NULL AND t.last_day >= :since",
         (
             "p.name AS partner_name",
             "p.name_identity AS partner_name_identity",
             "b.base_number AS base_number",
         ),
+        after=" LEFT JOIN partners p ON p.id = t.partner_id LEFT JOIN bases b ON b.case_id = t.case_id",
     ),
     "twins": Part(
-        "bases t JOIN cases k ON k.id = t.case_id",
-        f"t.case_id <> c.id AND t.partner_id IN ({SAME_PARTNER})",
+        "bases",
+        "t.partner_id = m.id AND t.case_id <> c.id",
         (
             "k.state AS state",
             "(SELECT p.name_identity FROM partners p WHERE p.id = t.partner_id) AS partner_name_identity",
         ),
+        before=MEANT,
+        after=" JOIN cases k ON k.id = t.case_id",
     ),
-    "numbers": Part("counters t", "t.name IN (:counters)"),
-    "answered": Part("idempotency_keys t", "t.name = :key"),
+    "numbers": Part("counters", "t.name IN (:counters)"),
+    "answered": Part("idempotency_keys", "t.name = :key"),
 }
 """Rows around the case, and what the act itself needs: the counters it draws from, the answer given to its key before."""
 
@@ -336,7 +344,7 @@ def _parts(session: Session, ids: list[str], subject: str, wish: Wish, today: da
 
 @lru_cache(maxsize=64)
 def _wished(subject: str, names: tuple[str, ...]) -> Mapping[str, Part]:
-    own = {"subject": Part(f"{subject} t", "t.case_id = c.id"), **OWN}
+    own = {"subject": Part(subject, "t.case_id = c.id"), **OWN}
     return MappingProxyType({**own, **{name: SURROUNDINGS[name] for name in names}})
 
 
@@ -382,35 +390,36 @@ def _read_one_by_one(
     connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
 ) -> dict[str, Parts]:
     spelt = _spelt(values)
-    found: dict[str, dict[str, list[Row]]] = {case_id: {name: [] for name in parts} for case_id in ids}
     shared: Parts = {}
+    answer: dict[str, Parts] = {}
     with driver_cursor(connection) as cursor:
-        for name, part in parts.items():
-            sql, columns = _statement(subject, name, part, len(ids) == 1)
-            rows = cursor.execute(sql, spelt).fetchall()
-            if part.is_shared:
-                shared[name] = tuple(stored(part.table, dict(zip(columns, row, strict=True))) for row in rows)
-                continue
-            for case_id, *row in rows:
-                found[case_id][name].append(stored(part.table, dict(zip(columns, row, strict=True))))
-    return {
-        case_id: {**{name: tuple(rows) for name, rows in loaded.items()}, **shared}
-        for case_id, loaded in found.items()
-    }
+        for case_id in ids:
+            spelt["id"] = case_id
+            loaded = answer[case_id] = {}
+            for name, part in parts.items():
+                if name not in shared:
+                    sql, columns = _statement(subject, part)
+                    rows = cursor.execute(sql, spelt).fetchall()
+                    found = shared if part.is_shared else loaded
+                    found[name] = tuple(
+                        stored(part.table, dict(zip(columns, row, strict=True))) for row in rows
+                    )
+    return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
 
 
 @lru_cache(maxsize=256)
-def _statement(subject: str, name: str, part: Part, is_one: bool) -> tuple[str, tuple[str, ...]]:
-    """The statement that reads one part, for each case its rows, and the names of the rows' columns."""
+def _statement(subject: str, part: Part) -> tuple[str, tuple[str, ...]]:
+    """The statement that reads one part of one case, and the names of the rows' columns.
+
+    The case is a parameter and its subject's columns are values, so each table is found by its own index alone.
+    """
     columns = _columns(part.table)
     more = tuple(column.split(" AS ")[1] for column in part.more)
     listed = ", ".join((*(f"t.{column}" for column in columns), *part.more))
-    sql = f"SELECT {listed} FROM {part.source} WHERE {part.where}"
-    if not part.is_shared:
-        which = "c.id = :first" if is_one else "c.id IN (SELECT value FROM json_each(:ids))"
-        owner = f"cases c LEFT JOIN {subject} s ON s.case_id = c.id"
-        order = " ORDER BY t.place" if name == "passages" else ""
-        sql = f"SELECT c.id, {listed} FROM {owner}, {part.source} WHERE {which} AND ({part.where}){order}"
+    order = " ORDER BY t.place" if part.table == "passages" else ""
+    sql = f"SELECT {listed} FROM {part.source} WHERE {part.where}{order}"
+    sql = re.sub(r"\bs\.(\w+)", rf"(SELECT s.\1 FROM {subject} s WHERE s.case_id = c.id)", sql)
+    sql = re.sub(r"\bc\.id\b", ":id", sql)
     for parameter in LISTS:
         sql = sql.replace(f"IN (:{parameter})", f"IN (SELECT value FROM json_each(:{parameter}))")
     return sql, columns + more
