@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from models import Counter, Entry, PendingAct
+from models import Entry, PendingAct
 from models.changes import INSERT, UPDATE, Change, instant_text, write
 from workflow import entries, gather
 from workflow.blockers import Blocker, Rank
@@ -197,18 +196,27 @@ def _read(
     return with_undone(session, snapshot, known)
 
 
+LOCK_COUNTERS = "SELECT name FROM counters WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE"
+
+MAKE_COUNTERS = (
+    "INSERT INTO counters (name, value) SELECT name, 0 FROM unnest(%(names)s::text[]) name ORDER BY name "
+    "ON CONFLICT DO NOTHING"
+)
+
+
 def take_turns(session: Session, names: Sequence[str]) -> None:
-    """Make the year's counters and lock them before anything is read.
+    """Lock the year's counters before anything is read, and make those it does not have yet.
 
     Two proposals of one pair submitted at the same instant would otherwise not see each other, and two first draws of
-    a year would both make its counter.
+    a year would both make its counter. On SQLite only one act writes at a time anyway.
     """
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    rows = [{"name": name, "value": 0} for name in sorted(names)]
-    session.execute(insert(Counter).values(rows).on_conflict_do_nothing())
-    session.execute(
-        select(Counter.name).where(Counter.name.in_(names)).order_by(Counter.name).with_for_update()
-    )
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        return
+    wanted = {"names": list(names)}
+    if len(connection.exec_driver_sql(LOCK_COUNTERS, wanted).all()) < len(names):
+        connection.exec_driver_sql(MAKE_COUNTERS, wanted)
+        connection.exec_driver_sql(LOCK_COUNTERS, wanted)
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
