@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +31,14 @@ ATTEMPTS = 6
 
 PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
 """SQLSTATEs worth another try: serialization, deadlock, lock not available, shutdown, connection lost."""
+
+PATIENCE = 30
+"""How many seconds a SQLite connection waits for another to be done before it gives up."""
+
+BUSY_TIMEOUT = f"busy_timeout={PATIENCE * 1000}"
+
+SHORTEST_WAIT, LONGEST_WAIT = 0.0002, 0.01
+"""How long, in seconds, whoever is next in line waits before asking SQLite again: a tenth of the wait so far, within these."""
 
 
 class Base(DeclarativeBase):
@@ -117,23 +127,79 @@ def _sqlite_engine(url: URL, *, is_reading: bool) -> Engine:
 
     They are two, for turning `query_only` on and off makes SQLite compile every statement of a connection anew.
     """
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30, "cached_statements": 512})
+    folder = Path(url.database).parent if url.database and url.database != ":memory:" else None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": PATIENCE, "cached_statements": 512})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", BUSY_TIMEOUT):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute(f"PRAGMA query_only={'ON' if is_reading else 'OFF'}")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         with driver_cursor(connection) as cursor:
-            cursor.execute("BEGIN" if is_reading else "BEGIN IMMEDIATE")
+            if is_reading:
+                cursor.execute("BEGIN")
+            else:
+                _begin_writing(cursor, folder)
 
     return engine
+
+
+def _begin_writing(cursor: Any, folder: Path | None) -> None:
+    """Begin a transaction that writes, waiting in line for those who came before. Raises "database is locked" in the end.
+
+    SQLite's own wait sleeps longer each time it asks, so the database stands idle between two writers and latecomers
+    overtake. Here only whoever is next in line asks, so often that at most a tenth of the wait is lost.
+    """
+    until = time.monotonic() + PATIENCE
+    with _in_line(folder):
+        since = time.monotonic()
+        cursor.execute("PRAGMA busy_timeout=0")
+        try:
+            while not _has_begun(cursor, is_patient=time.monotonic() < until):
+                time.sleep(min(max((time.monotonic() - since) / 10, SHORTEST_WAIT), LONGEST_WAIT))
+        finally:
+            cursor.execute(f"PRAGMA {BUSY_TIMEOUT}")
+
+
+def _has_begun(cursor: Any, *, is_patient: bool) -> bool:
+    try:
+        cursor.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if not is_patient or "database is locked" not in str(error):
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _in_line(folder: Path | None) -> Iterator[None]:
+    """Be the next who may write to the databases of a folder; whoever comes meanwhile waits behind.
+
+    The lock on the folder leaves no file behind and ends with the process that holds it. It orders those who wait and
+    protects nothing: what keeps two writers apart is SQLite's own lock. So a folder that cannot be locked does no harm.
+    """
+    place = _place_in_line(folder) if folder is not None else None
+    try:
+        yield
+    finally:
+        if place is not None:
+            os.close(place)
+
+
+def _place_in_line(folder: Path) -> int | None:
+    try:
+        place = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    with suppress(OSError):
+        fcntl.flock(place, fcntl.LOCK_EX)
+    return place
 
 
 @contextmanager

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from models import Counter, Database, UnitName
 from models.database import ATTEMPTS, answers, is_passing
+from models.schema import create_all
 
 
 class Stop(Exception):
@@ -122,6 +126,86 @@ def test_sqlite_waits_and_keeps_what_it_acknowledged(sqlite_database: Database) 
         }
 
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30000}
+
+
+# ───────────────────────────── The line of those who wait to write to SQLite
+
+
+def waiting(database: Database, done: Callable[[], None]) -> threading.Thread:
+    """Start somebody who waits to write; give them a moment to come to the head of the line."""
+
+    def work() -> None:
+        database.run(increase)
+        done()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    time.sleep(0.1)
+    return thread
+
+
+def test_busy_writer_does_not_overtake_who_waits(sqlite_database: Database) -> None:
+    with sqlite_database.transaction() as session:
+        add(session, 0)
+    came = threading.Event()
+    overtaken = 0
+
+    with sqlite_database.transaction() as session:
+        increase(session)
+        thread = waiting(sqlite_database, came.set)
+    while not came.is_set():
+        sqlite_database.run(Session.connection)
+        overtaken += 1
+    thread.join()
+
+    assert overtaken <= 3
+
+
+WAITER = """
+import sys
+from models import Database
+print("here", flush=True)
+Database(sys.argv[1]).run(lambda session: session.connection())
+"""
+
+
+def test_killed_process_leaves_the_line(sqlite_database: Database) -> None:
+    url = sqlite_database.url.render_as_string()
+
+    with sqlite_database.transaction() as session:
+        add(session, 0)
+        child = subprocess.Popen([sys.executable, "-c", WAITER, url], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"
+        time.sleep(0.2)
+        child.kill()
+        child.communicate()
+    began = time.monotonic()
+    sqlite_database.run(increase)
+
+    assert time.monotonic() - began < 5
+    assert value(sqlite_database) == 1
+
+
+def test_who_waits_too_long_is_told(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.database.PATIENCE", 0.2)
+
+    with sqlite_database.transaction() as session:
+        add(session)
+        with pytest.raises(OperationalError, match="locked"), sqlite_database.transaction() as other:
+            other.connection()
+
+    assert value(sqlite_database) == 1
+
+
+def test_database_in_memory_has_no_line() -> None:
+    database = Database("sqlite:///:memory:")
+    create_all(database)
+
+    with database.transaction() as session:
+        add(session)
+        assert session.scalar(select(Counter.value)) == 1
+    database.dispose()
 
 
 # ───────────────────────────── Faults
