@@ -25,7 +25,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Installation, Notice
+from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Notice
 from models.changes import INSERT, key_column, key_value, plain
 from workflow import clock, gather
 from workflow.definition.problems import DefinitionProblems
@@ -45,7 +45,7 @@ from workflow.replay import (
     moment,
 )
 from workflow.snapshot import Row
-from workflow.world import REVISION, definition_of
+from workflow.world import definition_of
 
 BATCH = 100
 """Cases folded at once."""
@@ -240,7 +240,6 @@ class _Work:
 
     def _projections(self, cases: Sequence[Row], batch: _Batch) -> Iterator[Discrepancy]:
         """Computed only where the rows agree with the log: from wrong rows nothing follows."""
-        revision = self.session.scalar(select(Installation.value).where(Installation.name == REVISION)) or 0
         today = beijing_day(clock.now(self.session))
         known = {row.id: row.sha256 for row in self.session.execute(select(Edition.id, Edition.sha256))}
         by_subject: dict[str, list[gather.Located]] = {}
@@ -248,9 +247,7 @@ class _Work:
             sha256 = known.get(case["edition_id"], "")
             definition = self._definition(sha256)
             if definition is not None and case["id"] in batch.acted_at:
-                by_subject.setdefault(definition.subject, []).append(
-                    gather.Located(dict(case), sha256, revision)
-                )
+                by_subject.setdefault(definition.subject, []).append(gather.Located(dict(case), sha256))
         for group in by_subject.values():
             found = gather.gather(self.session, group, wish=gather.Wish(), today=today)
             for case_id, snapshot in found.items():

@@ -26,7 +26,7 @@ from models.database import driver_cursor
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound
 from workflow.snapshot import Row, Snapshot
-from workflow.world import definition_of, world
+from workflow.world import REVISION, definition_of, world
 
 
 class Part(NamedTuple):
@@ -111,6 +111,8 @@ SURROUNDINGS = {
 }
 """Rows around the case, and what the act itself needs: the counters it draws from, the answer given to its key before."""
 
+THE_REVISION = f"SELECT value FROM installation WHERE name = '{REVISION}'"
+
 LISTS = {"people": "uuid", "roles": "text", "units": "uuid", "counters": "text"}
 """Parameters that are lists, and what of."""
 
@@ -119,11 +121,10 @@ LOCKED = frozenset({"numbers"})
 
 
 class Located(NamedTuple):
-    """A case's row, the SHA-256 of its edition, and the revision of the world it was read under."""
+    """A case's row and the SHA-256 of its edition."""
 
     row: dict[str, Any]
     sha256: str
-    revision: int | None
 
 
 ALWAYS = ("grants", "holders", "partners", "units")
@@ -210,7 +211,7 @@ def _told(definition: Definition, acts: Sequence[Act]) -> tuple[str, ...]:
 
 
 def lock(session: Session, case_id: str) -> Located:
-    """Lock one case for this transaction; return its row, its edition's SHA-256 and the world's revision."""
+    """Lock one case for this transaction; return its row and its edition's SHA-256."""
     rows = _cases(session, "c.id = :id", {"id": case_id}, "FOR UPDATE OF c")
     if not rows:
         raise NotFound("no_such_case", case=case_id)
@@ -236,28 +237,18 @@ def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: 
     sql = _case_sql(connection.dialect.name, where, suffix)
     if connection.dialect.name == "postgresql":
         rows = connection.exec_driver_sql(sql, dict(parameters))
-        return [Located(typed("cases", row), sha256, revision) for row, sha256, revision in rows]
+        return [Located(typed("cases", row), sha256) for row, sha256 in rows]
     with driver_cursor(connection) as cursor:
         found = cursor.execute(sql, _spelt(parameters)).fetchall()
     names = _columns("cases")
-    return [
-        Located(
-            stored("cases", dict(zip(names, row, strict=False))),
-            sha256,
-            None if revision is None else int(revision),
-        )
-        for *row, sha256, revision in found
-    ]
+    return [Located(stored("cases", dict(zip(names, row, strict=True))), sha256) for *row, sha256 in found]
 
 
 @lru_cache(maxsize=32)
 def _case_sql(dialect: str, where: str, suffix: str) -> str:
     is_postgresql = dialect == "postgresql"
     row = "row_to_json(c)" if is_postgresql else ", ".join(f"c.{name}" for name in _columns("cases"))
-    sql = (
-        f"SELECT {row}, e.sha256, (SELECT value FROM installation WHERE name = 'revision') "
-        f"FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
-    )
+    sql = f"SELECT {row}, e.sha256 FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
     return _marks(sql) if is_postgresql else sql
 
 
@@ -288,13 +279,13 @@ def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: dat
     """Read the surroundings of cases of one lifecycle; return their snapshots by id."""
     if not cases:
         return {}
-    definitions = {sha256: definition_of(session, sha256) for _, sha256, _ in cases}
+    definitions = {sha256: definition_of(session, sha256) for _, sha256 in cases}
     subject = next(iter(definitions.values())).subject
-    now = world(session, cases[0][2] or 0)
-    parts = _parts(session, [str(row["id"]) for row, _, _ in cases], subject, wish, today)
+    revision, parts = _parts(session, [str(row["id"]) for row, _ in cases], subject, wish, today)
+    now = world(session, revision)
     return {
         str(row["id"]): _snapshot(row, definitions[sha256], now, parts[str(row["id"])], today)
-        for row, sha256, _ in cases
+        for row, sha256 in cases
     }
 
 
@@ -321,8 +312,13 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
 Parts = dict[str, tuple[Row, ...]]
 
 
-def _parts(session: Session, ids: list[str], subject: str, wish: Wish, today: date) -> dict[str, Parts]:
-    """The rows of every part by case; those that are the same for all are read once."""
+def _parts(
+    session: Session, ids: list[str], subject: str, wish: Wish, today: date
+) -> tuple[int, dict[str, Parts]]:
+    """The world's revision and the rows of every part by case; those that are the same for all are read once.
+
+    The revision is read with the rows, not with the lock: a setting may commit while the lock is waited for.
+    """
     connection = session.connection()
     values = {
         "first": ids[0],
@@ -350,17 +346,19 @@ def _wished(subject: str, names: tuple[str, ...]) -> Mapping[str, Part]:
 
 def _read_at_once(
     connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
-) -> dict[str, Parts]:
+) -> tuple[int, dict[str, Parts]]:
     sql = _one_statement(subject, tuple(parts.items()), len(ids) == 1)
     answer: dict[str, Parts] = {}
-    for case_id, found in connection.exec_driver_sql(sql, dict(values)):
+    now = 0
+    for case_id, revision, found in connection.exec_driver_sql(sql, dict(values)):
+        now = revision or 0
         answer[case_id] = {
             name: tuple(typed(parts[name].table, row) for row in rows)
             for name, rows in found.items()
             if rows is not None
         }
     shared = {name: answer[ids[0]][name] for name, part in parts.items() if part.is_shared}
-    return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
+    return now, {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
 
 
 @lru_cache(maxsize=64)
@@ -381,18 +379,19 @@ def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bo
         columns.append(f"'{name}', {column}")
     which = "c.id = :first" if is_one else "c.id = ANY(:ids::uuid[])"
     return _marks(
-        f"SELECT c.id::text, json_build_object({', '.join(columns)}) "
+        f"SELECT c.id::text, ({THE_REVISION}), json_build_object({', '.join(columns)}) "
         f"FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE {which}"
     )
 
 
 def _read_one_by_one(
     connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
-) -> dict[str, Parts]:
+) -> tuple[int, dict[str, Parts]]:
     spelt = _spelt(values)
     shared: Parts = {}
     answer: dict[str, Parts] = {}
     with driver_cursor(connection) as cursor:
+        revision = cursor.execute(THE_REVISION).fetchone()
         for case_id in ids:
             spelt["id"] = case_id
             loaded = answer[case_id] = {}
@@ -404,7 +403,9 @@ def _read_one_by_one(
                     found[name] = tuple(
                         stored(part.table, dict(zip(columns, row, strict=True))) for row in rows
                     )
-    return {case_id: {**loaded, **shared} for case_id, loaded in answer.items()}
+    return int(revision[0]) if revision else 0, {
+        case_id: {**loaded, **shared} for case_id, loaded in answer.items()
+    }
 
 
 @lru_cache(maxsize=256)

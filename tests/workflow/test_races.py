@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Barrier
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from models import Database, Entry, JointBase, Partner, Passage, Timer
 from tests.university import University, instant
@@ -25,6 +26,7 @@ from workflow.context import Actor, Context, Source
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, fire_due, perform
 from workflow.operations.clockwork import Swept
+from workflow.operations.settings import change_setting
 
 TRIALS = int(os.environ.get("LIANPEI_TRIALS", "5"))
 CLIENTS = 20
@@ -277,6 +279,42 @@ def test_double_submit_with_one_key_is_done_once_and_told_twice(university: Univ
         assert tally(answers) == {"done": 1, "repeated": 5}
         assert len(receipts) == 1
         assert entries(university, case_id, act) == [act]
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Return when another connection waits for a lock; SQLite lets nobody look, there a writer waits at its begin."""
+    if database.is_sqlite:
+        sleep(0.2)
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    until = monotonic() + 20
+    while monotonic() < until:
+        with database.reading() as session:
+            if session.scalar(waiting):
+                return
+    raise AssertionError("nobody waits for a lock")
+
+
+def test_act_that_waits_for_its_case_goes_by_the_setting_committed_meanwhile(university: University) -> None:
+    """The setting moves no timer of the case, so the version the act saw still stands."""
+    case_id = university.approved()
+    form = university.agreement(case_id, last=date(2030, 3, 9))
+    sign = acting(university, case_id, "sign_agreement", "office", **form)
+    ctx = university.ctx("second_office")
+
+    with ThreadPoolExecutor(1) as pool:
+        with university.database.transaction() as session:
+            change_setting(
+                session, lifecycle="base", name="agreement_max", value="2 years", from_on=ctx.today, reason="x", ctx=ctx
+            )  # fmt: skip
+            waiting = pool.submit(sign, university.database)
+            until_somebody_waits(university.database)
+        answer = waiting.result()
+
+    assert isinstance(answer, Refusal)
+    assert [blocker.code for blocker in answer.blockers] == ["too_late_a_day"]
 
 
 CLIENT = """

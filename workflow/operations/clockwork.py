@@ -66,7 +66,7 @@ def _snapshots(session: Session, rows: Sequence[gather.Located], ctx: Context) -
     definition = definition_of(session, rows[0][1])
     wish = gather.Wish(roles=tuple(name for name in definition.roles))
     found = gather.gather(session, rows, wish=wish, today=ctx.today)
-    return [found[str(row["id"])] for row, _, _ in rows]
+    return [found[str(row["id"])] for row, _ in rows]
 
 
 def _sweep_one(row: gather.Located, snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
