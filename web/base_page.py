@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import url_for
 
-from web import decisions, pages
+from web import pages
+from web.decisions.saying import reason_shown, who_of
 from web.fields import field_of
 from web.pages import Look
 from web.words import t
@@ -122,7 +123,7 @@ def linked_reasons(look: Look, case: Case, blockers: tuple[Blocker, ...]) -> lis
     for blocker in blockers:
         mending = next((name for name in blocker.mend if name in offered), None)
         href = url_for("decisions.form", case_id=case.snapshot.id, act=mending) if mending else ""
-        listed.append({**decisions.reason_shown(blocker, case.definition, look.language), "href": href})
+        listed.append({**reason_shown(blocker, case.definition, look.language), "href": href})
     return listed
 
 
@@ -472,7 +473,7 @@ def _entry(look: Look, definition: Definition, names: Names, row: Row) -> dict[s
         "number": row["seq"],
         "at": recorded,
         "effective_on": effective if effective != explain.beijing_day(recorded) else None,
-        "who": decisions.who_of(row, definition, language),
+        "who": who_of(row, definition, language),
         "what": explain.entry_title(row, definition, language),
         "from_state": _state_word(definition, row["from_state"], language) if moved else "",
         "to_state": _state_word(definition, row["to_state"], language) if moved else "",

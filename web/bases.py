@@ -13,7 +13,8 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from openpyxl import Workbook
 from werkzeug.wrappers import Response as Redirect
 
-from web import base_page, decisions, door, pages
+from web import base_page, door, pages
+from web.decisions.saying import reasons_shown
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
@@ -222,7 +223,7 @@ def as_xlsx(heads: list[str], rows: list[list[str]]) -> bytes:
 def show(case_id: UUID) -> str:
     """Where a base stands, what may be done, its cycle, its states, its papers, its people and its history."""
     with pages.looking() as look:
-        case = decisions.case_seen(look, str(case_id), None)
+        case = pages.case_seen(look, str(case_id), None)
         marks = {"after": request.args.get("after"), "before": request.args.get("before")}
         history = queries.history_page(look.session, str(case_id), **marks)
         verdicts = queries.verdicts_of(look.session, str(case_id))
@@ -263,7 +264,7 @@ def show(case_id: UUID) -> str:
 def step(case_id: UUID, name: str) -> str | Redirect:
     """What a step of the route can choose; where it can choose only one transition, that one's form."""
     with pages.looking() as look:
-        case = decisions.case_seen(look, str(case_id), None)
+        case = pages.case_seen(look, str(case_id), None)
         found = explain.step_of(case.definition, name, state=case.snapshot.state)
         if found is None or not found.choices:
             raise NotFound("no_such_step", step=name)
@@ -287,7 +288,7 @@ def step(case_id: UUID, name: str) -> str | Redirect:
 def past_deadlines(case_id: UUID) -> str | tuple[str, int]:
     """The deadlines that were past when the ledger came in, and what confirming them brings about."""
     with pages.looking() as look:
-        case = decisions.case_seen(look, str(case_id), None)
+        case = pages.case_seen(look, str(case_id), None)
         held = base_page.held_by_import(look, case.snapshot)
         may = case.definition.import_.by in held_roles(case.snapshot, look.rights.person)
         page = render_template(
@@ -305,8 +306,8 @@ def release(case_id: UUID) -> Redirect | tuple[str, int]:
     if isinstance(answer, Receipt):
         return redirect(url_for("decisions.receipt", case_id=case_id, seq=answer.seq), code=303)
     with pages.looking() as look:
-        case = decisions.case_seen(look, str(case_id), None)
-        reasons = decisions.reasons_shown(answer.blockers, case.definition, look.language)
+        case = pages.case_seen(look, str(case_id), None)
+        reasons = reasons_shown(answer.blockers, case.definition, look.language)
         page = render_template(
             "bases/past_deadlines.html",
             case_id=str(case_id),

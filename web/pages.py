@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput
 from workflow.explain import Badge, badge_of
-from workflow.queries import Page, Rights
+from workflow.queries import Case, Names, Page, Rights
 from workflow.snapshot import Row
 from workflow.world import editions_in_use
 
@@ -52,6 +52,21 @@ def look_at(session: Session, ctx: Context) -> Look:
     """The same in a session that is already open, such as the transaction of an act."""
     rights = queries.rights_of(session, str(ctx.actor.person), today=ctx.today)
     return Look(session=session, ctx=ctx, rights=rights, language=door.language())
+
+
+def case_seen(look: Look, case_id: str, act: str | None, *, values: Mapping[str, Any] | None = None) -> Case:
+    """The case with what its act needs. Raises NotFound for one the reader may not see, or that does not exist."""
+    queries.seen(look.session, look.rights, case_id)
+    return queries.case_for(look.session, case_id, ctx=look.ctx, act=act, values=values)
+
+
+def names_for(look: Look, case: Case, *, people: Iterable[str | None] = ()) -> Names:
+    return queries.names_of(
+        look.session,
+        people=people,
+        documents=case.snapshot.table("documents"),
+        partners=case.snapshot.partners,
+    )
 
 
 # ───────────────────────────── What came with the request

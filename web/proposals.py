@@ -11,7 +11,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from web import decisions, door, fields, pages
+from web import door, fields, pages
+from web.decisions.saying import reasons_shown
+from web.decisions.sent import keep_uploads, sent_form
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
@@ -132,7 +134,7 @@ class Proposal:
 
 def proposal_of(look: Look, case_id: str) -> Proposal:
     """Read a draft. Raises NotFound for a case that is no draft any more, or that the reader may not write."""
-    case = decisions.case_seen(look, case_id, pages.PROPOSAL)
+    case = pages.case_seen(look, case_id, pages.PROPOSAL)
     act = case.definition.acts[pages.PROPOSAL]
     if case.snapshot.state != case.definition.initial:
         raise NotFound("no_such_draft", case=case_id)
@@ -169,7 +171,7 @@ def _returned(case: Case) -> dict[str, str]:
 def show(case_id: UUID) -> Answer:
     """The sections with how far each has come, or the base's page once the proposal has been sent."""
     with pages.looking() as look:
-        case = decisions.case_seen(look, str(case_id), None)
+        case = pages.case_seen(look, str(case_id), None)
         if case.snapshot.state != case.definition.initial:
             return redirect(url_for("bases.show", case_id=case_id))
         proposal = proposal_of(look, str(case_id))
@@ -253,7 +255,7 @@ def _section_page(look: Look, proposal: Proposal, section: str, faults: tuple[Fa
         errors[place] = (*errors.get(place, ()), said)
     setting = fields.Setting(
         snapshot=proposal.case.snapshot,
-        names=decisions.names_for(look, proposal.case),
+        names=pages.names_for(look, proposal.case),
         colleges=list(queries.units_by_id(look.session, kind="college").values()),
         language=look.language,
         raw=proposal.raw,
@@ -278,8 +280,8 @@ def save(case_id: UUID, section: str) -> Answer:
         if section not in SECTIONS:
             raise NotFound("no_such_section", section=section)
     places = section_fields(proposal.act, section)
-    sent = decisions.sent_form(proposal.definition)
-    sent, upload_faults = decisions.keep_uploads(str(case_id), proposal.act, proposal.definition, sent)
+    sent = sent_form(proposal.definition)
+    sent, upload_faults = keep_uploads(str(case_id), proposal.act, proposal.definition, sent)
     typed = {name: value for name, value in sent.raw.items() if name in places}
     raw = {**{name: value for name, value in proposal.raw.items() if name not in places}, **typed}
     unknown = tuple(Fault(field=name[:60], code="unknown_field") for name in sent.raw if name not in places)
@@ -336,7 +338,7 @@ def check_partner(case_id: UUID) -> Answer:
     """The verdict on the partner as it is typed now, as a part of the page; nothing is kept."""
     with pages.looking() as look:
         proposal = proposal_of(look, str(case_id))
-        typed = decisions.sent_form(proposal.definition).raw.get("partner")
+        typed = sent_form(proposal.definition).raw.get("partner")
         changed = Proposal(case=proposal.case, act=proposal.act, raw={**proposal.raw, "partner": typed})
         return render_template("proposals/_verdict.html", verdict=partner_verdict(look, changed))
 
@@ -404,7 +406,7 @@ def review(case_id: UUID) -> Answer:
             "proposals/review.html",
             **frame(look, proposal),
             parts=_parts(look, proposal, values, errors),
-            reasons=decisions.reasons_shown(loose, proposal.definition, look.language),
+            reasons=reasons_shown(loose, proposal.definition, look.language),
             ready=plan.allowed and not faults,
             flat=list(fields.flat_of({name: value for name, value in proposal.raw.items() if value != ""})),
             version=case.version,
@@ -417,7 +419,7 @@ def _parts(
     look: Look, proposal: Proposal, values: Mapping[str, Any], errors: Mapping[str, tuple[str, ...]]
 ) -> list[dict[str, Any]]:
     """The sections with their fields in words and what is wrong with each."""
-    names = decisions.names_for(look, proposal.case)
+    names = pages.names_for(look, proposal.case)
     return [
         {
             "name": section,

@@ -1,0 +1,69 @@
+"""The receipt: what was recorded, and what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from web import pages
+from web.decisions.routing import Answer, blueprint
+from web.pages import Look
+from web.words import t
+from workflow import explain, queries
+from workflow.errors import NotFound
+from workflow.operations import Receipt
+from workflow.queries import Case
+from workflow.snapshot import Row
+
+LAST_ENTRY = 10**9
+"""No chain is longer, and no database compares a larger number."""
+
+
+@blueprint.get("/bases/<uuid:case_id>/receipts/<int:seq>")
+def receipt(case_id: UUID, seq: int) -> Answer:
+    """What was recorded: its number, time and hash, and what comes next."""
+    with pages.looking() as look:
+        case = pages.case_seen(look, str(case_id), None)
+        row = queries.entry_of(look.session, str(case_id), seq) if seq < LAST_ENTRY else None
+        if row is None:
+            raise NotFound("no_such_entry", case=str(case_id), seq=seq)
+        return render_template("decisions/receipt.html", **receipt_of(look, case, row))
+
+
+def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
+    definition, language = case.definition, look.language
+    what = explain.act_label(definition, row["act"], language)
+    name = case.snapshot.subject.get("base_name") or case.snapshot.subject.get("application_number") or ""
+    state = definition.states[row["to_state"] or case.snapshot.state].label
+    key = "decision.proposed_done" if row["kind"] == "proposal" else "decision.done"
+    return {
+        "case_id": case.snapshot.id,
+        "name": name,
+        "paper": {
+            "sentence": t(key, language, act=what, base=name, state=state),
+            "number": t("entry.number", language, seq=row["seq"]),
+            "at": row["recorded_at"],
+            "hash": row["hash"],
+            "lines": [explain.standing(case.snapshot, language)],
+            "href": pages.back() or url_for("inbox.index"),
+            "action": t("decision.back_to_list" if pages.back() else "decision.to_inbox", language),
+            "repeated": request.args.get("repeated") == "1",
+        },
+    }
+
+
+def to_receipt(receipt: Receipt) -> Response:
+    repeated = 1 if receipt.repeated else None
+    return redirect(
+        url_for(
+            "decisions.receipt",
+            case_id=receipt.case_id,
+            seq=receipt.seq,
+            repeated=repeated,
+            back=pages.back(),
+        ),
+        code=303,
+    )

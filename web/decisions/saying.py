@@ -1,0 +1,56 @@
+"""What the pages of a decision say in words: reasons, and who did what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from web.pages import Look
+from web.words import t
+from workflow import explain
+from workflow.blockers import Blocker
+from workflow.definition.values import Definition
+from workflow.queries import Case
+from workflow.reasons import reason_of
+from workflow.snapshot import Row
+from workflow.words import label_text
+
+
+def reason_shown(blocker: Blocker, definition: Definition, language: str) -> dict[str, str]:
+    """A reason as a line of a list begins: with a capital letter in English."""
+    reason = reason_of(blocker, definition, language)
+    mend = "" if blocker.code == "not_your_role" else reason.mend  # The reason itself says whose act it is.
+    texts = {"text": reason.text, "mend": mend, "from_on": reason.from_on}
+    return {"basis": reason.basis, **{name: explain.headed(text, language) for name, text in texts.items()}}
+
+
+def reasons_shown(blockers: Iterable[Blocker], definition: Definition, language: str) -> list[dict[str, str]]:
+    return [reason_shown(blocker, definition, language) for blocker in blockers]
+
+
+def who_of(row: Row, definition: Definition, language: str) -> str:
+    """Who an entry names: a person, or the system by what moved it."""
+    if row["actor_name"]:
+        return str(row["actor_name"])
+    kind, _, name = row["actor"].partition(":")
+    if kind == "system":
+        return t("actor.system", language, name=explain.act_label(definition, name, language))
+    return "—"
+
+
+def told_meanwhile(look: Look, case: Case, rows: tuple[Row, ...] | None) -> list[dict[str, Any]] | None:
+    """Who did what since the form was opened."""
+    if rows is None:
+        return None
+    definition, language = case.definition, look.language
+    return [
+        {
+            "at": row["recorded_at"],
+            "who": who_of(row, case.definition, language),
+            "what": explain.act_label(definition, row["act"], language),
+            "state": label_text(definition.states[row["to_state"]].label, language)
+            if row["to_state"]
+            else "",
+        }
+        for row in rows
+    ]

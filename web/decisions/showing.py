@@ -1,0 +1,160 @@
+"""Drawing a form of a decision, or every reason why it cannot be filled in now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import render_template
+
+from web import fields, pages
+from web.decisions.routing import Answer
+from web.decisions.saying import reasons_shown, told_meanwhile
+from web.decisions.sent import Sent
+from web.pages import Look
+from web.words import t
+from workflow import explain, queries
+from workflow.blockers import Blocker, Fault
+from workflow.definition.values import Act, Definition, FieldType
+from workflow.plan import Plan
+from workflow.queries import Case
+from workflow.snapshot import Row, held_roles
+from workflow.words import label_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """Why a form is shown again."""
+
+    faults: tuple[Fault, ...] = ()
+    blockers: tuple[Blocker, ...] = ()
+    meanwhile: tuple[Row, ...] | None = None
+    """What others did since the form was opened."""
+    changed: bool = False
+    """The consequences are no longer those that were shown."""
+    key_reused: bool = False
+
+
+def form_page(
+    look: Look,
+    case: Case,
+    plan: Plan,
+    sent: Sent,
+    wrong: Wrong,
+    *,
+    saved_at: Any = None,
+    key: str | None = None,
+) -> str:
+    """The form with what was typed into it, and what is wrong with it."""
+    definition, act = case.definition, plan.act
+    errors = fields.errors_of(wrong.faults, wrong.blockers, act, definition, look.language)
+    setting = fields.Setting(
+        snapshot=case.snapshot,
+        names=pages.names_for(look, case),
+        colleges=list(queries.units_by_id(look.session, kind="college").values()),
+        language=look.language,
+        raw=sent.raw,
+        errors=errors,
+    )
+    drawn = fields.drawn(setting, act)
+    known = {item["name"].partition(".")[0] for item in drawn} | {"outcome", "effective_on"}
+    loose = [fault for fault in wrong.faults if fault.field not in known]
+    return render_template(
+        "decisions/form.html",
+        **frame(look, case, plan),
+        fields=[*outcome_field(case, act, sent, errors, look.language), *drawn],
+        effective=effective_field(look, case, sent, errors),
+        fact=_chosen_fact(sent, act),
+        either=[label_text(definition.fields[name].label, look.language) for name in act.either],
+        others=[
+            text
+            for fault in loose
+            for text in fields.errors_of([fault], [], act, definition, look.language)[fault.field]
+        ],
+        reasons=_case_reasons(wrong.blockers, act, definition, look.language),
+        open_reasons=() if wrong.blockers else _case_reasons(plan.blockers, act, definition, look.language),
+        wrong=wrong,
+        meanwhile=told_meanwhile(look, case, wrong.meanwhile),
+        key=key or pages.new_request_key(),
+        back=pages.back(),
+        saved_at=saved_at,
+        has_files=any(definition.fields[ask.field].type is FieldType.DOCUMENT for ask in act.asks),
+    )
+
+
+def _case_reasons(
+    blockers: Iterable[Blocker], act: Act, definition: Definition, language: str
+) -> list[dict[str, str]]:
+    return reasons_shown([b for b in blockers if fields.field_of(b, act) is None], definition, language)
+
+
+def _chosen_fact(sent: Sent, act: Act) -> str:
+    fact = sent.raw.get("fact")
+    name = fact.get("name") if isinstance(fact, Mapping) else None
+    return name if isinstance(name, str) and name in act.facts else ""
+
+
+def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
+    """What every page of a decision says at its top."""
+    snapshot = case.snapshot
+    return {
+        "case_id": snapshot.id,
+        "act": plan.act.name,
+        "label_of_act": explain.title_of(plan.act.label, look.language),
+        "ground": explain.article_text(plan.act.basis, look.language),
+        "name": snapshot.subject.get("base_name") or "",
+        "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
+        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
+        "standing": explain.standing(snapshot, look.language),
+        "version": case.version,
+        "seq": snapshot.case["log_seq"],
+    }
+
+
+def outcome_field(
+    case: Case, act: Act, sent: Sent, errors: Mapping[str, tuple[str, ...]], language: str
+) -> list[dict[str, Any]]:
+    """The choice of the outcome, where there is more than one and none follows by itself."""
+    outcomes = act.outcomes_by_state.get(case.snapshot.state, act.outcomes)
+    if len(outcomes) < 2:
+        return []
+    options = [
+        {"value": name, "label": explain.title_of(case.definition.outcomes[name].label, language)}
+        for name in outcomes
+    ]
+    return [
+        {
+            "name": "outcome", "type": "choice", "label": t("decision.outcome", language), "hint": "", "basis": "",
+            "required": True, "errors": list(errors.get("outcome", ())), "value": sent.outcome, "options": options,
+        }
+    ]  # fmt: skip
+
+
+def effective_field(
+    look: Look, case: Case, sent: Sent, errors: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any] | None:
+    """The effective day, for the roles that may state an earlier one."""
+    if not held_roles(case.snapshot, look.rights.person) & set(case.definition.backdating):
+        return None
+    return {
+        "name": "effective_on", "type": "date", "label": t("decision.effective_on", look.language),
+        "hint": t("decision.effective_hint", look.language), "basis": explain.article_text("local", look.language),
+        "required": False, "errors": list(errors.get("effective_on", ())), "value": sent.effective_on,
+    }  # fmt: skip
+
+
+def refused_page(look: Look, case: Case, plan: Plan) -> str:
+    return render_template(
+        "decisions/refused.html",
+        **frame(look, case, plan),
+        reasons=reasons_shown(plan.blockers, case.definition, look.language),
+        back=pages.back(),
+    )
+
+
+def stale_page(look: Look, case: Case, plan: Plan, sent: Sent, *, seq: int) -> Answer:
+    """Somebody was faster: who did what meanwhile, and the form with everything typed, on the case as it stands now."""
+    meanwhile = queries.entries_since(look.session, case.snapshot.id, seq)
+    wrong = Wrong(blockers=plan.blockers, meanwhile=meanwhile)
+    return form_page(look, case, plan, sent, wrong), 409
