@@ -97,6 +97,8 @@ def _task_address(row: Row, definition: Definition) -> str:
     back = pages.here()
     if row["act"] == CONFIRM:
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
+    if row["act"] == pages.PROPOSAL and row["state"] == definition.initial:
+        return url_for("proposals.show", case_id=row["case_id"])
     if row["act"] not in definition.acts:
         return url_for("bases.step", case_id=row["case_id"], name=row["act"], back=back)
     return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=back)

@@ -22,6 +22,7 @@ from workflow.context import Context
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound, WorkflowError
 from workflow.forms import read_values
+from workflow.guards import last_day
 from workflow.identity import code_problems
 from workflow.operations import open_case
 from workflow.operations.papers import save_draft
@@ -199,7 +200,7 @@ def frame(look: Look, proposal: Proposal) -> dict[str, Any]:
 
 
 def _resubmit_by(proposal: Proposal, language: str) -> str:
-    day = proposal.case.snapshot.stored("resubmit_by") if proposal.returned else None
+    day = last_day(proposal.case.snapshot, proposal.act) if proposal.returned else None
     return day_text(day, language) if day else ""
 
 

@@ -73,24 +73,30 @@ def call_open(view: View, need: Need) -> Iterator[Blocker]:
     calls = [call for call in view.snapshot.world.calls if call["lifecycle"] == view.snapshot.definition.name]
     if any(call["opens_on"] <= day <= call["closes_on"] for call in calls):
         return
-    until = _sent_back_until(view, need)
+    until = _sent_back_until(view.snapshot, need)
     if until is not None and day <= until:
         return
     coming = min((call["opens_on"] for call in calls if call["opens_on"] > day), default=None)
     yield _blocker(need, "call_closed", Rank.TIME, from_on=coming, mend=("base_office",), day=coming)
 
 
-def _sent_back_until(view: View, need: Need) -> date | None:
+def _sent_back_until(snapshot: Snapshot, need: Need) -> date | None:
     """The last day to send again after a return: the one the reviewer named, else so long after the return."""
-    returned_on = view.snapshot.happened_on("send_back")
+    returned_on = snapshot.happened_on("send_back")
     if returned_on is None:
         return None
-    named: date | None = view.snapshot.stored(need.params["or_until"]) if "or_until" in need.params else None
+    named: date | None = snapshot.stored(need.params["or_until"]) if "or_until" in need.params else None
     if named is not None and named >= returned_on:
         return named
     if "or_within" not in need.params:
         return None
-    return add(returned_on, view.snapshot.length(need.params["or_within"]), view.snapshot.calendar)
+    return add(returned_on, snapshot.length(need.params["or_within"]), snapshot.calendar)
+
+
+def last_day(snapshot: Snapshot, act: Act) -> date | None:
+    """The last day its guards promise for an act that a return has asked for again, or None where none does."""
+    days = (_sent_back_until(snapshot, need) for need in act.needs if need.guard == call_open.__name__)
+    return next((day for day in days if day is not None), None)
 
 
 def in_order(view: View, need: Need) -> Iterator[Blocker]:

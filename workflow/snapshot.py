@@ -146,10 +146,12 @@ class Snapshot:
     # ── settings, terms and days
 
     def setting(self, name: str) -> Any:
-        """The value that counts for this case: pinned onto it, else the newest whose day has come, else the default."""
+        """The value that counts for this case: pinned onto it, else the one in force."""
         pins = self.case["pins"] or {}
-        if name in pins:
-            return pins[name]
+        return pins[name] if name in pins else self.setting_in_force(name)
+
+    def setting_in_force(self, name: str) -> Any:
+        """The value that counts for what is not pinned: the newest whose day has come, else the default."""
         value = self.definition.settings[name].default
         day = self.settings_on or self.today
         for row in self.world.settings.get(self.definition.name, ()):

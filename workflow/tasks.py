@@ -9,6 +9,7 @@ from datetime import date, datetime
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.definition.values import Held, Step, StepKind, Timer
+from workflow.guards import last_day
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED, rungs
 
@@ -71,12 +72,16 @@ def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
         yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
         return
     route = snapshot.definition.routes.get(snapshot.state)
-    if route is not None and route.then is not None:
+    if route is not None and route.then is not None and not _is_untouched(snapshot):
         act = snapshot.definition.acts[route.then]
-        due_on = next(
-            (d for d in (_due_on(snapshot, t.name) for t in _answered_by(snapshot, act.name)) if d), None
-        )
+        days = (_due_on(snapshot, timer.name) for timer in _answered_by(snapshot, act.name))
+        due_on = next((day for day in days if day), None) or last_day(snapshot, act)
         yield from _for_roles(snapshot, act.name, act.by, due_on)
+
+
+def _is_untouched(snapshot: Snapshot) -> bool:
+    """Whether the case never left the state it began in: what somebody has begun and not sent is asked of nobody."""
+    return snapshot.state == snapshot.definition.initial and not snapshot.passages()
 
 
 def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:

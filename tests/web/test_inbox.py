@@ -147,6 +147,28 @@ def test_tasks_are_narrowed_by_the_address(
     assert (NAME in page) is there
 
 
+def test_returned_proposal_waits_for_its_leader_and_leads_to_its_sections(
+    university: University, site: Site
+) -> None:
+    case_id = university.sent_back()
+
+    mine = text_of(site.browser("leader").get("/"))
+    others = text_of(site.browser("other_leader").get("/"))
+
+    assert f'href="/proposals/{case_id}"' in mine
+    assert "提交申报</a>" in mine
+    assert "2026年3月24日" in mine
+    assert "没有等待您办理的事项" in others
+
+
+def test_draft_never_submitted_waits_for_nobody(university: University, site: Site) -> None:
+    university.open("leader")
+
+    page = text_of(site.browser("leader").get("/"))
+
+    assert "没有等待您办理的事项" in page
+
+
 def test_done_lists_what_i_did_and_nothing_else(university: University, site: Site) -> None:
     case_id = university.proposed()
     university.done(case_id, "approve", "member")

@@ -310,11 +310,13 @@ def test_returned_proposal_is_sent_again_with_its_number(site: Site) -> None:
     _submit(browser, case_id)
     site.university.at = datetime.fromisoformat("2026-03-20T02:00:00+00:00")
     site.university.done(case_id, "send_back", "head", reasons_by_field={"base_name": "请写全称"})
+    listed = text_of(browser.get(f"/proposals/{case_id}"))
     _fill(browser, case_id, "basics", base_name="某某单位联合培养基地")
 
     answer = _submit(browser, case_id)
 
     page = text_of(browser.get(f"/bases/{case_id}"))
+    assert "请于2026年4月3日（含当日）前重新提交" in listed
     assert answer.status_code == 303
     assert "某某单位联合培养基地" in page
     assert "SB-2026-001" in page

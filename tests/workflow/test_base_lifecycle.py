@@ -265,7 +265,7 @@ def test_term_is_what_the_text_fixes(base: Definition, name: str, value: Period 
         ("rectify_min", "30 days", "order_rectification"),
         ("rectify_max", "365 days", "order_rectification"),
         ("ban_subject", "partner_and_any_college", "revoke"),
-        ("resubmit_within", "14 days", None),
+        ("resubmit_within", "14 days", "send_back"),
         ("backdate_limit", "30 days", None),
         ("late_opening", "7 days", None),
         ("recuse_own_head", True, None),

@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from models import Database, Duty, Task
 from tests.university import CYCLE_OVER, University, instant
+from workflow.doctor import examine
+from workflow.operations.settings import change_setting
 
 
 @pytest.fixture
@@ -29,6 +31,7 @@ def turns(university: University, case_id: str) -> set[tuple[str, str, date | No
 
 
 TURNS = {
+    "draft": {("submit", "project_leader", date(2026, 3, 24))},
     "proposed": {("approve", "leading_group", None)},
     "approved": {("sign_agreement", "base_office", date(2026, 6, 8))},
     "agreement_signed": set(),
@@ -132,3 +135,79 @@ def test_closed_case_asks_nobody(small: University) -> None:
     small.revoke(case_id)
 
     assert turns(small, case_id) == set()
+
+
+# ───────────────────────────── A proposal sent back
+
+
+def test_draft_never_submitted_is_nobodys_turn(small: University) -> None:
+    assert turns(small, small.open()) == set()
+
+
+def test_returned_proposal_is_wanted_by_the_day_its_reviewer_named(university: University) -> None:
+    case_id = university.proposed()
+
+    university.done(
+        case_id, "send_back", "head", reasons_by_field={"partner": "full name"}, resubmit_by="2026-04-10"
+    )
+
+    assert turns(university, case_id) == {("submit", "project_leader", date(2026, 4, 10))}
+
+
+def test_second_return_asks_anew_by_a_day_of_its_own(small: University) -> None:
+    case_id = small.sent_back()
+    small.done(case_id, "submit", "leader", **small.proposal(case_id))
+    small.on(date(2026, 3, 20))
+
+    small.done(case_id, "send_back", "office", reasons_by_field={"partner": "full name"})
+
+    assert turns(small, case_id) == {("submit", "project_leader", date(2026, 4, 3))}
+
+
+@pytest.mark.parametrize(
+    ("act", "after"), [("submit", {("approve", "leading_group", None)}), ("withdraw", set())]
+)
+def test_returned_proposal_leaves_its_leader_when_it_is_sent_again_or_withdrawn(
+    small: University, act: str, after: set[tuple[str, str, date | None]]
+) -> None:
+    case_id = small.sent_back()
+
+    small.done(case_id, act, "leader", **(small.proposal(case_id) if act == "submit" else {}))
+
+    assert turns(small, case_id) == after
+
+
+def _choose(university: University, value: str) -> None:
+    """Set the time to send again, from today on."""
+    with university.database.transaction() as session:
+        change_setting(
+            session, lifecycle="base", name="resubmit_within", value=value, from_on=university.at.date(),
+            reason="more time", ctx=university.ctx("office"),
+        )  # fmt: skip
+
+
+def test_time_to_send_again_is_the_one_in_force_at_each_return(small: University) -> None:
+    """What was promised with a return stays; the next return copies the setting anew."""
+    case_id = small.sent_back()
+    small.on(date(2026, 3, 12))
+    _choose(small, "20 days")
+    promised = turns(small, case_id)
+    small.done(case_id, "submit", "leader", **small.proposal(case_id))
+
+    small.done(case_id, "send_back", "head", reasons_by_field={"partner": "full name"})
+
+    assert (promised, turns(small, case_id)) == (
+        {("submit", "project_leader", date(2026, 3, 24))},
+        {("submit", "project_leader", date(2026, 4, 1))},
+    )
+
+
+def test_turn_of_a_returned_proposal_follows_from_its_log(small: University) -> None:
+    small.sent_back()
+    small.on(date(2026, 3, 12))
+    _choose(small, "20 days")
+
+    with small.database.reading() as session:
+        found = [row for row in examine(session) if row.table == "tasks"]
+
+    assert found == []

@@ -136,10 +136,10 @@ def _insert_passage(view: View, seq: int, place: int, target: str) -> Change:
 
 
 def _pins(view: View) -> Iterator[Change]:
-    """Copy onto the case the settings this act pins; later changes of them do not reach it."""
+    """Copy onto the case the settings in force that this act pins; later changes of them do not reach it."""
     snapshot = view.snapshot
     pins = {
-        name: snapshot.setting(name)
+        name: snapshot.setting_in_force(name)
         for name, setting in snapshot.definition.settings.items()
         if setting.pinned_by == view.act.name
     }
