@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -98,6 +99,12 @@ class Database:
     def dispose(self) -> None:
         self.engine.dispose()
         self._reading_engine.dispose()
+
+
+def insert_into(session: Session, table: Any) -> Any:
+    """Begin an INSERT that may say what happens where the row is there already (`on_conflict_…`)."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    return postgresql.insert(table) if is_postgresql else sqlite.insert(table)
 
 
 def is_passing(error: DBAPIError) -> bool:

@@ -138,6 +138,20 @@ def test_only_the_clock_asks_what_time_it_is() -> None:
     assert asks == [], "take the instant from the context, or from workflow.clock; time.monotonic is free"
 
 
+def test_engine_imports_its_own_at_the_top_of_a_module() -> None:
+    hidden = [
+        _place(path, node.lineno)
+        for path in _sources("models", "workflow")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.col_offset
+        if (node.module or "").partition(".")[0] in PACKAGES
+    ]
+
+    assert hidden == [], (
+        "an import inside a function hides a circle: move what both need to where both may import it"
+    )
+
+
 def test_templates_hold_no_script_and_no_style_of_their_own() -> None:
     inline = [
         _place(path, number)

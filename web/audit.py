@@ -23,8 +23,9 @@ from workflow.context import Context, Source
 from workflow.definition.values import Definition
 from workflow.errors import NotFound
 from workflow.explain import act_label, headed, value_text
-from workflow.operations.deeds import READERS_OF_THE_LOG, Done, once, record
+from workflow.operations.deeds import READERS_OF_THE_LOG, Done, record
 from workflow.operations.papers import note_taken
+from workflow.operations.repeats import once
 from workflow.periods import BEIJING, beijing_day
 from workflow.queries import office
 from workflow.queries.log import (
@@ -412,7 +413,9 @@ def export() -> Response:
     chosen, language = wanted(), door.language()
     asked = ["audit", as_address(chosen)]
     done = door.act(
-        lambda session, ctx: once(session, lambda: _taken(session, ctx, chosen), asked=asked, ctx=ctx),
+        lambda session, ctx: once(
+            session, what=asked, ctx=ctx, kind=Done, work=lambda: _taken(session, ctx, chosen)
+        ),
         key=pages.sent_key(),
     )
     lines = stream_with_context(_lines(chosen, done.counts["until"], language))

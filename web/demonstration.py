@@ -16,6 +16,7 @@ from workflow.context import Actor, Context, Source
 from workflow.definition.values import Definition, Label
 from workflow.errors import WorkflowError
 from workflow.operations import fire_due
+from workflow.operations.deeds import Done
 from workflow.operations.demonstration import move_clock
 from workflow.operations.repeats import once
 from workflow.periods import BEIJING
@@ -79,7 +80,7 @@ def _target(now: datetime) -> datetime | None:
 def _move_once(session: Any, ctx: Context, *, to: datetime) -> None:
     once(
         session, what=["clock", request.form.get("days"), request.form.get("day")], ctx=ctx,
-        work=lambda: {"seq": move_clock(session, to=to, ctx=ctx).seq},
+        kind=Done, work=lambda: move_clock(session, to=to, ctx=ctx),
     )  # fmt: skip
 
 

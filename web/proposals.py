@@ -25,6 +25,7 @@ from workflow.forms import read_values
 from workflow.guards import last_day
 from workflow.identity import code_problems
 from workflow.operations import open_case
+from workflow.operations.answers import Made
 from workflow.operations.papers import save_draft
 from workflow.operations.repeats import once
 from workflow.plan import Form, Plan, decide, probe
@@ -102,11 +103,10 @@ def begin() -> Answer:
 
 
 def _opened(session: Session, ctx: Context, unit: str) -> str:
-    def work() -> Mapping[str, Any]:
-        return {"case": open_case(session, pages.LIFECYCLE, unit_id=unit, ctx=ctx)}
+    def work() -> Made:
+        return Made(id=open_case(session, pages.LIFECYCLE, unit_id=unit, ctx=ctx))
 
-    answer, _ = once(session, what=["open", pages.LIFECYCLE, unit], ctx=ctx, work=work)
-    return str(answer["case"])
+    return once(session, what=["open", pages.LIFECYCLE, unit], ctx=ctx, kind=Made, work=work).id
 
 
 # ───────────────────────────── What was typed so far

@@ -15,6 +15,7 @@ from web.words import t
 from workflow.context import Context
 from workflow.errors import BadInput, WorkflowError
 from workflow.operations import tokens
+from workflow.operations.answers import Made
 from workflow.operations.repeats import once
 from workflow.queries.tokens import tokens_of
 
@@ -83,11 +84,11 @@ def issue() -> Answer:
     def work(session: Any, ctx: Context) -> bool:
         made.clear()
 
-        def make() -> Mapping[str, Any]:
+        def make() -> Made:
             made.append(tokens.issue(session, name=name, days=int(days) if days in LIVES else 0, ctx=ctx))
-            return {"token": made[0].id}
+            return Made(id=made[0].id)
 
-        return once(session, what=["token", name, days], ctx=ctx, work=make)[1]
+        return once(session, what=["token", name, days], ctx=ctx, kind=Made, work=make).repeated
 
     try:
         repeated = door.act(work, key=key)

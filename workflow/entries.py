@@ -12,11 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from models import Base, Stream
 from models.changes import INSERT, UPDATE, Change, key_column, key_value, plain
+from models.database import insert_into
 from workflow.context import Actor, Context
 from workflow.definition.values import Definition
 from workflow.log import (
@@ -334,5 +334,4 @@ def _stored(session: Session, table: str, key: str) -> Row:
 
 
 def _ensure_stream(session: Session, stream: str) -> Any:
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return insert(Stream).values(name=stream, seq=0, head=GENESIS).on_conflict_do_nothing()
+    return insert_into(session, Stream).values(name=stream, seq=0, head=GENESIS).on_conflict_do_nothing()

@@ -21,7 +21,7 @@ from models import Base
 from models.changes import INSERT, Change, merged, plain
 from models.types import UTCDateTime
 from workflow.log import entry_hash
-from workflow.operations import acts, clockwork
+from workflow.operations import acts, clockwork, steps
 
 Spelling = Callable[[Any], Any]
 
@@ -124,7 +124,7 @@ class Recorder:
 def recorded() -> Iterator[Recorder]:
     """Let operations run without writing; what they would have written is kept."""
     recorder = Recorder()
-    written = [(module, vars(module)["write"]) for module in (acts, clockwork)]
+    written = [(module, vars(module)["write"]) for module in (acts, clockwork, steps)]
     for module, _ in written:
         vars(module)["write"] = recorder
     try:

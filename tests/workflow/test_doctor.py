@@ -30,8 +30,7 @@ from tests.workflow.history import (
 from workflow import gather
 from workflow.doctor import as_of, examine
 from workflow.log import UNLOGGED_COLUMNS
-from workflow.operations.acts import write_steps
-from workflow.operations.clockwork import note
+from workflow.operations.steps import note, write_steps
 from workflow.replay import Discrepancy
 
 OTHER_KEY = "01900000-0000-7000-8000-000000000000"

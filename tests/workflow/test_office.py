@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -30,7 +31,9 @@ from workflow.context import Context
 from workflow.doctor import examine
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations import office
-from workflow.operations.deeds import Done, Role, held_roles, once
+from workflow.operations.answers import Made, Receipt, Refusal, only_for
+from workflow.operations.deeds import Done, Role, held_roles
+from workflow.operations.repeats import once
 
 TODAY = date(2026, 3, 10)
 
@@ -232,7 +235,7 @@ def _ask_twice(university: University, key: str, name: str) -> Done:
         def deed() -> Done:
             return office.add_unit(session, name=name, kind="college", reason="r", ctx=ctx)
 
-        return once(session, deed, asked=["unit", name], ctx=ctx)
+        return once(session, what=["unit", name], ctx=ctx, kind=Done, work=deed)
 
     return university.database.run(work)
 
@@ -248,6 +251,38 @@ def test_same_request_twice_is_done_once(university: University) -> None:
         second.recorded_at,
     )
     assert _count(university) == 1
+
+
+def test_answer_of_a_repeat_is_the_first_in_every_field(university: University) -> None:
+    at = datetime(2026, 3, 10, 9, 0, 0, 120000, tzinfo=UTC)
+    rows = ((4, "approve", "ab"), (5, "lapse", "cd"))
+    first = Receipt(
+        case_id="c", act="approve", seq=4, hash="ab", recorded_at=at, state="s", version=3, entries=rows
+    )
+
+    def ask(session: Any) -> Receipt:
+        return once(
+            session, what=["act"], ctx=university.ctx("office", key="k1"), kind=Receipt, work=lambda: first
+        )
+
+    assert [university.database.run(ask), university.database.run(ask)] == [
+        first,
+        replace(first, repeated=True),
+    ]
+
+
+def test_key_is_free_again_after_a_refusal(university: University) -> None:
+    answers: list[Made | Refusal] = [only_for("base_office"), Made(id="7")]
+
+    def work() -> Made | Refusal:
+        return answers.pop(0)
+
+    def ask(session: Any) -> Made | Refusal:
+        return once(session, what=["act"], ctx=university.ctx("office", key="k1"), kind=Made, work=work)
+
+    told = [university.database.run(ask) for _ in range(3)]
+
+    assert told == [only_for("base_office"), Made(id="7"), Made(id="7", repeated=True)]
 
 
 def test_key_of_another_request_is_refused(university: University) -> None:

@@ -21,7 +21,8 @@ from web.words import catalogue, t
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.operations.deeds import Done, once
+from workflow.operations.deeds import Done
+from workflow.operations.repeats import once
 
 OUR_OWN = frozenset({"csrf_token", "key", "step", "shown"})
 """What a form sends beside its fields."""
@@ -176,7 +177,9 @@ def do(asks: tuple[Ask, ...], deed: Deed, *, key: str) -> Done:
     asked = [request.path, {name: read.values[name] for name in sorted(read.values) if name != "password"}]
     try:
         return door.act(
-            lambda session, ctx: once(session, lambda: deed(session, ctx, read), asked=asked, ctx=ctx),
+            lambda session, ctx: once(
+                session, what=asked, ctx=ctx, kind=Done, work=lambda: deed(session, ctx, read)
+            ),
             key=key,
         )
     except IntegrityError as error:

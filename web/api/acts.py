@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from datetime import datetime
-from typing import Any
 
 from models import Case
-from models.changes import Overtaken, instant_text
+from models.changes import Overtaken
 from web.api import wording
 from web.api.problems import Refused
 from web.api.routing import Call, Desk, Reply, Seen, operation, tag
@@ -283,10 +280,10 @@ def decline_pending(call: Call, pending_id: str, *, body: Decline) -> Reply:
     def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
         case_of_proposal(desk.session, desk.rights, pending_id)
         what = ["decline", pending_id, body.reason]
-        kept, repeated = once(
-            desk.session, what=what, ctx=desk.ctx, work=lambda: _declined(desk, pending_id, body)
-        )
-        answer = kept if isinstance(kept, Refusal) else _read_back(kept, repeated=repeated)
+        answer = once(
+            desk.session, what=what, ctx=desk.ctx, kind=Written,
+            work=lambda: decline(desk.session, pending_id, reason=body.reason, ctx=desk.ctx),
+        )  # fmt: skip
         return _definition(desk, case_id), answer, _version(desk, case_id)
 
     return _answered(call, case_id, work)
@@ -299,17 +296,3 @@ def _case_of(call: Call, pending_id: str) -> str:
 
 def _definition(desk: Desk, case_id: str) -> Definition:
     return definition_of(desk.session, gather.look(desk.session, case_id)[1])
-
-
-def _declined(desk: Desk, pending_id: str, body: Decline) -> Mapping[str, Any] | Refusal:
-    """The receipt in plain JSON, as it is kept for a repeat; a refusal is kept for nobody."""
-    answer = decline(desk.session, pending_id, reason=body.reason, ctx=desk.ctx)
-    if isinstance(answer, Refusal):
-        return answer
-    return {**asdict(answer), "recorded_at": instant_text(answer.recorded_at)}
-
-
-def _read_back(kept: Mapping[str, Any], *, repeated: bool) -> Written:
-    marks = tuple((seq, act, digest) for seq, act, digest in kept["entries"])
-    at = datetime.fromisoformat(kept["recorded_at"])
-    return Written(**{**kept, "entries": marks, "recorded_at": at, "repeated": repeated})

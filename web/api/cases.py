@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from sqlalchemy import select
 
 from models import Edition
@@ -32,11 +29,15 @@ from workflow.definition.values import Definition
 from workflow.errors import WorkflowError
 from workflow.explain import standing
 from workflow.operations import open_case
+from workflow.operations.answers import Made
 from workflow.operations.repeats import once
 from workflow.queries import BaseFilter, Deadline, bases_page, case_for, history_page, names_of, seen
 from workflow.snapshot import Row
 from workflow.words import label_text
 from workflow.world import current_edition, editions_in_use
+
+FIRST_VERSION = 1
+"""The version of a case nobody has acted on."""
 
 
 @operation("GET", "/cases", answer=CasePage, query=CaseQuery)
@@ -150,26 +151,26 @@ def read_deadlines(call: Call, case_id: str) -> DeadlineList:
     "POST", "/cases", answer=Opened, body=NewCase, key=True, decides=True, tagged=True, statuses=(200, 201)
 )
 def open_draft(call: Call, *, body: NewCase) -> Reply:
-    def work(desk: Desk) -> tuple[Mapping[str, Any], bool]:
+    def work(desk: Desk) -> Made:
         what = ["open", body.lifecycle, body.unit]
-        return once(desk.session, what=what, ctx=desk.ctx, work=lambda: _opened(desk, body))
+        return once(desk.session, what=what, ctx=desk.ctx, kind=Made, work=lambda: _opened(desk, body))
 
-    answer, repeated = call.act(work)
+    made = call.act(work)
     with call.reading() as desk:
         definition = current_edition(desk.session, body.lifecycle)[1]
     state = wording.state(definition, definition.initial)
-    opened = Opened(id=answer["id"], version=answer["version"], state=state, repeated=repeated)
+    opened = Opened(id=made.id, version=FIRST_VERSION, state=state, repeated=made.repeated)
     headers = {**tag(opened.version), "Location": f"/api/v1/cases/{opened.id}"}
-    return Reply(body=opened, status=200 if repeated else 201, headers=headers)
+    return Reply(body=opened, status=200 if made.repeated else 201, headers=headers)
 
 
-def _opened(desk: Desk, body: NewCase) -> Mapping[str, Any]:
+def _opened(desk: Desk, body: NewCase) -> Made:
     try:
         definition = current_edition(desk.session, body.lifecycle)[1]
     except LookupError:
         raise Refused(Kind.BAD_INPUT, faults=[_unknown_lifecycle()]) from None
     try:
-        case_id = open_case(desk.session, body.lifecycle, unit_id=body.unit, ctx=desk.ctx)
+        return Made(id=open_case(desk.session, body.lifecycle, unit_id=body.unit, ctx=desk.ctx))
     except WorkflowError as refused:
         if refused.code != "not_your_role":
             raise
@@ -178,7 +179,6 @@ def _opened(desk: Desk, body: NewCase) -> Mapping[str, Any]:
             code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": roles}, mend=tuple(roles)
         )
         raise Refused(Kind.NOT_ALLOWED, blockers=wording.reasons([blocker], definition)) from None
-    return {"id": case_id, "version": 1}
 
 
 def _unknown_lifecycle() -> Fault:

@@ -4,7 +4,8 @@ Operations flush, they never commit. What cannot be logged does not happen: an e
 as the rows it speaks of.
 """
 
-from workflow.operations.acts import Receipt, Refusal, confirm, decline, perform
+from workflow.operations.acts import confirm, decline, perform
+from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.clockwork import Swept, fire_due, release_held
 from workflow.operations.founding import new_case, open_case
 

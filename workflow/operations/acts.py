@@ -2,60 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Entry, PendingAct
-from models.changes import INSERT, UPDATE, Change, instant_text, write
+from models.changes import INSERT, UPDATE, Change, write
 from workflow import entries, gather
-from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context
 from workflow.definition.values import TO_UNDO, Act
 from workflow.effects import counters
-from workflow.errors import NotFound, WorkflowError
-from workflow.log import canonical
-from workflow.plan import Form, Plan, Step, catch_up, decide
-from workflow.snapshot import Row, Snapshot
+from workflow.errors import NotFound
+from workflow.operations.answers import Receipt, Refusal, only_for
+from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
+from workflow.operations.steps import note, steps_as_changes, write_steps
+from workflow.plan import Form, Plan, catch_up, decide
+from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
 DENIED = frozenset({"not_your_role", "banned", "conflict", "confirm_by_another", "only_by_timer"})
 """Refusals that matter to an auditor: they are logged in the stream of the person who tried."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """An act that took effect: its place in the log and what the case became."""
-
-    case_id: str
-    act: str
-    seq: int
-    hash: str
-    recorded_at: datetime
-    state: str
-    version: int
-    proposed: bool = False
-    """Another person must still confirm it."""
-    entries: tuple[tuple[int, str, str], ...] = ()
-    """Place, act and hash of every entry written, the act's own first; timers it let take effect follow."""
-    repeated: bool = False
-    """Shown again for a repeated request, not done again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """An act that did not happen, with every reason. `stale` lists what happened since the version that was seen."""
-
-    blockers: tuple[Blocker, ...] = ()
-    warnings: tuple[Blocker, ...] = ()
-    """Warnings nobody confirmed; the act is possible once they are."""
-    stale: tuple[Row, ...] | None = None
 
 
 def perform(
@@ -116,8 +87,6 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
 
 def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> Receipt | Refusal:
     """Turn down a proposal, or take back one's own; the case moves on without it. Raises NotFound as `confirm` does."""
-    from workflow.operations.clockwork import note
-
     pending = session.get(PendingAct, pending_id)
     if pending is None:
         raise NotFound("no_such_proposal", pending=pending_id)
@@ -127,22 +96,9 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
     if waiting is None or waiting["id"] != pending_id:
         return Refusal(stale=_since(session, pending.case_id, snapshot.case["version"]))
     act = snapshot.definition.acts[pending.act]
-    own = pending.proposed_by == ctx.actor.person
-    from workflow.snapshot import held_roles
-
-    if not own and (act.second or "base_office") not in held_roles(snapshot, ctx.actor.person):
-        second = act.second or "base_office"
-        return Refusal(
-            blockers=(
-                Blocker(
-                    code="not_your_role",
-                    basis="local",
-                    rank=Rank.ROLE,
-                    params={"roles": [second]},
-                    mend=(second,),
-                ),
-            )
-        )
+    own, second = pending.proposed_by == ctx.actor.person, act.second or "base_office"
+    if not own and second not in held_roles(snapshot, ctx.actor.person):
+        return only_for(second)
     status = "withdrawn" if own else "declined"
     decided = {"status": status, "decided_by": None if own else ctx.actor.person, "decided_at": ctx.at}
     change = Change(table="pending_acts", op=UPDATE, key=pending_id, values=decided)
@@ -152,8 +108,6 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
 
 def form_of(stored: Mapping[str, Any], fields: Mapping[str, Any]) -> Form:
     """Read back the form a proposal kept as JSON."""
-    from datetime import date
-
     values = dict(stored["values"])
     for name, value in values.items():
         if name in fields and fields[name].type == "date" and isinstance(value, str):
@@ -184,7 +138,7 @@ def _read(
     wish = replace(
         gather.Wish.for_acts(definition, (known,), people=people, values=form.values),
         counters=counters(known.does, (form.effective_on or ctx.today).year),
-        key=_stored_key(ctx),
+        key=kept_under(ctx),
         since=form.effective_on,
     )
     if wish.counters and "twins" in wish.parts:
@@ -246,44 +200,6 @@ def _since(session: Session, case_id: str, version: int) -> tuple[Row, ...]:
 # ───────────────────────────── Writing
 
 
-def write_steps(
-    session: Session, row: gather.Located, steps: Sequence[Step], ctx: Context, *, more: Iterable[Change] = ()
-) -> Receipt:
-    """Write the steps of one case with their entries, each chained to the one before; return what the last left."""
-    changes, written, head = steps_as_changes(row, steps, ctx)
-    write(session, [*changes, *more])
-    last = steps[-1].before.after(steps[-1].changes)
-    row.row.update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})
-    return Receipt(
-        case_id=last.id,
-        act=steps[0].act,
-        seq=written[0].seq,
-        hash=written[0].hash,
-        recorded_at=ctx.at,
-        state=last.state,
-        version=last.case["version"],
-        entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
-    )
-
-
-def steps_as_changes(
-    row: gather.Located, steps: Sequence[Step], ctx: Context
-) -> tuple[list[Change], list[entries.Written], str]:
-    """All rows of the steps and their entries, and the new end of the case's chain."""
-    definition = steps[0].before.definition
-    head = row[0]["log_head"]
-    changes: list[Change] = []
-    written: list[entries.Written] = []
-    for step in steps:
-        entry = entries.of_step(step, definition, head, ctx.at)
-        head = entry.hash
-        written.append(entry)
-        changes += [*step.changes, *step.ended, *step.armed, *step.turns, *step.notices, *entry.changes]
-    end = {"log_seq": written[-1].seq, "log_head": head}
-    changes.append(Change(table="cases", op=UPDATE, key=steps[0].before.id, values=end))
-    return changes, written, head
-
-
 def _carry_out(
     session: Session, row: gather.Located, snapshot: Snapshot, plan: Plan, ctx: Context, *, fingerprint: str
 ) -> Receipt:
@@ -308,38 +224,20 @@ def _carry_out(
 
 
 def _fingerprint(case_id: str, act: str, form: Form) -> str:
-    content = [case_id, act, dict(form.values), form.outcome, form.effective_on]
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
-
-
-def _stored_key(ctx: Context) -> str | None:
-    """The name a request's key is kept under; people do not share keys."""
-    return None if ctx.key is None else f"{ctx.actor.text}:{ctx.key}"
+    return fingerprint_of([case_id, act, dict(form.values), form.outcome, form.effective_on])
 
 
 def _answered(snapshot: Snapshot, ctx: Context, fingerprint: str) -> Receipt | None:
     """The first answer to a repeated request. Raises `key_reused` when the key came with something else."""
     row = snapshot.answered
-    if row is None:
-        return None
-    if row["fingerprint"] != fingerprint:
-        raise WorkflowError("key_reused", key=ctx.key)
-    answer = dict(row["answer"])
-    answer["recorded_at"] = datetime.fromisoformat(answer["recorded_at"])
-    answer["entries"] = tuple((seq, act, digest) for seq, act, digest in answer["entries"])
-    return Receipt(**{**answer, "repeated": True})
+    return None if row is None else first_answer(row, Receipt, fingerprint=fingerprint, ctx=ctx)
 
 
 def _answer(receipt: Receipt, ctx: Context, fingerprint: str) -> list[Change]:
-    name = _stored_key(ctx)
+    name = kept_under(ctx)
     if name is None:
         return []
-    answer = {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
-    answer |= {
-        "recorded_at": instant_text(receipt.recorded_at),
-        "entries": [list(entry) for entry in receipt.entries],
-    }
-    values = {"name": name, "fingerprint": fingerprint, "answer": answer, "recorded_at": ctx.at}
+    values = {"name": name, "fingerprint": fingerprint, "answer": receipt.kept(), "recorded_at": ctx.at}
     return [Change(table="idempotency_keys", op=INSERT, key=name, values=values)]
 
 

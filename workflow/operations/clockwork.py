@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from models import new_key
-from models.changes import INSERT, UPDATE, Change, merged, write
+from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather, tasks, timers
+from workflow.blockers import Blocker, Rank
 from workflow.context import Context
-from workflow.operations.acts import Receipt, Refusal, steps_as_changes, write_steps
-from workflow.plan import Step, catch_up, notice, recipients, voided
+from workflow.operations.answers import Receipt, Refusal, only_for
+from workflow.operations.steps import note, steps_as_changes, write_steps
+from workflow.plan import catch_up, notice, recipients
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
@@ -131,79 +132,18 @@ def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable
         )
 
 
-def note(
-    snapshot: Snapshot,
-    *,
-    kind: str,
-    act: str,
-    changes: Sequence[Change],
-    form: Mapping[str, Any],
-    ctx: Context,
-) -> Step:
-    """A step that records something about a case without a transition; timers and tasks are compared after it."""
-    seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
-    moved = [
-        Change(
-            table="cases",
-            op=UPDATE,
-            key=snapshot.id,
-            values={"version": version + 1, "log_seq": seq},
-            seen=version,
-        ),
-        *voided(snapshot, ctx),
-        *(change for change in changes if change.table != "timers"),
-    ]
-    held = [change for change in changes if change.table == "timers"]
-    after = snapshot.after([*moved, *held])
-    followed = timers.reconcile(after, seq=seq, at=ctx.at)
-    after = after.after(followed)
-    return Step(
-        seq=seq,
-        kind=kind,
-        act=act,
-        outcome=None,
-        from_state=snapshot.state,
-        to_state=snapshot.state,
-        actor=ctx.actor,
-        proposed_by=None,
-        source=ctx.source,
-        effective_on=ctx.today,
-        basis="local",
-        by_basis="local",
-        form=dict(form),
-        before=snapshot,
-        changes=tuple(merged(moved)),
-        armed=tuple(c for c in followed if c.op == INSERT),
-        ended=(*held, *(c for c in followed if c.op == UPDATE)),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)),
-        notices=(),
-    )
-
-
 def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | Refusal:
     """Confirm the deadlines an import found past: they run again, and what is due takes effect in due order.
 
     Article 8 gives the supervision to the office; only it may confirm.
     """
-    from workflow.blockers import Blocker, Rank
-
     row = gather.lock(session, case_id)
     definition = definition_of(session, row[1])
     wish = gather.Wish(people=tuple(filter(None, [ctx.actor.person])), roles=tuple(definition.roles))
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     office = definition.import_.by
     if ctx.actor.person is not None and office not in held_roles(snapshot, ctx.actor.person):
-        return Refusal(
-            blockers=(
-                Blocker(
-                    code="not_your_role",
-                    basis="local",
-                    rank=Rank.ROLE,
-                    params={"roles": [office]},
-                    mend=(office,),
-                ),
-            )
-        )
+        return only_for(office)
     held = [
         Change(
             table="timers",

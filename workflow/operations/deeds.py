@@ -1,14 +1,13 @@
-"""What every act outside a case has in common: who may do it, how it is stated, its one entry, and its repeat.
+"""What every act outside a case has in common: who may do it, how it is stated, and its one entry.
 
-An act of the office is a deed: it changes rows of the installation, leaves exactly one entry with its reason, and the
-same request made twice is answered twice and done once.
+An act of the office is a deed: it changes rows of the installation and leaves exactly one entry with its reason.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -17,12 +16,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Grant
-from models.changes import Change, instant_text, write
+from models.changes import Change, write
 from workflow import entries
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.operations import repeats
+from workflow.operations.answers import Answer
 
 LINE_LONGEST = 200
 REASON_LONGEST = 2000
@@ -62,7 +61,7 @@ ON_A_UNIT = frozenset({Role.PROJECT_LEADER, Role.COLLEGE_OFFICER, Role.COLLEGE_H
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Answer):
     """A deed that took effect: the row it was about, and its place in the log."""
 
     subject: str
@@ -72,8 +71,6 @@ class Done:
     recorded_at: datetime
     counts: Mapping[str, int] = field(default_factory=dict)
     """How much followed from it, where anything did."""
-    repeated: bool = False
-    """Shown again for a repeated request, not done again."""
 
 
 # ───────────────────────────── Who may
@@ -153,7 +150,7 @@ class Faults:
         return text or None
 
 
-# ───────────────────────────── The entry, and the repeat
+# ───────────────────────────── The entry
 
 
 def record(
@@ -174,22 +171,6 @@ def record(
     write(session, planned)
     row = next(change.values for change in planned if change.table == "entries")
     return Done(subject=subject, stream=stream, seq=row["seq"], hash=row["hash"], recorded_at=ctx.at)
-
-
-def once(session: Session, work: Callable[[], Done], *, asked: Any, ctx: Context) -> Done:
-    """Do a deed once for the context's key; the same request again gets the first answer.
-
-    `asked` is what was requested, in plain values; no secret belongs into it. Raises WorkflowError `key_reused` when
-    the key came before with another request.
-    """
-    kept, repeated = repeats.once(session, what=asked, ctx=ctx, work=lambda: _kept(work()))
-    recorded_at = datetime.fromisoformat(kept["recorded_at"])
-    return replace(Done(**{**kept, "recorded_at": recorded_at}), repeated=repeated)
-
-
-def _kept(done: Done) -> dict[str, Any]:
-    answer = {name: getattr(done, name) for name in Done.__dataclass_fields__ if name != "repeated"}
-    return answer | {"recorded_at": instant_text(done.recorded_at), "counts": dict(done.counts)}
 
 
 R = TypeVar("R")

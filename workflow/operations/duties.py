@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 from models import Person
 from models.changes import UPDATE, Change
 from workflow import gather
-from workflow.blockers import Blocker, Rank
 from workflow.context import Context
 from workflow.errors import NotFound
-from workflow.operations.acts import Receipt, Refusal, write_steps
-from workflow.operations.clockwork import note
+from workflow.operations.answers import Receipt, Refusal, only_for
+from workflow.operations.steps import note, write_steps
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
@@ -31,10 +30,7 @@ def link_duty(
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     office = definition.import_.by
     if office not in held_roles(snapshot, ctx.actor.person):
-        blocker = Blocker(
-            code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": [office]}, mend=(office,)
-        )
-        return Refusal(blockers=(blocker,))
+        return only_for(office)
     if snapshot.case["version"] != version:
         return Refusal(stale=())
     duty = _unlinked(snapshot, duty_id)

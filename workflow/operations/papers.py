@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from models import Blob, Draft, Notice, StoredDocument, new_key
 from models.changes import INSERT, Change, write
+from models.database import insert_into
 from workflow import entries, gather
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput
-from workflow.operations.acts import write_steps
+from workflow.operations.steps import write_steps
 from workflow.plan import Step
 from workflow.snapshot import Snapshot
 from workflow.uploads import Upload
@@ -70,10 +71,7 @@ def _already_there(
 
 def _keep_bytes(session: Session, digest: str, content: bytes) -> Any:
     """Two people may send the same file at once; the first one's bytes serve both."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return insert(Blob).values(sha256=digest, content=content).on_conflict_do_nothing()
+    return insert_into(session, Blob).values(sha256=digest, content=content).on_conflict_do_nothing()
 
 
 def _kept(snapshot: Snapshot, document: Mapping[str, Any], basis: str, ctx: Context) -> Step:
@@ -121,11 +119,8 @@ def save_draft(
 
 def _new_draft(session: Session, row: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
     """Two windows of one person may save their first draft at once; the later one stays."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     return (
-        insert(Draft)
+        insert_into(session, Draft)
         .values(**row)
         .on_conflict_do_update(index_elements=["case_id", "act", "person_id"], set_=dict(values))
     )

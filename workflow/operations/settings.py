@@ -22,9 +22,8 @@ from workflow.context import Context
 from workflow.definition import fits
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound
-from workflow.operations.acts import steps_as_changes
-from workflow.operations.clockwork import note
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, record
+from workflow.operations.steps import note, steps_as_changes
 from workflow.plan import Step
 from workflow.snapshot import Row, Snapshot, World
 from workflow.world import bump, current_edition, definition_of, world

@@ -1,0 +1,102 @@
+"""The steps of one case: note something about it, and write what was planned, each step with its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from models.changes import INSERT, UPDATE, Change, merged, write
+from workflow import entries, gather, tasks, timers
+from workflow.context import Context
+from workflow.operations.answers import Receipt
+from workflow.plan import Step, voided
+from workflow.snapshot import Snapshot
+
+
+def note(
+    snapshot: Snapshot,
+    *,
+    kind: str,
+    act: str,
+    changes: Sequence[Change],
+    form: Mapping[str, Any],
+    ctx: Context,
+) -> Step:
+    """A step that records something about a case without a transition; timers and tasks are compared after it."""
+    seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
+    moved = [
+        Change(
+            table="cases",
+            op=UPDATE,
+            key=snapshot.id,
+            values={"version": version + 1, "log_seq": seq},
+            seen=version,
+        ),
+        *voided(snapshot, ctx),
+        *(change for change in changes if change.table != "timers"),
+    ]
+    held = [change for change in changes if change.table == "timers"]
+    after = snapshot.after([*moved, *held])
+    followed = timers.reconcile(after, seq=seq, at=ctx.at)
+    after = after.after(followed)
+    return Step(
+        seq=seq,
+        kind=kind,
+        act=act,
+        outcome=None,
+        from_state=snapshot.state,
+        to_state=snapshot.state,
+        actor=ctx.actor,
+        proposed_by=None,
+        source=ctx.source,
+        effective_on=ctx.today,
+        basis="local",
+        by_basis="local",
+        form=dict(form),
+        before=snapshot,
+        changes=tuple(merged(moved)),
+        armed=tuple(c for c in followed if c.op == INSERT),
+        ended=(*held, *(c for c in followed if c.op == UPDATE)),
+        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        notices=(),
+    )
+
+
+def write_steps(
+    session: Session, row: gather.Located, steps: Sequence[Step], ctx: Context, *, more: Iterable[Change] = ()
+) -> Receipt:
+    """Write the steps of one case with their entries, each chained to the one before; return what the last left."""
+    changes, written, head = steps_as_changes(row, steps, ctx)
+    write(session, [*changes, *more])
+    last = steps[-1].before.after(steps[-1].changes)
+    row.row.update({"log_seq": written[-1].seq, "log_head": head, "version": last.case["version"]})
+    return Receipt(
+        case_id=last.id,
+        act=steps[0].act,
+        seq=written[0].seq,
+        hash=written[0].hash,
+        recorded_at=ctx.at,
+        state=last.state,
+        version=last.case["version"],
+        entries=tuple((entry.seq, entry.act or "", entry.hash) for entry in written),
+    )
+
+
+def steps_as_changes(
+    row: gather.Located, steps: Sequence[Step], ctx: Context
+) -> tuple[list[Change], list[entries.Written], str]:
+    """All rows of the steps and their entries, and the new end of the case's chain."""
+    definition = steps[0].before.definition
+    head = row[0]["log_head"]
+    changes: list[Change] = []
+    written: list[entries.Written] = []
+    for step in steps:
+        entry = entries.of_step(step, definition, head, ctx.at)
+        head = entry.hash
+        written.append(entry)
+        changes += [*step.changes, *step.ended, *step.armed, *step.turns, *step.notices, *entry.changes]
+    end = {"log_seq": written[-1].seq, "log_head": head}
+    changes.append(Change(table="cases", op=UPDATE, key=steps[0].before.id, values=end))
+    return changes, written, head
