@@ -75,9 +75,10 @@ def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Block
         if not act.by_timer and actor.system != "demonstration":
             yield Blocker(code="not_by_timer", basis=act.by_basis, rank=Rank.ROLE)
         return
+    held = held_roles(snapshot, actor.person)
     if not act.by:
         yield Blocker(code="only_by_timer", basis=act.by_basis, rank=Rank.ROLE)
-    elif not held_roles(snapshot, actor.person) & set(act.by):
+    elif held.isdisjoint(act.by):
         yield Blocker(
             code="not_your_role",
             basis=act.by_basis,
@@ -86,9 +87,9 @@ def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Block
             mend=act.by,
         )
     else:
-        yield from _conflicts(view, actor, act.by)
+        yield from _conflicts(view, held, act.by)
     if confirmer is not None:
-        second = act.second or "base_office"
+        second, held = act.second or "base_office", held_roles(snapshot, confirmer.person)
         if confirmer.person == actor.person:
             yield Blocker(
                 code="confirm_by_another",
@@ -97,7 +98,7 @@ def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Block
                 params={"roles": [second]},
                 mend=(second,),
             )
-        elif second not in held_roles(snapshot, confirmer.person):
+        elif second not in held:
             yield Blocker(
                 code="not_your_role",
                 basis="local",
@@ -106,13 +107,12 @@ def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Block
                 mend=(second,),
             )
         else:
-            yield from _conflicts(view, confirmer, (second,))
+            yield from _conflicts(view, held, (second,))
 
 
-def _conflicts(view: View, actor: Actor, roles: tuple[str, ...]) -> Iterator[Blocker]:
-    """Declared conflicts of interest, compared by person across every role and account."""
+def _conflicts(view: View, held: frozenset[str], roles: tuple[str, ...]) -> Iterator[Blocker]:
+    """Declared conflicts of interest among the roles a person holds, in whatever account and by whatever grant."""
     snapshot = view.snapshot
-    held = held_roles(snapshot, actor.person)
     for conflict in snapshot.definition.conflicts.values():
         if conflict.when is not None and not snapshot.setting(conflict.when):
             continue
