@@ -58,6 +58,14 @@ class JointBase(Base):
     """A joint training base: one partnership of the university with one partner (Art. 1–3)."""
 
     __tablename__ = "bases"
+    __table_args__ = (
+        Index(
+            "ix_bases_other_college_ids",
+            "other_college_ids",
+            postgresql_using="gin",
+            sqlite_where=sql("other_college_ids IS NOT NULL"),
+        ),
+    )
 
     case_id: Mapped[Id] = mapped_column(ForeignKey("cases.id"), primary_key=True)
     base_name: Mapped[Line | None]

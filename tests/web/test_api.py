@@ -182,6 +182,22 @@ def test_hidden_and_missing_are_answered_alike(site: Site, operation: str) -> No
     assert to_stranger.status_code == to_other.status_code == 404
 
 
+def test_participating_college_reads_the_case_and_does_not_act(either_site: Site) -> None:
+    case_id = either_site.university.proposed(others=("药学院",))
+    head, leader = program(either_site, "other_head"), program(either_site, "other_leader")
+
+    listed = [row["id"] for row in head.get("/cases").get_json()["items"]]
+    read = head.get(f"/cases/{case_id}")
+    acts = head.get(f"/cases/{case_id}/acts").get_json()["items"]
+    answer = head.act(case_id, "send_back", values={"reasons_by_field": {"partner": "full name"}})
+
+    assert listed == [case_id]
+    assert read.status_code == 200
+    assert [act["name"] for act in acts if act["allowed"]] == []
+    assert said(answer) == (403, "not_allowed")
+    assert said(leader.get(f"/cases/{case_id}")) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

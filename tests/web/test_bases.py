@@ -42,6 +42,23 @@ def test_base_is_seen_by_whom_it_concerns(university: University, site: Site, wh
     assert (case_id in text_of(listed)) is sees
 
 
+def test_participating_college_sees_the_base_and_does_not_act(university: University, site: Site) -> None:
+    case_id = university.proposed(others=("药学院",))
+    browser = site.browser("other_head")
+
+    listed, page = browser.get("/bases"), browser.get(f"/bases/{case_id}")
+    form = browser.get(f"/bases/{case_id}/acts/send_back")
+    sent = {"key": "k" * 24, "version": "2", "seq": "2", "reasons_by_field.partner": "full name"}
+    decided = browser.send(f"/bases/{case_id}/acts/send_back", sent, form="/?list=copied")
+
+    assert case_id in text_of(listed)
+    assert page.status_code == 200
+    assert f"/bases/{case_id}/acts/" not in text_of(page)
+    assert (form.status_code, decided.status_code) == (403, 403)
+    assert university.state(case_id) == "proposed"
+    assert "没有等待您办理的事项" in text_of(browser.get("/"))
+
+
 def test_hidden_base_is_answered_like_a_missing_one(university: University, site: Site) -> None:
     case_id = university.signed()
     browser = site.browser("stranger")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, exists, select, true, union_all
 from sqlalchemy.orm import Session
 
 from models import Case, Duty, Grant, JointBase
+from models.lists import holds_any
 from workflow.errors import NotFound
 
 SEE_EVERYTHING = frozenset({"administrator", "auditor", "base_office", "leading_group"})
@@ -55,34 +57,47 @@ def rights_of(session: Session, person: str, *, today: date) -> Rights:
 
 
 def visible_to(rights: Rights) -> ColumnElement[bool]:
-    """The condition, over `cases` joined with `bases`, that holds for what a person may see.
+    """The condition over `cases` that holds for what a person may see.
 
-    The office, the leading group, auditors and administrators see every case, a college's roles those it leads,
-    everybody else those on which they hold a duty.
+    The office, the leading group, auditors and administrators see every case, a college's roles those it leads or
+    takes part in, everybody else those on which they hold a duty.
     """
     if rights.sees_everything:
         return true()
+    return Case.id.in_(union_all(_by_duty(rights), *_by_college(rights)))
+
+
+def _by_duty(rights: Rights) -> Select[str]:
+    return select(Duty.case_id).where(_held_now(rights)).correlate(None)
+
+
+def _by_college(rights: Rights) -> Iterator[Select[str]]:
+    """The cases of the person's colleges, each way by an index of its own, so that a list reads no others."""
     colleges = rights.college_ids
-    return or_(JointBase.lead_college_id.in_(colleges) if colleges else false(), on_duty(rights))
+    if not colleges:
+        return
+    yield select(JointBase.case_id).where(JointBase.lead_college_id.in_(colleges)).correlate(None)
+    taking_part = holds_any(JointBase.other_college_ids, *colleges)
+    yield select(JointBase.case_id).where(taking_part).correlate(None)
 
 
 def on_duty(rights: Rights, *roles: str) -> ColumnElement[bool]:
     """The condition that the person holds a duty on the case today; with roles, one of these."""
-    held = and_(
-        Duty.case_id == Case.id,
+    return exists().where(
+        Duty.case_id == Case.id, _held_now(rights), Duty.role.in_(roles) if roles else true()
+    )
+
+
+def _held_now(rights: Rights) -> ColumnElement[bool]:
+    return and_(
         Duty.person_id == rights.person,
         Duty.from_on <= rights.today,
         Duty.until_on.is_(None) | (Duty.until_on >= rights.today),
     )
-    return exists().where(held, Duty.role.in_(roles) if roles else true())
 
 
 def seen(session: Session, rights: Rights, case_id: str) -> None:
     """Raise NotFound unless there is such a case and the person may see it; both answer alike."""
-    found = session.execute(
-        select(Case.id)
-        .join(JointBase, JointBase.case_id == Case.id)
-        .where(Case.id == case_id, visible_to(rights))
-    ).first()
+    found = session.execute(select(Case.id).where(Case.id == case_id, visible_to(rights))).first()
     if found is None:
         raise NotFound("no_such_case", case=case_id)
