@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
@@ -16,6 +17,14 @@ class Partner(Base):
     """
 
     __tablename__ = "partners"
+    __table_args__ = (
+        Index(
+            "ix_partners_succeeded_by",
+            "succeeded_by",
+            sqlite_where=sql("succeeded_by IS NOT NULL"),
+            postgresql_where=sql("succeeded_by IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[IdPk]
     name: Mapped[Line]

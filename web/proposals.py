@@ -17,6 +17,7 @@ from web.decisions.sent import keep_uploads, sent_form
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
+from workflow.barring import Tie
 from workflow.blockers import Blocker, Fault, Rank
 from workflow.context import Context
 from workflow.definition.values import Act, Definition
@@ -48,7 +49,7 @@ SECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Section → its fields. A field the edition asks for beside these joins the first section."""
 
-IDENTITY = frozenset({"banned", "ban_near", "twin"})
+IDENTITY = frozenset({*Tie, "twin"})
 """Reasons that the partner check answers at once."""
 
 

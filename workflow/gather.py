@@ -73,18 +73,30 @@ OWN = {
 IN_FORCE = "t.revoked_at IS NULL AND t.from_on <= :today AND (t.until_on IS NULL OR t.until_on >= :today)"
 
 MEANT = (
-    "(SELECT s.partner_id AS id UNION SELECT p.id FROM partners p WHERE p.code_identity = :code "
-    "UNION SELECT p.id FROM partners p WHERE p.name_identity = :name) m CROSS JOIN "
+    "SELECT s.partner_id AS id UNION SELECT p.id FROM partners p WHERE p.code_identity = :code "
+    "UNION SELECT p.id FROM partners p WHERE p.name_identity = :name"
 )
-"""The partner the case has and those the form may mean, each found by its index; one condition with OR reads all rows.
+"""The partner the case has and those the form may mean, each found by its index; one condition with OR reads all rows."""
 
-They come first in a join, and CROSS keeps SQLite to that order: for `IN` it reads the whole table the rows are sought in.
-"""
+NAMESAKES = (
+    "SELECT n.partner_id FROM partner_names n WHERE n.name_identity = :name "
+    f"UNION SELECT n.partner_id FROM ({MEANT}) q CROSS JOIN partners p CROSS JOIN partner_names n "
+    "WHERE p.id = q.id AND n.name_identity = p.name_identity "
+    f"UNION SELECT p.id FROM ({MEANT}) q CROSS JOIN partner_names n CROSS JOIN partners p "
+    "WHERE n.partner_id = q.id AND p.name_identity = n.name_identity"
+)
+"""Those who bore one of their names before, and those who now bear one that was theirs."""
+
+
+def _first(ids: str) -> str:
+    """Join the rows sought behind the ids they are found by: CROSS keeps SQLite to that order, where `IN` reads the whole table."""
+    return f"({ids}) m CROSS JOIN "
+
 
 SURROUNDINGS = {
     "grants": Part("grants", f"t.person_id IN (:people) AND {IN_FORCE}"),
     "holders": Part("grants", f"t.role IN (:roles) AND {IN_FORCE}"),
-    "partners": Part("partners", "t.id = m.id", before=MEANT),
+    "partners": Part("partners", "t.id = m.id", before=_first(MEANT)),
     "units": Part("units", "t.id = s.lead_college_id OR t.id IN (:units)"),
     "bars": Part(
         "bans",
@@ -102,8 +114,9 @@ SURROUNDINGS = {
         (
             "k.state AS state",
             "(SELECT p.name_identity FROM partners p WHERE p.id = t.partner_id) AS partner_name_identity",
+            "(SELECT p.code_identity FROM partners p WHERE p.id = t.partner_id) AS partner_code_identity",
         ),
-        before=MEANT,
+        before=_first(f"{MEANT} UNION {NAMESAKES}"),
         after=" JOIN cases k ON k.id = t.case_id",
     ),
     "numbers": Part("counters", "t.name IN (:counters)"),

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from workflow.barring import HELD, Applicant, Found, tie_to
 from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
 from workflow.definition.values import Act, Ban, Day, Item, Need
-from workflow.identity import Kinship, kinship
 from workflow.periods import Kind, add, beijing_day, fall_due
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED, wanted
@@ -288,7 +288,17 @@ def _shares(view: View, twin: Row, field: str, value: Any) -> bool:
     same: bool = twin.get(f"{field}_id") == value
     if field != "partner" or same or view.partner is None:
         return same
-    return bool(twin.get("partner_name_identity") == view.partner["name_identity"])
+    return twin["partner_name_identity"] == view.partner["name_identity"] or _by_former_name(view, twin)
+
+
+def _by_former_name(view: View, twin: Row) -> bool:
+    """Say whether one of two partners bears a name the other bore. Two codes tell them apart: a name may pass on."""
+    partner, before = view.partner or {}, view.snapshot.world.lineage.names_before
+    if partner["code_identity"] and twin["partner_code_identity"]:
+        return False
+    return partner["name_identity"] in {name.identity for name in before(twin["partner_id"])} or twin[
+        "partner_name_identity"
+    ] in {name.identity for name in before(partner["id"])}
 
 
 def _identity(view: View, field: str) -> Any:
@@ -297,44 +307,25 @@ def _identity(view: View, field: str) -> Any:
     return view.value(field)
 
 
-def bans_against(view: View, ban: Ban) -> Iterator[tuple[Row, bool]]:
-    """The bans in force that concern the partner, colleges or leader of the act; True: they bind, False: a near match.
-
-    Article 18 names no subject; whom a ban binds is the office's setting, kept on the ban when it was imposed.
-    """
-    for bar in view.snapshot.bars:
-        if bar["name"] != ban.name or bar["last_day"] < min(view.effective_on, view.snapshot.today):
-            continue
-        binds = _binds(view, bar)
-        if binds is not None:
-            yield bar, binds
-
-
-def _binds(view: View, bar: Row) -> bool | None:
-    partner = view.partner
-    same = partner is not None and (
-        partner["id"] == bar["partner_id"] or partner["name_identity"] == bar["partner_name_identity"]
+def bans_against(view: View, ban: Ban) -> Iterator[tuple[Row, Found]]:
+    """The bans in force that concern the partner, colleges or leader of the act, each with how."""
+    snapshot = view.snapshot
+    applicant = Applicant(
+        partner=view.partner,
+        colleges=view.college_ids,
+        leaders=frozenset(row["person_id"] for row in snapshot.duty("project_leader")),
     )
-    near = partner is not None and not same and _near(partner, bar)
-    college = bool(view.college_ids & frozenset(bar["college_ids"]))
-    subject = bar["subject"]
-    if subject == "project_leader":
-        leaders = {row["person_id"] for row in view.snapshot.duty("project_leader")}
-        return True if bar["person_id"] in leaders else None
-    if subject == "any_college":
-        return True if college else None
-    if same and (college or subject == "partner"):
-        return True
-    return False if same or near else None
-
-
-def _near(partner: Row, bar: Row) -> bool:
-    return kinship(partner["name"], bar["partner_name"]) is not Kinship.DISTINCT
+    for bar in snapshot.bars:
+        if bar["name"] != ban.name or bar["last_day"] < min(view.effective_on, snapshot.today):
+            continue
+        found = tie_to(bar, applicant, snapshot.world.lineage)
+        if found is not None:
+            yield bar, found
 
 
 def barred(view: View, ban: Ban) -> Iterator[Blocker]:
     """What a declared ban says against the act: blocked until its last day, or held for a person to look at."""
-    for bar, binds in bans_against(view, ban):
+    for bar, found in bans_against(view, ban):
         possible = bar["last_day"] + timedelta(days=1)
         params = {
             "partner": bar["partner_name"],
@@ -342,11 +333,10 @@ def barred(view: View, ban: Ban) -> Iterator[Blocker]:
             "day": bar["last_day"],
             "possible": possible,
             "ban": bar["id"],
+            **found.params,
         }
-        code = "banned" if binds else "ban_near"
-        yield Blocker(
-            code=code, basis=ban.basis if binds else "local", rank=Rank.RULE, params=params, from_on=possible
-        )
+        basis = "local" if found.tie in HELD else ban.basis
+        yield Blocker(code=str(found.tie), basis=basis, rank=Rank.RULE, params=params, from_on=possible)
 
 
 def new_identity_allowed(view: View, need: Need) -> Iterator[Blocker]:

@@ -14,6 +14,7 @@ from typing import Any
 from models.changes import UPDATE, Change
 from workflow.days import evaluate
 from workflow.definition.values import Day, Definition, Held
+from workflow.lineage import Lineage
 from workflow.periods import Calendar, Period
 
 Row = Mapping[str, Any]
@@ -35,13 +36,14 @@ KEPT: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What is the same for every case of a moment: the calendar, and the settings in force per lifecycle and day."""
+    """What is the same for every case of a moment: the calendar, the settings per lifecycle and day, who became whom."""
 
     revision: int
     calendar: Calendar
     settings: Mapping[str, tuple[Row, ...]]
     """lifecycle -> its setting rows, oldest first."""
     calls: tuple[Row, ...]
+    lineage: Lineage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,20 +1,22 @@
 """What is the same for all cases of a moment, read once and kept until somebody changes it.
 
-Every change of a setting, a call or the calendar moves the database's `revision`; an act reads that number with the case.
+Every change of a setting, a call, the calendar, a name or a succession moves the database's `revision`; an act reads that
+number with the case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from models import CalendarYear, Call, Edition, Holiday, Installation, Setting
+from models import CalendarYear, Call, Edition, Holiday, Installation, Partner, PartnerName, Setting, Unit
 from workflow.definition import load
 from workflow.definition.values import Definition
+from workflow.lineage import FormerName, Lineage, Succession, lineage_of
 from workflow.periods import Calendar
 from workflow.snapshot import Row, World
 
@@ -50,6 +52,7 @@ def _read(session: Session, revision: int) -> World:
         calendar=calendar(session),
         settings={name: tuple(rows) for name, rows in settings.items()},
         calls=tuple(dict(row) for row in calls),
+        lineage=lineage(session),
     )
 
 
@@ -67,8 +70,31 @@ def calendar(session: Session) -> Calendar:
     )
 
 
+def lineage(session: Session) -> Lineage:
+    """The former names of partners, and who came after whom among partners and among units."""
+    columns = (PartnerName.partner_id, PartnerName.name, PartnerName.name_identity, PartnerName.until_on)
+    newest_first = select(*columns).order_by(PartnerName.until_on.desc(), PartnerName.id.desc())
+    return lineage_of(
+        (
+            (row.partner_id, FormerName(name=row.name, identity=row.name_identity, until_on=row.until_on))
+            for row in session.execute(newest_first)
+        ),
+        [*_successions(session, Partner), *_successions(session, Unit)],
+    )
+
+
+def _successions(session: Session, kind: type[Partner] | type[Unit]) -> Iterator[Succession]:
+    after = aliased(kind)
+    rows = session.execute(
+        select(kind.id, kind.name, after.id, after.name)
+        .join(after, after.id == kind.succeeded_by)
+        .where(kind.succeeded_by.is_not(None))
+    )
+    yield from (Succession(*row) for row in rows)
+
+
 def bump(session: Session) -> None:
-    """Say that a setting, a call or the calendar has changed; every process reads the world anew at its next act."""
+    """Say that something of the world has changed; every process reads it anew at its next act."""
     row = session.get(Installation, REVISION, with_for_update=True)
     if row is None:
         session.add(Installation(name=REVISION, value=1))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from workflow.barring import Tie
 from workflow.blockers import Blocker, Fault, Rank
 from workflow.definition import load_file
 from workflow.definition.values import Definition
@@ -46,7 +47,7 @@ def _texts(node: ast.expr) -> Iterator[str]:
 
 
 def _blocker_codes() -> set[str]:
-    codes: set[str] = {"banned", "ban_near"}  # chosen by name in guards.barred
+    codes: set[str] = {str(tie) for tie in Tie}  # chosen in guards.barred
     for path in sorted(WORKFLOW.rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for call in _calls(tree, "Blocker"):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
+from workflow.barring import HELD
 from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context
 from workflow.definition.values import Act, FieldType
@@ -44,7 +45,7 @@ def reasons(view: View, actor: Actor, *, confirmer: Actor | None) -> tuple[list[
     for ban in view.snapshot.definition.bans.values():
         if view.act.name in ban.blocks:
             for blocker in barred(view, ban):
-                held = blocker.code == "ban_near"
+                held = blocker.code in HELD
                 cleared = held and ban.finding is not None and bool(view.form.get(ban.finding))
                 asks_finding = any(ask.field == ban.finding for ask in view.act.asks)
                 if held and (cleared or not asks_finding):
