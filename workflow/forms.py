@@ -14,7 +14,7 @@ from typing import Any
 from workflow.blockers import Fault
 from workflow.definition.values import Act, Definition, Field, FieldType
 from workflow.errors import BadInput
-from workflow.identity import canonical_code, canonical_name, code_problems
+from workflow.identity import CodeProblem, canonical_code, canonical_name, code_problems
 from workflow.plan import Form
 
 LINE_LONGEST = 200
@@ -215,6 +215,24 @@ def _partner(value: Any) -> dict[str, Any] | None:
         "name_identity": identity,
         "code_identity": canonical_code(code) if code else None,
     }
+
+
+def read_partner(value: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any] | None:
+    """Read a partner stated outside a lifecycle's form; a fault is that of its name, kind or credit code."""
+    try:
+        read = _partner(value)
+    except _Bad as bad:
+        faults.append(Fault(field=_FAULTY_PART.get(bad.code, "name"), code=bad.code, params=bad.params))
+        return None
+    if read is None:
+        faults.append(Fault(field="name", code="partner_name_missing"))
+    return read
+
+
+_FAULTY_PART = {
+    "partner_kind_missing": "kind",
+    **{f"code_{problem}": "credit_code" for problem in CodeProblem},
+}
 
 
 def _checklist(definition: Definition, field: Field, value: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tests.university import University
 from workflow.context import Context
 from workflow.doctor import examine
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.operations import office
+from workflow.operations import office, organisations
 from workflow.operations.answers import Made, Receipt, Refusal, only_for
 from workflow.operations.deeds import Done, Role, held_roles
 from workflow.operations.repeats import once
@@ -125,6 +125,22 @@ def _call_of(university: University) -> str:
         return session.scalars(select(Call.id).where(Call.year == 2026)).one()
 
 
+def _partner(university: University, name: str) -> str:
+    key = new_key()
+    row: dict[str, Any] = {
+        "id": key, "name": name, "kind": "enterprise", "credit_code": None, "name_identity": name, "code_identity": None,
+        "succeeded_by": None, "created_at": university.at,
+    }  # fmt: skip
+    with university.database.transaction() as session:
+        write(session, [Change(table="partners", op=INSERT, key=key, values=row)])
+    return key
+
+
+def _name(university: University, name: str) -> str:
+    _partner(university, name)
+    return name
+
+
 DEEDS: dict[str, Callable[[University], Done]] = {
     "person_added": lambda u: _do(u, office.add_person, **PERSON),
     "person_changed": lambda u: _do(
@@ -132,6 +148,18 @@ DEEDS: dict[str, Callable[[University], Done]] = {
     ),
     "unit_added": lambda u: _do(u, office.add_unit, name="文学院", kind="college"),
     "unit_renamed": lambda u: _do(u, office.rename_unit, u.units["法学院"], name="法律学院", from_on=TODAY),
+    "unit_succeeded": lambda u: _do(
+        u, organisations.succeed_unit, u.units["法学院"], successor_id=u.units["药学院"]
+    ),
+    "partner_added": lambda u: _do(
+        u, organisations.add_partner, name="水城人民医院", kind="public_institution", credit_code=None
+    ),
+    "partner_renamed": lambda u: _do(
+        u, organisations.rename_partner, _partner(u, "水城纺织厂"), name="水城纺织集团", from_on=TODAY
+    ),
+    "partner_succeeded": lambda u: _do(
+        u, organisations.succeed_partner, _partner(u, "运河造纸厂"), successor=_name(u, "运河纸业")
+    ),
     "grant_given": lambda u: _do(
         u,
         office.give_grant,

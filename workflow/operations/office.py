@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
@@ -19,12 +19,12 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
 from workflow.errors import WorkflowError
 from workflow.operations.deeds import GUARDED, OFFICE, ON_A_UNIT, Done, Faults, Role, demand, found, record
+from workflow.operations.organisations import days_borne, last_day_borne
 from workflow.world import bump
 
 LANGUAGES = ("zh", "en")
 UNIT_KINDS = ("college", "office", "group", "university")
 WORD_LONGEST = 60
-ONE_DAY = timedelta(days=1)
 
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\.[^\s@<>,;:\"()\[\]\\]+")
 _PHONE = re.compile(r"[+\d][\d ()/-]{4,}", re.ASCII)
@@ -164,33 +164,18 @@ def rename_unit(
     old = found(
         session.execute(select(Unit.name).where(Unit.id == unit_id).with_for_update()).first(), unit=unit_id
     )
-    last = session.scalar(
-        select(UnitName.until_on)
-        .where(UnitName.unit_id == unit_id)
-        .order_by(UnitName.until_on.desc())
-        .limit(1)
-    )
     faults = Faults()
     title = _free_name(session, faults, name)
-    day = faults.day("from_on", from_on)
-    if day is not None and day > ctx.today:
-        faults.add("from_on", "in_future")
-    if day is not None and last is not None and day <= last + ONE_DAY:
-        faults.add("from_on", "not_after", day=last + ONE_DAY)
+    last = last_day_borne(session, UnitName.until_on, UnitName.unit_id == unit_id)
+    days = days_borne(faults, last, from_on, ctx)
     why = faults.reason(reason)
     faults.done()
-    borne = {
-        "id": new_key(),
-        "unit_id": unit_id,
-        "name": old.name,
-        "from_on": last + ONE_DAY if last else None,
-        "until_on": day - ONE_DAY if day else None,
-    }
+    borne = {"id": new_key(), "unit_id": unit_id, "name": old.name, **days}
     changes = [
         Change(table="units", op=UPDATE, key=unit_id, values={"name": title}),
         Change(table="unit_names", op=INSERT, key=str(borne["id"]), values=borne),
     ]
-    return record(
+    done = record(
         session,
         "system:units",
         kind="unit_renamed",
@@ -200,6 +185,8 @@ def rename_unit(
         unit_id=unit_id,
         content={"reason": why},
     )
+    bump(session)
+    return done
 
 
 def _free_name(session: Session, faults: Faults, name: str) -> str | None:

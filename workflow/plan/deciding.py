@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from models import new_key
 from workflow.blockers import in_order
 from workflow.context import Actor, Context
 from workflow.definition.values import TO_UNDO, Act, ActKind
@@ -22,6 +21,7 @@ from workflow.plan.blocking import (
 )
 from workflow.plan.clock import catch_up
 from workflow.plan.moving import act_step, moved
+from workflow.plan.partners import resolved_partner
 from workflow.plan.proposing import proposal
 from workflow.plan.values import Form, Plan
 from workflow.snapshot import KEPT, Snapshot
@@ -81,7 +81,7 @@ def _settled(snapshot: Snapshot, act: Act, form: Form) -> Form:
     if act.facts and isinstance(values.get("fact"), Mapping):
         values[values["fact"]["name"]] = values["fact"]["value"]
     if isinstance(values.get("partner"), Mapping):
-        values["partner"] = _resolved_partner(snapshot, values["partner"])
+        values["partner"] = resolved_partner(snapshot.partners, values["partner"])
     outcomes = act.outcomes_by_state.get(snapshot.state, act.outcomes)
     outcome = form.outcome
     if outcome is None and len(outcomes) == 1:
@@ -94,26 +94,3 @@ def _emptied(act: Act) -> Mapping[str, Any]:
     if act.kind is not ActKind.TRANSITION or act.to == TO_UNDO:
         return {}
     return {ask.field: None for ask in act.asks if ask.field not in KEPT}
-
-
-def _resolved_partner(snapshot: Snapshot, entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The partner row meant by a name and a code: the code decides, then the canonical name; else it is a new one.
-
-    A partner known by name alone keeps the code it now comes with, so that it is known by it under any other name.
-    """
-    code, name = entry.get("code_identity"), entry["name_identity"]
-    by_code = next((row for row in snapshot.partners if code and row["code_identity"] == code), None)
-    by_name = next(
-        (
-            row
-            for row in snapshot.partners
-            if row["name_identity"] == name and (not code or not row["code_identity"])
-        ),
-        None,
-    )
-    found = by_code or by_name
-    if found is None:
-        return {"id": new_key(), **entry, "new": True}
-    if code and not found["code_identity"]:
-        return {**found, "credit_code": entry["credit_code"], "code_identity": code, "learnt": True}
-    return dict(found)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from models.changes import INSERT, UPDATE, Change, plain
+from models.changes import UPDATE, Change, plain
 from workflow.definition.values import TO_UNDO, ActKind, FieldType
 from workflow.guards import View
 from workflow.plan.blocking import is_empty
+from workflow.plan.partners import partner_kept
 from workflow.snapshot import KEPT
 
 
@@ -38,7 +39,7 @@ def kept(view: View) -> Iterator[Change]:
                 yield from _amended(view, name, value)
             continue
         if name == "partner":
-            yield from _partner_kept(value, view)
+            yield from partner_kept(value, view.at)
             subject[column or name] = value["id"]
         elif column is not None:
             subject[column] = plain(value) if isinstance(value, (list, tuple)) else value
@@ -60,26 +61,3 @@ def _amended(view: View, name: str, value: Any) -> Iterator[Change]:
     )
     if row is not None:
         yield Change(table=table, op=UPDATE, key=row["id"], values={column: value})
-
-
-def _partner_kept(value: Mapping[str, Any], view: View) -> Iterator[Change]:
-    """Keep a partner nobody knew, or the code of one known by name alone."""
-    if value.get("new"):
-        yield _new_partner(value, view)
-    elif value.get("learnt"):
-        codes = {name: value[name] for name in ("credit_code", "code_identity")}
-        yield Change(table="partners", op=UPDATE, key=value["id"], values=codes)
-
-
-def _new_partner(value: Mapping[str, Any], view: View) -> Change:
-    row = {
-        "id": value["id"],
-        "name": value["name"],
-        "kind": value["kind"],
-        "credit_code": value["credit_code"],
-        "name_identity": value["name_identity"],
-        "code_identity": value["code_identity"],
-        "succeeded_by": None,
-        "created_at": view.at,
-    }
-    return Change(table="partners", op=INSERT, key=row["id"], values=row)
