@@ -18,6 +18,7 @@ from models import (
     IdempotencyKey,
     Incident,
     Notice,
+    Partner,
     Person,
     Setting,
     Unit,
@@ -43,7 +44,7 @@ def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Site:
 
 
 def _with_rows(site: Site) -> Site:
-    """A parked mail and an open incident beside the university."""
+    """A parked mail, an open incident and two partners beside the university."""
     at = site.university.at
     notice: dict[str, Any] = {
         "id": NOTICE, "stable_key": "k", "case_id": None, "person_id": site.university.people["leader"], "channel": "mail",
@@ -54,17 +55,32 @@ def _with_rows(site: Site) -> Site:
         "id": INCIDENT, "case_id": None, "kind": "timer_failed", "params": {"failure": "x"}, "opened_at": at, "closed_at": None,
     }  # fmt: skip
     with site.database.transaction() as session:
-        for table, row in (("notices", notice), ("incidents", incident)):
+        partners = [
+            _partner_row(site, PARTNER, "水城仪表厂"),
+            _partner_row(site, OTHER_PARTNER, "莘州律师协会"),
+        ]
+        for table, row in (
+            ("notices", notice), ("incidents", incident), *(("partners", row) for row in partners),
+        ):  # fmt: skip
             write(session, [Change(table=table, op=INSERT, key=row["id"], values=row)])
     return site
 
 
-NOTICE, INCIDENT = new_key(), new_key()
+def _partner_row(site: Site, key: str, name: str) -> dict[str, Any]:
+    return {
+        "id": key, "name": name, "kind": "enterprise", "credit_code": None, "name_identity": name, "code_identity": None,
+        "succeeded_by": None, "created_at": site.university.at,
+    }  # fmt: skip
+
+
+NOTICE, INCIDENT, PARTNER, OTHER_PARTNER = new_key(), new_key(), new_key(), new_key()
 
 PAGES = (
     "/admin", "/admin/people", "/admin/people/new", "/admin/people/{person}", "/admin/people/{person}/edit",
     "/admin/people/{person}/account", "/admin/people/{person}/grants/new", "/admin/grants", "/admin/grants/{grant}/revoke",
-    "/admin/units", "/admin/units/new", "/admin/units/{unit}/rename", "/admin/calls", "/admin/calls/new", "/admin/calls/{call}",
+    "/admin/units", "/admin/units/new", "/admin/units/{unit}/rename", "/admin/units/{unit}/successor",
+    "/admin/partners", "/admin/partners/new", "/admin/partners/{partner}/rename", "/admin/partners/{partner}/successor",
+    "/admin/calls", "/admin/calls/new", "/admin/calls/{call}",
     "/admin/settings", "/admin/settings/sign_within", "/admin/settings/escalation", "/admin/editions", "/admin/editions/{edition}",
     "/admin/outbox", "/admin/outbox/{notice}/resend", "/admin/incidents", "/admin/incidents/{incident}/close",
     "/admin/scheduler", "/admin/accounts", "/admin/accounts/{account}/disable", "/admin/accounts/{account}/enable",
@@ -78,6 +94,8 @@ def _address(site: Site, page: str) -> str:
             person=site.university.people["leader"],
             grant=session.scalar(select(Grant.id).where(Grant.person_id == site.university.people["leader"])),
             unit=site.university.units["法学院"],
+            college=site.university.units["药学院"],
+            partner=PARTNER,
             call=session.scalar(select(Call.id)),
             edition=session.scalar(select(Edition.id)),
             account=site.accounts["leader"],
@@ -148,7 +166,7 @@ def test_without_a_sign_in_every_page_asks_for_it(lite: Site) -> None:
     assert answers == {302}
 
 
-KEYS = ("person", "grant", "unit", "call", "edition", "account", "notice", "incident")
+KEYS = ("person", "grant", "unit", "partner", "call", "edition", "account", "notice", "incident")
 MISSING = [
     *(page.replace(f"{{{name}}}", NOWHERE) for page in PAGES for name in KEYS if f"{{{name}}}" in page),
     "/admin/settings/no_such_setting",
@@ -184,6 +202,18 @@ FORMS: Mapping[str, tuple[str, dict[str, str], str]] = {
     "grant_revoked": ("/admin/grants/{grant}/revoke", {}, "/admin/people/{person}"),
     "unit_added": ("/admin/units/new", {"name": "文学院", "kind": "college"}, "/admin/units"),
     "unit_renamed": ("/admin/units/{unit}/rename", {"name": "法律学院", "from_on": "2026-01-01"}, "/admin/units"),
+    "unit_succeeded": ("/admin/units/{unit}/successor", {"successor": "{college}"}, "/admin/units"),
+    "partner_added": (
+        "/admin/partners/new",
+        {"name": "东阿智能装备有限公司", "kind": "enterprise", "credit_code": ""},
+        "/admin/partners",
+    ),
+    "partner_renamed": (
+        "/admin/partners/{partner}/rename",
+        {"name": "水城精密仪器有限公司", "from_on": "2026-01-01"},
+        "/admin/partners",
+    ),
+    "partner_succeeded": ("/admin/partners/{partner}/successor", {"successor": "莘州律师协会"}, "/admin/partners"),
     "call_opened": (
         "/admin/calls/new",
         {"year": "2030", "opens_on": "2030-03-01", "closes_on": "2030-04-30"},
@@ -316,6 +346,109 @@ def test_office_makes_no_administrator_and_touches_no_administrators_account(lit
 
     assert (given.status_code, reset.status_code) == (422, 422)
     assert lite.entry_count() == 0
+
+
+# ───────────────────────────── Partners and units through time
+
+
+def test_renamed_and_succeeded_partner_is_found_by_every_name(site: Site) -> None:
+    browser = site.browser("office")
+    stated = {"name": "水城精密仪器有限公司", "from_on": "2026-03-01", "reason": "renamed"}
+    browser.send(f"/admin/partners/{PARTNER}/rename", stated)
+    browser.send(f"/admin/partners/{PARTNER}/successor", {"successor": "莘州律师协会", "reason": "merged"})
+
+    pages = [
+        _main(browser.get(f"/admin/partners?q={text}").get_data(as_text=True))
+        for text in ("仪表厂", "精密", "nobody")
+    ]
+
+    assert ["水城精密仪器有限公司" in page for page in pages] == [True, True, False]
+    assert ["水城仪表厂（至2026年2月28日）" in page for page in pages] == [True, True, False]
+    assert ["莘州律师协会" in page for page in pages] == [True, True, False]
+
+
+def test_successor_taken_back_is_gone_from_the_list(lite: Site) -> None:
+    browser = lite.browser("office")
+    address = f"/admin/partners/{PARTNER}/successor"
+    browser.send(address, {"successor": "莘州律师协会", "reason": "merged"})
+    filled = browser.get(address).get_data(as_text=True)
+
+    browser.send(address, {"successor": "", "reason": "a mistake"})
+
+    assert 'value="莘州律师协会"' in filled
+    assert lite.row(Partner, PARTNER).succeeded_by is None
+
+
+def test_merged_unit_shows_where_it_went(lite: Site) -> None:
+    browser, units = lite.browser("office"), lite.university.units
+    address = f"/admin/units/{units['法学院']}/successor"
+    offered = browser.get(address).get_data(as_text=True)
+
+    browser.send(address, {"successor": units["药学院"], "reason": "merged"})
+
+    assert (f'value="{units["药学院"]}"' in offered, f'value="{units["法学院"]}"' in offered) == (True, False)
+    assert lite.row(Unit, units["法学院"]).succeeded_by == units["药学院"]
+    assert _main(browser.get("/admin/units").get_data(as_text=True)).count("药学院") == 2
+
+
+@pytest.mark.parametrize(
+    ("page", "fields", "zh", "en"),
+    [
+        (
+            "/admin/partners/{partner}/rename",
+            {"name": "莘州 律師協會", "from_on": "2026-01-01"},
+            "“合作单位全称”是合作单位“莘州律师协会”现在的名称；如两家前后承继，请登记承继单位",
+            "“Full name of the partner” is the name of the partner “莘州律师协会”; if one came after the other, record the successor",
+        ),
+        (
+            "/admin/partners/{partner}/successor",
+            {"successor": "水城仪表厂"},
+            "“承继单位”不能是该单位自身",
+            "“Successor” cannot be the same one",
+        ),
+        (
+            "/admin/partners/{partner}/successor",
+            {"successor": "nobody anybody knows"},
+            "系统中没有这一合作单位，请核对名称或统一社会信用代码，或先登记该单位",
+            "no such partner is known; please check the name or code, or add the partner first",
+        ),
+        (
+            "/admin/partners/new",
+            {"name": "水城儀表廠", "kind": "enterprise", "credit_code": ""},
+            "系统中已有该合作单位，名称为“水城仪表厂”",
+            "this partner is known already, as “水城仪表厂”",
+        ),
+        (
+            "/admin/units/{unit}/successor",
+            {"successor": "{unit}"},
+            "“承继单位”不能是该单位自身",
+            "“Successor” cannot be the same one",
+        ),
+        (
+            "/admin/units/{unit}/successor",
+            {"successor": "no key"},
+            "“承继单位”不在可选范围内",
+            "“Successor” is not one of the choices",
+        ),
+    ],
+)
+def test_what_cannot_be_recorded_says_so_in_both_languages(
+    site: Site, page: str, fields: dict[str, str], zh: str, en: str
+) -> None:
+    browser = site.browser("office")
+    stated = {"reason": "r", **{name: _address(site, value) for name, value in fields.items()}}
+    address = _address(site, page)
+
+    answers = []
+    for language in ("zh", "en"):
+        browser.client.set_cookie("lang", language)
+        answers.append(browser.send(address, stated))
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert [
+        text in answer.get_data(as_text=True) for text, answer in zip((zh, en), answers, strict=True)
+    ] == [True, True]
+    assert site.entry_count() == 0
 
 
 # ───────────────────────────── Passwords
@@ -501,7 +634,8 @@ def test_list_of_people_pages_by_key_and_finds(lite: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/admin/people", "/admin/grants", "/admin/accounts", "/admin/units", "/admin/calls"]
+    "address",
+    ["/admin/people", "/admin/grants", "/admin/accounts", "/admin/units", "/admin/partners", "/admin/calls"],
 )
 def test_list_costs_the_same_for_few_and_many_rows(lite: Site, address: str) -> None:
     browser = lite.browser("administrator")
@@ -514,6 +648,7 @@ def test_list_costs_the_same_for_few_and_many_rows(lite: Site, address: str) -> 
             )
             session.add(person)
             session.add(Unit(id=new_key(), kind="college", name=f"学院{number}"))
+            session.add(Partner(**_partner_row(lite, new_key(), f"第{number}研究院")))
             session.flush()
             session.add(
                 Account(

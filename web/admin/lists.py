@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from flask import render_template
 
 from web import door
 from web.words import t
+from workflow.words import written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,12 @@ def cell(value: Any, *, href: str = "", note: str = "") -> Cell:
     if isinstance(value, date):
         return Cell(on=value, note=note)
     return Cell(text="" if value is None else str(value), href=href, note=note)
+
+
+def borne_text(names: Iterable[Mapping[str, Any]], language: str) -> str:
+    """The names somebody bore before, each with its last day."""
+    borne = [t("admin.until", language, name=row["name"], day=row["until_on"]) for row in names]
+    return written(borne, language) if borne else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

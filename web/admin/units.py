@@ -9,12 +9,13 @@ from flask import url_for
 
 from web import door, pages
 from web.admin import blueprint
-from web.admin.lists import Cell, Listing, cell, listed
+from web.admin.lists import Cell, Listing, borne_text, cell, listed
 from web.admin.sheets import Answer, Page, ask, choices, filled, reason
 from web.words import t
+from workflow import queries
 from workflow.operations import office as deeds
+from workflow.operations import organisations as succession
 from workflow.queries import office
-from workflow.words import written
 
 
 @blueprint.get("/units")
@@ -26,7 +27,7 @@ def units() -> str:
     return listed(
         Listing(
             title=t("admin.place.units", language),
-            columns=("unit", "unit_kind", "borne", "act"),
+            columns=("unit", "unit_kind", "borne", "successor", "act"),
             rows=tuple(_unit_row(row, language) for row in rows),
             actions=((t("admin.units.add", language), url_for("admin.add_unit")),),
             empty=t("admin.units.none", language),
@@ -35,15 +36,16 @@ def units() -> str:
 
 
 def _unit_row(row: Any, language: str) -> tuple[Cell, ...]:
-    borne = [
-        t("admin.units.until", language, name=name["name"], day=name["until_on"]) for name in row["borne"]
-    ]
-    rename = (t("admin.units.rename", language), url_for("admin.rename_unit", unit_id=row["id"]))
+    acts = tuple(
+        (t(f"admin.organisation.{act}", language), url_for(f"admin.{act}_unit", unit_id=row["id"]))
+        for act in ("rename", "succeed")
+    )
     return (
         cell(row["name"]),
         cell(t(f"unit_kind.{row['kind']}", language)),
-        cell(written(borne, language) if borne else ""),
-        Cell(links=(rename,)),
+        cell(borne_text(row["borne"], language)),
+        cell(row["successor"]),
+        Cell(links=acts),
     )
 
 
@@ -76,19 +78,13 @@ def rename_unit(unit_id: UUID) -> Answer:
     language, key = door.language(), str(unit_id)
     with pages.looking() as look:
         row, today = office.unit_of(look.session, key), look.ctx.today
-    page = Page(
-        title=t("admin.units.rename", language),
-        action=t("admin.units.rename", language),
-        back=url_for("admin.units"),
-        facts=((t("admin.column.unit", language), row["name"]),),
-    )
     asks = (
         ask("name", label=t("admin.field.unit_name", language), longest=200),
         ask("from_on", "date", value=today),
         reason(),
     )
     return filled(
-        page,
+        _page("rename", row, language),
         asks,
         lambda session, ctx, typed: deeds.rename_unit(
             session,
@@ -98,6 +94,41 @@ def rename_unit(unit_id: UUID) -> Answer:
             reason=typed.text("reason"),
             ctx=ctx,
         ),
+    )
+
+
+@blueprint.route("/units/<uuid:unit_id>/successor", methods=["GET", "POST"])
+def succeed_unit(unit_id: UUID) -> Answer:
+    """Record into which unit of its kind one was merged."""
+    language, key = door.language(), str(unit_id)
+    with pages.looking() as look:
+        row = office.unit_of(look.session, key)
+        alike = queries.units_by_id(look.session, kind=row["kind"]).values()
+    options = tuple({"value": one["id"], "label": one["name"]} for one in alike if one["id"] != key)
+    successor = ask(
+        "successor",
+        "unit",
+        required=False,
+        options=options,
+        value=row["succeeded_by"],
+        hint=t("admin.hint.unit_successor", language),
+    )
+    return filled(
+        _page("succeed", row, language),
+        (successor, reason()),
+        lambda session, ctx, typed: succession.succeed_unit(
+            session, key, successor_id=typed.given("successor"), reason=typed.text("reason"), ctx=ctx
+        ),
+    )
+
+
+def _page(act: str, row: Any, language: str) -> Page:
+    return Page(
+        title=t(f"admin.organisation.{act}", language),
+        action=t(f"admin.organisation.{act}", language),
+        back=url_for("admin.units"),
+        intro=t(f"admin.organisation.{act}_intro", language),
+        facts=((t("admin.column.unit", language), row["name"]),),
     )
 
 

@@ -186,9 +186,9 @@ def succeed_unit(
     faults = Faults()
     if successor_id == old.succeeded_by:
         faults.add("successor", "nothing_changed")
+    elif successor_id is not None and successor_id not in _units_of_kind(session, old.kind):
+        faults.add("successor", "unknown_choice")
     elif successor_id is not None:
-        if session.scalar(select(Unit.kind).where(Unit.id == successor_id)) != old.kind:
-            faults.add("successor", "unknown_choice")
         _no_circle(session, faults, Unit, unit_id, successor_id)
     why = faults.reason(reason)
     faults.done()
@@ -199,6 +199,11 @@ def succeed_unit(
     )  # fmt: skip
     bump(session)
     return done
+
+
+def _units_of_kind(session: Session, kind: str) -> frozenset[str]:
+    """All of them, to be compared here: the key of a form may be no key, which PostgreSQL refuses to look for."""
+    return frozenset(session.scalars(select(Unit.id).where(Unit.kind == kind)))
 
 
 # ───────────────────────────── What partners and units have in common

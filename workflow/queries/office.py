@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from models import (
     Account,
@@ -139,11 +139,16 @@ def _grants() -> Select[*tuple[Any, ...]]:
 
 
 def units_with_names(session: Session) -> list[Row]:
-    """Every unit, with the names it bore before, newest of them first."""
+    """Every unit with its successor's name, and the names it bore before, newest of them first."""
     borne: dict[str, list[Row]] = {}
     for row in session.execute(select(UnitName.__table__).order_by(UnitName.until_on.desc())).mappings():
         borne.setdefault(row["unit_id"], []).append(dict(row))
-    units = session.execute(select(Unit.id, Unit.kind, Unit.name).order_by(Unit.kind, Unit.name)).mappings()
+    after = aliased(Unit)
+    units = session.execute(
+        select(Unit.id, Unit.kind, Unit.name, after.name.label("successor"))
+        .outerjoin(after, after.id == Unit.succeeded_by)
+        .order_by(Unit.kind, Unit.name)
+    ).mappings()
     return [{**unit, "borne": borne.get(unit["id"], [])} for unit in units]
 
 
