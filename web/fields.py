@@ -23,7 +23,7 @@ from workflow.definition.values import Act, Definition, Field, FieldType, Item
 from workflow.explain import headed, title_of
 from workflow.forms import PARTNER_KINDS
 from workflow.guards import View, measured, wanted_count
-from workflow.queries import Names
+from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of
 from workflow.snapshot import Row, Snapshot
 from workflow.uploads import KINDS
@@ -99,6 +99,7 @@ class Setting:
     snapshot: Snapshot
     names: Names
     colleges: Iterable[Row]
+    rights: Rights
     language: str
     raw: Mapping[str, Any] = default(default_factory=dict)
     errors: Mapping[str, tuple[str, ...]] = default(default_factory=dict)
@@ -134,7 +135,7 @@ def _drawn(setting: Setting, field: Field, *, name: str, required: bool, act: Ac
         "errors": list(errors),
         "value": _shown_value(setting, field, value),
         "longest": field.longest,
-        "options": _options(setting, field),
+        "options": _options(setting, field, act),
         "items": _items(setting, field, act),
     }
 
@@ -152,8 +153,8 @@ def _drawn_fact(setting: Setting, fact: str, value: Any, errors: tuple[str, ...]
     """The one fact to be changed, asked for in the way of its own type."""
     field = setting.definition.fields[fact]
     inner = Setting(
-        snapshot=setting.snapshot, names=setting.names, colleges=setting.colleges, language=setting.language,
-        raw={"fact.value": value}, errors={"fact.value": errors},
+        snapshot=setting.snapshot, names=setting.names, colleges=setting.colleges, rights=setting.rights,
+        language=setting.language, raw={"fact.value": value}, errors={"fact.value": errors},
     )  # fmt: skip
     return _drawn(inner, field, name="fact.value", required=True, act=act)
 
@@ -180,7 +181,7 @@ def _mapping(value: Any) -> dict[str, Any]:
     return {name: item for name, item in value.items() if isinstance(item, str | Mapping)}
 
 
-def _options(setting: Setting, field: Field) -> list[dict[str, str]]:
+def _options(setting: Setting, field: Field, act: Act) -> list[dict[str, str]]:
     match field.type:
         case FieldType.CHOICE:
             return [
@@ -196,7 +197,12 @@ def _options(setting: Setting, field: Field) -> list[dict[str, str]]:
                 for kind in PARTNER_KINDS
             ]
         case FieldType.UNIT | FieldType.UNITS:
-            return [{"value": unit["id"], "label": unit["name"]} for unit in setting.colleges]
+            offered = units_offered(setting.rights, act, field.name)
+            return [
+                {"value": unit["id"], "label": unit["name"]}
+                for unit in setting.colleges
+                if offered is None or unit["id"] in offered
+            ]
         case _:
             return []
 

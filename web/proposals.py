@@ -259,6 +259,7 @@ def _section_page(look: Look, proposal: Proposal, section: str, faults: tuple[Fa
         snapshot=proposal.case.snapshot,
         names=pages.names_for(look, proposal.case),
         colleges=list(queries.units_by_id(look.session, kind="college").values()),
+        rights=look.rights,
         language=look.language,
         raw=proposal.raw,
         errors=errors,

@@ -17,7 +17,7 @@ from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
 from workflow.definition.values import Act, Ban, Day, Item, Need
 from workflow.periods import Kind, add, beijing_day, fall_due
-from workflow.snapshot import Row, Snapshot
+from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.timers import FIRED, wanted
 
 
@@ -31,6 +31,8 @@ class View:
     outcome: str | None
     effective_on: date
     at: datetime
+    person: str | None = None
+    """Who acts; None: nobody in person, such as the clock."""
     since: datetime | None = None
     """For an act of the clock, the instant its timer was due; None: the act takes effect when it is recorded."""
     after: Snapshot | None = None
@@ -264,7 +266,22 @@ def second_chance_used(view: View, need: Need) -> Iterator[Blocker]:
         )
 
 
-# ───────────────────────────── Who else
+# ───────────────────────────── Who acts, and who else
+
+
+def granted_on(view: View, need: Need) -> Iterator[Blocker]:
+    """Whoever acts holds a role by a grant on the unit they name; somebody who may not act at all is told only that."""
+    role, field = need.params["role"], need.params["unit"]
+    unit = view.value(field)
+    if unit is None or view.person is None or not held_roles(view.snapshot, view.person) & set(view.act.by):
+        return
+    granted = {
+        grant["unit_id"]
+        for grant in view.snapshot.grants
+        if grant["person_id"] == view.person and grant["role"] == role
+    }
+    if unit not in granted:
+        yield _blocker(need, "not_granted_on", Rank.RULE, field=field, roles=[role], mend=("base_office",))
 
 
 def no_twin(view: View, need: Need) -> Iterator[Blocker]:
@@ -481,6 +498,7 @@ GUARDS: Mapping[str, Guard] = {
         criteria_met,
         days_ahead,
         given,
+        granted_on,
         handed_in,
         in_order,
         later_than_before,

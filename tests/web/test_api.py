@@ -468,7 +468,8 @@ def test_form_of_an_act_names_its_fields_and_their_choices(site: Site) -> None:
     fields = {field["name"]: field for field in submit["fields"]}
     assert (fields["base_name"]["required"], fields["programmes"]["required"]) == (True, False)
     assert (fields["base_name"]["longest"], fields["cooperation_plan"]["type"]) == (100, "document")
-    assert {choice["text"] for choice in fields["lead_college"]["choices"]} == {
+    assert [choice["text"] for choice in fields["lead_college"]["choices"]] == ["计算机学院"]
+    assert {choice["text"] for choice in fields["other_colleges"]["choices"]} == {
         "计算机学院",
         "药学院",
         "法学院",
@@ -493,6 +494,21 @@ def test_preview_tells_what_follows_and_writes_nothing(either_site: Site) -> Non
     assert {person["who"] for person in told["told"]} == {"leader", "head", "office", "second_office"}
     assert told["final"]
     assert (row_counts(either_site.database), either_site.university.case(case_id).version) == before
+
+
+def test_lead_college_of_others_is_refused_with_its_reason(either_site: Site) -> None:
+    university = either_site.university
+    case_id = university.open()
+    values = {**university.proposal(case_id), "lead_college": university.units["药学院"]}
+
+    answer = program(either_site, "leader").act(case_id, "submit", values=values)
+
+    assert codes(answer) == ["not_granted_on"]
+    assert (
+        problem(answer)["blockers"][0]["text"]
+        == "“lead college” can only be a unit where you are project leader"
+    )
+    assert university.state(case_id) == "draft"
 
 
 def test_preview_of_what_is_refused_says_why(site: Site) -> None:

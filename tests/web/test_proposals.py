@@ -281,6 +281,43 @@ def _revoke(university: University, case_id: str) -> None:
         )  # fmt: skip
 
 
+# ───────────────────────────── The lead college
+
+
+def _choices(page: str, field: str) -> list[str]:
+    """The texts one may choose from in a field, in order."""
+    drawn = page.partition(f'name="{field}"')[2].partition("</select>")[0]
+    return re.findall(r"<option[^>]*value=\"[^\"]+\"[^>]*>([^<]+)</option>", drawn)
+
+
+def test_only_ones_own_colleges_are_offered_to_lead(site: Site) -> None:
+    browser, case_id = _begin(site)
+
+    page = text_of(browser.get(f"/proposals/{case_id}/colleges"))
+
+    assert _choices(page, "lead_college") == ["计算机学院"]
+    assert "药学院" in page.partition('name="other_colleges"')[2]
+
+
+def test_lead_college_of_others_is_refused_beside_its_field(site: Site) -> None:
+    browser, case_id = _begin(site)
+    _fill_all(browser, site, case_id)
+    forged = {
+        **hidden(browser.get(f"/proposals/{case_id}/review")),
+        "lead_college": site.university.units["药学院"],
+    }
+    _fill(browser, case_id, "colleges", lead_college=site.university.units["药学院"])
+
+    review = browser.get(f"/proposals/{case_id}/review")
+    shown = browser.client.post(f"/bases/{case_id}/acts/submit/preview", data=forged)
+    sent = browser.client.post(f"/bases/{case_id}/acts/submit", data={**forged, "shown": "x"})
+
+    for page in (review, shown, sent):
+        assert "“责任学院”只能选择您担任项目负责人的单位" in text_of(page)
+    assert (shown.status_code, sent.status_code) == (422, 422)
+    assert site.university.state(case_id) == "draft"
+
+
 # ───────────────────────────── Sent back
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from models import Database, Grant, Setting, new_key
 from tests.university import University
@@ -80,6 +81,55 @@ def test_office_may_let_the_head_decide(small: University) -> None:
     case_id = small.proposed()
 
     assert isinstance(small.act(case_id, "approve", "head"), Receipt)
+
+
+@pytest.mark.parametrize(
+    ("role", "on", "from_on", "refused"),
+    [
+        ("project_leader", "药学院", date(2020, 1, 1), []),
+        ("project_leader", "药学院", date(2026, 3, 11), ["not_granted_on"]),
+        ("college_officer", "药学院", date(2020, 1, 1), ["not_granted_on"]),
+        ("project_leader", "法学院", date(2020, 1, 1), ["not_granted_on"]),
+    ],
+)
+def test_lead_college_is_one_where_its_leader_may_propose(
+    small: University, role: str, on: str, from_on: date, refused: list[str]
+) -> None:
+    grant(small, "leader", role, on, from_on=from_on)
+    small.on(date(2026, 3, 10))
+    case_id = small.open()
+
+    answer = small.act(case_id, "submit", "leader", **small.proposal(case_id, unit="药学院"))
+
+    assert [blocker.code for blocker in getattr(answer, "blockers", ())] == refused
+
+
+def test_leader_whose_grant_ended_names_no_college_any_more(small: University) -> None:
+    small.on(date(2026, 3, 10))
+    case_id = small.open()
+    form = small.proposal(case_id)
+    with small.database.transaction() as session:
+        session.execute(
+            update(Grant).where(Grant.person_id == small.people["leader"]).values(until_on=date(2026, 3, 9))
+        )
+
+    assert small.refused(case_id, "submit", "leader", **form) == ["not_granted_on"]
+
+
+def test_whoever_may_not_submit_is_told_only_that(small: University) -> None:
+    small.on(date(2026, 3, 10))
+    case_id = small.open()
+
+    assert small.refused(case_id, "submit", "office", **small.proposal(case_id)) == ["not_your_role"]
+
+
+def test_office_amends_the_lead_college_to_any(small: University) -> None:
+    case_id = small.signed()
+    fact = {"name": "lead_college", "value": small.units["法学院"]}
+
+    answer = small.act(case_id, "amend", "office", fact=fact, reason="moved")
+
+    assert isinstance(answer, Receipt)
 
 
 @pytest.mark.parametrize(

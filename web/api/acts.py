@@ -37,7 +37,7 @@ from workflow.operations import Refusal, confirm, decline, perform
 from workflow.operations.repeats import once
 from workflow.plan import Form as Stated
 from workflow.plan import Plan, catch_up, decide, probe
-from workflow.queries import case_for, history_page, names_of, seen, told, units_by_id
+from workflow.queries import Rights, case_for, history_page, names_of, seen, told, units_by_id
 from workflow.queries.proposals import case_of_proposal, proposals_page
 from workflow.snapshot import Row, Snapshot
 from workflow.words import article_text, label_text
@@ -56,13 +56,14 @@ def list_acts(call: Call, case_id: str) -> Reply:
         case = case_for(desk.session, case_id, ctx=desk.ctx)
         units = units_by_id(desk.session, kind="college")
         plans = [probe(case.snapshot, act.name, desk.ctx) for act in case.acts]
-    listed = ActList(
-        version=case.version, items=[_act_view(plan, case.snapshot, units, call.language) for plan in plans]
-    )
+    items = [_act_view(plan, case.snapshot, units, desk.rights, call.language) for plan in plans]
+    listed = ActList(version=case.version, items=items)
     return Reply(body=listed, headers=tag(case.version))
 
 
-def _act_view(plan: Plan, snapshot: Snapshot, units: Mapping[str, Row], language: str) -> ActView:
+def _act_view(
+    plan: Plan, snapshot: Snapshot, units: Mapping[str, Row], rights: Rights, language: str
+) -> ActView:
     definition, act = snapshot.definition, plan.act
     outcomes = act.outcomes_by_state.get(snapshot.state, act.outcomes)
     return ActView(
@@ -76,7 +77,7 @@ def _act_view(plan: Plan, snapshot: Snapshot, units: Mapping[str, Row], language
         allowed=plan.allowed,
         blockers=wording.reasons(plan.blockers, definition),
         warnings=wording.reasons(plan.warnings, definition),
-        fields=wording.form_fields(definition, act, units),
+        fields=wording.form_fields(definition, act, units, rights),
         either=list(act.either),
         outcomes=[wording.called(name, definition.outcomes[name].label) for name in outcomes],
     )

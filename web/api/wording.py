@@ -27,7 +27,7 @@ from workflow.definition.values import Act, Definition, Field, FieldType, Label
 from workflow.errors import BadInput
 from workflow.explain import act_label, role_label, value_text
 from workflow.operations import Receipt as Written
-from workflow.queries import Names
+from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of
 from workflow.snapshot import KEPT, Row, Snapshot
 from workflow.words import article_text, label_text
@@ -182,11 +182,16 @@ def _choices(definition: Definition, field: Field, units: Mapping[str, Row]) -> 
             return []
 
 
-def form_fields(definition: Definition, known: Act, units: Mapping[str, Row]) -> list[FieldView]:
+def form_fields(
+    definition: Definition, known: Act, units: Mapping[str, Row], rights: Rights
+) -> list[FieldView]:
     """The fields of an act's form; those of which exactly one is wanted are optional one by one."""
     asked = [
         field_view(
-            definition, ask.field, required=ask.required and ask.field not in known.either, units=units
+            definition,
+            ask.field,
+            required=ask.required and ask.field not in known.either,
+            units=_offered(units, units_offered(rights, known, ask.field)),
         )
         for ask in known.asks
     ]
@@ -196,6 +201,10 @@ def form_fields(definition: Definition, known: Act, units: Mapping[str, Row]) ->
         else view
         for view in asked
     ]
+
+
+def _offered(units: Mapping[str, Row], only: tuple[str, ...] | None) -> Mapping[str, Row]:
+    return units if only is None else {key: unit for key, unit in units.items() if key in only}
 
 
 def _facts(definition: Definition, known: Act) -> list[Choice]:

@@ -53,6 +53,7 @@ def form_page(
         snapshot=case.snapshot,
         names=pages.names_for(look, case),
         colleges=list(queries.units_by_id(look.session, kind="college").values()),
+        rights=look.rights,
         language=look.language,
         raw=sent.raw,
         errors=errors,

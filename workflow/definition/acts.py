@@ -194,6 +194,7 @@ _SORTS = {
     ParamKind.OUTCOME: Sort.OUTCOME,
     ParamKind.LIST: Sort.LIST,
     ParamKind.BAN: Sort.BAN,
+    ParamKind.ROLE: Sort.ROLE,
 }
 
 

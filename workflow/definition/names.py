@@ -42,6 +42,7 @@ class ParamKind(StrEnum):
     LIST = "list"
     """A list that a checklist of the act's own form is judged by."""
     BAN = "ban"
+    ROLE = "role"
     FLAG = "flag"
     """true or false."""
 
@@ -68,6 +69,7 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         "call_open": {"or_until": _may(ParamKind.FIELD), "or_within": _may(ParamKind.SETTING)},
         "checklist_met": {"list": _must(ParamKind.LIST)},
         "no_twin": {"same": _must(ParamKind.FIELDS), "among": _must(ParamKind.GROUP)},
+        "granted_on": {"role": _must(ParamKind.ROLE), "unit": _must(ParamKind.ANSWER)},
         "in_order": {"days": _must(ParamKind.DAYS)},
         "not_past": {"day": _must(ParamKind.DAY)},
         "not_before": {"day": _must(ParamKind.DAY)},

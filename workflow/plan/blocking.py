@@ -32,6 +32,7 @@ def view_of(snapshot: Snapshot, act: Act, form: Form, ctx: Context) -> View:
         outcome=form.outcome,
         effective_on=form.effective_on or ctx.today,
         at=ctx.at,
+        person=ctx.actor.person,
     )
 
 

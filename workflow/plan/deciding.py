@@ -42,8 +42,8 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     """
     act = act_of(snapshot, name)
     form = _settled(snapshot, act, form)
-    view = view_of(snapshot, act, form, ctx)
     actor = proposed_by or ctx.actor
+    view = replace(view_of(snapshot, act, form, ctx), person=actor.person)
     blockers, warnings = reasons(view, actor, confirmer=ctx.actor if proposed_by else None)
     blockers += list(missing(view)) + list(effective_day(view, actor))
     open_warnings = [warning for warning in warnings if warning.code not in form.confirmed]

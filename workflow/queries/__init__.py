@@ -26,7 +26,7 @@ from workflow.queries.papers import (
     verdicts_of,
 )
 from workflow.queries.proposals import case_of_proposal
-from workflow.queries.rights import Rights, rights_of, seen, visible_to
+from workflow.queries.rights import Rights, rights_of, seen, units_offered, visible_to
 
 __all__ = [
     "BaseFilter",
@@ -62,6 +62,7 @@ __all__ = [
     "to_do_count",
     "told",
     "units_by_id",
+    "units_offered",
     "unread_count",
     "verdicts_of",
     "visible_to",

@@ -11,7 +11,9 @@ from sqlalchemy.orm import Session
 
 from models import Case, Duty, Grant, JointBase
 from models.lists import holds_any
+from workflow.definition.values import Act
 from workflow.errors import NotFound
+from workflow.guards import granted_on
 
 SEE_EVERYTHING = frozenset({"administrator", "auditor", "base_office", "leading_group"})
 SEE_THEIR_COLLEGE = frozenset({"college_head", "college_officer"})
@@ -54,6 +56,14 @@ def rights_of(session: Session, person: str, *, today: date) -> Rights:
         )
     )
     return Rights(person=person, today=today, grants=tuple((row.role, row.unit_id) for row in rows))
+
+
+def units_offered(rights: Rights, act: Act, field: str) -> tuple[str, ...] | None:
+    """The units a guard of the act lets the person name in a field; None: every one."""
+    for need in act.needs:
+        if need.guard == granted_on.__name__ and need.params["unit"] == field:
+            return rights.units_of(need.params["role"])
+    return None
 
 
 def visible_to(rights: Rights) -> ColumnElement[bool]:
