@@ -192,6 +192,21 @@ class HandIn(Base):
     voided_seq: Mapped[Whole | None]
 
 
+class DeadlineDecision(Base):
+    """What people decided about a deadline of one stay in a state: its new last day or, left empty, that it stays."""
+
+    __tablename__ = "deadline_decisions"
+
+    id: Mapped[IdPk]
+    case_id: Mapped[Id] = mapped_column(ForeignKey("cases.id"), index=True)
+    seq: Mapped[Whole]
+    timer: Mapped[Word]
+    stay: Mapped[Whole]
+    last_day: Mapped[Day | None]
+    reason: Mapped[Prose]
+    voided_seq: Mapped[Whole | None]
+
+
 class StoredDocument(Base):
     """An uploaded file, immutable; a new upload is a new row. The bytes are `blobs`, shared by equal content."""
 

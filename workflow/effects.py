@@ -12,6 +12,7 @@ from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
+from workflow.deadlines import movable
 from workflow.guards import View
 from workflow.periods import Period, add
 
@@ -168,6 +169,24 @@ def record_clawback(view: View, seq: int) -> Iterator[Change]:
     )
 
 
+def record_deadline(view: View, seq: int) -> Iterator[Change]:
+    """Keep what was decided about the deadline that runs: the day it moves to or, left empty, that it stays."""
+    timer = movable(view.snapshot)
+    if timer is not None:
+        yield _insert(
+            "deadline_decisions",
+            view,
+            {
+                "seq": seq,
+                "timer": timer.name,
+                "stay": view.snapshot.case["stay"],
+                "last_day": view.form.get("report_by"),
+                "reason": view.form.get("reason"),
+                "voided_seq": None,
+            },
+        )
+
+
 def impose_bans(view: View, seq: int) -> Iterator[Change]:
     """Impose the bans the act starts: the day of the decision is not counted, a status period does not roll (Art. 18)."""
     snapshot = view.snapshot
@@ -203,6 +222,7 @@ EFFECTS: Mapping[str, Effect] = {
         number_base,
         record_agreement,
         record_clawback,
+        record_deadline,
         record_grade,
         start_cycle,
         withdraw_plaque,

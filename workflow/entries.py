@@ -40,6 +40,7 @@ OF_A_CASE = frozenset(
         "bans",
         "cases",
         "clawbacks",
+        "deadline_decisions",
         "duties",
         "grades",
         "hand_ins",

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -61,12 +62,18 @@ OWN = {
         "passages": "t.case_id = c.id",
         "agreements": "t.case_id = c.id AND t.voided_seq IS NULL",
         "hand_ins": "t.case_id = c.id AND t.voided_seq IS NULL",
+        "deadline_decisions": "t.case_id = c.id AND t.voided_seq IS NULL",
         "timers": "t.case_id = c.id AND t.ended_seq IS NULL",
         "tasks": "t.case_id = c.id AND t.closed_at IS NULL",
         "duties": "t.case_id = c.id",
         "documents": "t.case_id = c.id",
         "pending_acts": "t.case_id = c.id AND t.status = 'open'",
     }.items()
+} | {
+    "openings": Part(
+        "timers",
+        "t.case_id = c.id AND t.kind = 'opens' AND t.fired_at IS NOT NULL AND t.ended_seq IS NOT NULL",
+    )
 }
 """The case's own rows that every act reads."""
 
@@ -202,11 +209,12 @@ _clock_roles: dict[str, frozenset[str]] = {}
 
 
 def _told_by_clock(definition: Definition) -> frozenset[str]:
-    """The roles told by transitions that a timer may fire in the wake of any act."""
+    """The roles told by transitions that a timer may fire in the wake of any act, and those asked when it ran late."""
     known = _clock_roles.get(definition.sha256)
     if known is None:
-        acts = [definition.acts[timer.fires] for timer in definition.timers.values() if timer.fires]
-        known = _clock_roles[definition.sha256] = frozenset(role for act in acts for role in act.tell)
+        fired = [definition.acts[timer.fires].tell for timer in definition.timers.values() if timer.fires]
+        asked = [definition.acts[timer.moved_by].by for timer in definition.timers.values() if timer.moved_by]
+        known = _clock_roles[definition.sha256] = frozenset(chain(*fired, *asked))
     return known
 
 

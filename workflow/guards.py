@@ -15,10 +15,11 @@ from typing import Any
 from workflow.barring import HELD, Applicant, Found, tie_to
 from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
+from workflow.deadlines import asked_about, movable, room
 from workflow.definition.values import Act, Ban, Day, Item, Need
-from workflow.periods import Kind, add, beijing_day, fall_due
+from workflow.periods import add, beijing_day
 from workflow.snapshot import Row, Snapshot, held_roles
-from workflow.timers import FIRED, wanted
+from workflow.timers import FIRED, falls_due, wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +188,30 @@ def days_ahead(view: View, need: Need) -> Iterator[Blocker]:
         yield _blocker(need, "outside_bounds", Rank.RULE, name=name, day=day, first=first, last=last)
 
 
+def deadline_movable(view: View, need: Need) -> Iterator[Blocker]:
+    """The deadline that runs may be moved: it is unanswered, and the new day lies within the bounds.
+
+    A day left empty says that it stays, which is said only where somebody is asked.
+    """
+    name, snapshot = need.params["day"].anchor, view.snapshot
+    if view.act.facts and name not in view.form:
+        return
+    timer = movable(snapshot)
+    if timer is None or (view.act.facts and snapshot.stored(name) is None):
+        yield _blocker(need, "no_deadline_to_move", Rank.FINAL, state=snapshot.state)
+        return
+    day, asked = view.form.get(name), asked_about(snapshot) is not None
+    if day is None and view.form and not asked:
+        yield _blocker(need, "field_missing", Rank.MATERIAL, field=name)
+    found = room(timer, snapshot, most=snapshot.length(need.params["most"]), today=beijing_day(view.at))
+    if found is not None and found.last < found.first and (day is not None or not asked):
+        yield _blocker(need, "moved_to_the_last", Rank.FINAL, task=timer.name, day=found.last)
+    elif found is not None and day is not None and not found.first <= day <= found.last:
+        yield _blocker(
+            need, "outside_bounds", Rank.RULE, name=name, day=day, first=found.first, last=found.last
+        )
+
+
 # ───────────────────────────── What has happened, what was given
 
 
@@ -241,8 +266,8 @@ def _deadline(view: View, timer: str) -> date | None:
     rule = view.snapshot.definition.timers.get(timer)
     if rule is None or not isinstance(rule.day, Day):
         return None
-    day = evaluate(rule.day, view.snapshot.scope())
-    return fall_due(day, Kind.DUE, view.snapshot.calendar).day if day is not None else None
+    falls = falls_due(rule, rule.day, view.snapshot)
+    return falls.day if falls is not None else None
 
 
 def second_chance_used(view: View, need: Need) -> Iterator[Blocker]:
@@ -497,6 +522,7 @@ GUARDS: Mapping[str, Guard] = {
         covers,
         criteria_met,
         days_ahead,
+        deadline_movable,
         given,
         granted_on,
         handed_in,

@@ -39,7 +39,13 @@ class About:
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
     """Write the message of a notice. Raises KeyError for a template there is no text for."""
-    write = {"act": _act, "asked_to_confirm": _confirm, "reminder": _reminder, "overdue": _reminder}[template]
+    write = {
+        "act": _act,
+        "asked_to_confirm": _confirm,
+        "late_opening": _late_opening,
+        "reminder": _reminder,
+        "overdue": _reminder,
+    }[template]
     subject, lines = write(params, about)
     return Message(subject=subject, lines=tuple(lines))
 
@@ -90,6 +96,28 @@ def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str
         _say(about, "line.basis", basis=article_text("local", about.language)),
     ]
     return _say(about, "confirm_subject", act=act.label, base=about.base), _frame(about, *middle)
+
+
+def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """How late what began, and that the deadline counting on it may be moved or left."""
+    definition = about.definition
+    act, timer = definition.acts[params["act"]], definition.timers[params["task"]]
+    day, until = (date.fromisoformat(params[name]) for name in ("day", "until"))
+    middle = [
+        _say(
+            about,
+            "line.late",
+            base=about.base,
+            what=definition.timers[params["opening"]].label,
+            day=day,
+            count=params["late"],
+        ),
+        _say(about, "line.move_or_leave", task=timer.label, until=until, act=act.label),
+        _say(about, "line.basis", basis=article_text(act.basis, about.language)),
+    ]
+    return _say(about, "late_subject", act=act.label, count=params["late"], base=about.base), _frame(
+        about, *middle
+    )
 
 
 def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

@@ -19,7 +19,9 @@ from workflow.periods import Calendar, Period
 
 Row = Mapping[str, Any]
 
-VOIDABLE = frozenset({"passages", "agreements", "grades", "clawbacks", "bans", "hand_ins"})
+VOIDABLE = frozenset(
+    {"passages", "agreements", "grades", "clawbacks", "bans", "hand_ins", "deadline_decisions"}
+)
 """Tables whose rows a correction marks as undone instead of deleting."""
 
 KEPT: Mapping[str, tuple[str, str]] = {
@@ -30,6 +32,7 @@ KEPT: Mapping[str, tuple[str, str]] = {
     "agreement_scan": ("agreements", "document_id"),
     "contact_person": ("duties", "contact_name"),
     "contact_phone": ("duties", "contact_phone"),
+    "report_by": ("deadline_decisions", "last_day"),
 }
 """Form fields kept in a typed table of their own. Others are a column of the subject, or one of the case's facts."""
 
@@ -56,8 +59,9 @@ class Snapshot:
     case: Row
     subject: Row
     rows: Mapping[str, tuple[Row, ...]]
-    """passages, agreements, grades, clawbacks, bans (started by this case), hand_ins, timers, tasks, duties, documents,
-    pending_acts: the case's own. Voided passages and agreements are left out; ended timers too."""
+    """passages, agreements, grades, clawbacks, bans (started by this case), hand_ins, deadline_decisions, timers,
+    openings, tasks, duties, documents, pending_acts: the case's own. Voided passages and agreements are left out; ended
+    timers too, but for `openings`, those that fired the opening of a state."""
     bars: tuple[Row, ...] = ()
     """Bans of any case still in force, with the partner's identities; loaded when the act is one they block."""
     twins: tuple[Row, ...] = ()
@@ -111,6 +115,41 @@ class Snapshot:
         """The day the agreement began on: that of the one in question or, a renewal having none, of those before it."""
         rows = sorted(self.living("agreements"), key=lambda row: (row["last_day"], row["seq"]), reverse=True)
         return next((row["first_day"] for row in rows if row["first_day"] is not None), None)
+
+    @property
+    def opening(self) -> Row | None:
+        """The timer that brought the case into the state it is in, where the clock did."""
+        entered = next((row for row in self.passages() if row["place"] == self.case["stay"]), None)
+        for row in (*self.table("openings"), *self.table("timers")):
+            timer = self.definition.timers.get(row["name"])
+            if entered is None or timer is None or timer.fires != entered["transition"]:
+                continue
+            if row["fired_at"] is not None and row["ended_seq"] == entered["seq"]:
+                return row
+        return None
+
+    def deadline_decisions(self, timer: str) -> tuple[Row, ...]:
+        """What was decided about a deadline during this stay in the state, oldest first."""
+        rows = (
+            row
+            for row in self.living("deadline_decisions")
+            if row["timer"] == timer and row["stay"] == self.case["stay"]
+        )
+        return tuple(sorted(rows, key=lambda row: row["seq"]))
+
+    def moved_deadline(self, timer: str) -> Row | None:
+        """The decision that named the last day of a deadline in this stay: the latest that named one."""
+        rows = [row for row in self.deadline_decisions(timer) if row["last_day"] is not None]
+        return rows[-1] if rows else None
+
+    def kept_row(self, table: str) -> Row | None:
+        """The row of a typed table that counts now, of those `KEPT` names."""
+        if table == "agreements":
+            return self.agreement
+        if table == "duties":
+            return next(iter(self.duty("partner_contact")), None)
+        moved = (self.moved_deadline(timer) for timer in self.definition.timers)
+        return next((row for row in moved if row is not None), None)
 
     @property
     def partner(self) -> Row | None:
@@ -180,7 +219,7 @@ class Snapshot:
         """The value the case has for a form field, wherever it is kept."""
         if field_name in KEPT:
             table, kept_in = KEPT[field_name]
-            row = self.agreement if table == "agreements" else next(iter(self.duty("partner_contact")), None)
+            row = self.kept_row(table)
             if field_name == "agreement_first_day":
                 return self._first_day
             return row[kept_in] if row else None

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
+from workflow.deadlines import asked_about
 from workflow.definition.values import Held, Step, StepKind, Timer
 from workflow.guards import last_day
 from workflow.snapshot import Row, Snapshot
@@ -38,13 +39,14 @@ def turns(snapshot: Snapshot, at: datetime) -> Iterable[Turn]:
 
 
 def _expected(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
-    """In the order: a proposal to confirm, the step of the route, deadlines that have begun."""
+    """In the order: a proposal to confirm, the step of the route, deadlines that have begun, one asked about."""
     pending = snapshot.pending
     if pending is not None:
         act = snapshot.definition.acts[pending["act"]]
         yield from _for_roles(snapshot, CONFIRM, (act.second or act.by[0],), None)
     yield from _of_route(snapshot)
     yield from _of_timers(snapshot, at)
+    yield from _of_late_opening(snapshot)
 
 
 def current_step(snapshot: Snapshot) -> Step | None:
@@ -96,6 +98,14 @@ def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
         ladder = rungs(timer, row["due_on"], snapshot)
         if snapshot.state in act.source and (not ladder or ladder[0][1] <= at):
             yield from _for_roles(snapshot, act.name, act.by, row["due_on"])
+
+
+def _of_late_opening(snapshot: Snapshot) -> Iterator[Turn]:
+    """Those who may move a deadline are asked whether it moves, where the state it runs in was opened too late."""
+    timer = asked_about(snapshot)
+    if timer is not None and timer.moved_by is not None:
+        act = snapshot.definition.acts[timer.moved_by]
+        yield from _for_roles(snapshot, act.name, act.by, _due_on(snapshot, timer.name))
 
 
 def _answered_by(snapshot: Snapshot, act: str) -> list[Timer]:

@@ -46,11 +46,29 @@ def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
         if isinstance(timer.day, Every):
             yield from _yearly(timer, timer.day, snapshot)
             continue
-        if timer.answer and timer.answer == timer.name and snapshot.hand_ins(timer.name, in_this_stay=True):
+        if is_answered(timer, snapshot):
             continue
-        falls = _falls(timer, snapshot, partial(_nominal, timer.day))
+        falls = falls_due(timer, timer.day, snapshot)
         if falls is not None:
             yield Wanted(timer=timer, falls=falls)
+
+
+def falls_due(timer: Timer, day: Day, snapshot: Snapshot) -> FallingDue | None:
+    """When a timer falls due in this stay: on the day people named, else on the day that follows from the file."""
+    moved = snapshot.moved_deadline(timer.name)
+    if moved is not None:
+        return _fall_due(moved["last_day"], timer, snapshot)
+    return regular(timer, day, snapshot)
+
+
+def regular(timer: Timer, day: Day, snapshot: Snapshot) -> FallingDue | None:
+    """When a timer falls due by the file alone, whatever people decided."""
+    return _falls(timer, snapshot, partial(_nominal, day))
+
+
+def is_answered(timer: Timer, snapshot: Snapshot) -> bool:
+    """Say whether a task's deadline has been met in this stay, or need not be met any more."""
+    return timer.answer == timer.name and bool(snapshot.hand_ins(timer.name, in_this_stay=True))
 
 
 def _nominal(day: Day, snapshot: Snapshot) -> date | None:

@@ -34,7 +34,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_25_succession"
+HEAD = "2026_11_25_deadline_decisions"
 
 
 def tools_of(database: Database) -> Path:

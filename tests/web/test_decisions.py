@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 
 import pytest
+import time_machine
 from sqlalchemy import func, select
 
 from models import Draft, Entry
@@ -438,3 +440,27 @@ def test_unknown_act_is_missing(university: University, site: Site) -> None:
     case_id = university.proposed()
 
     assert site.browser("member").get(f"/bases/{case_id}/acts/promote").status_code == 404
+
+
+# ───────────────────────────── A deadline asked about
+
+
+def test_late_opening_is_asked_about_in_the_inbox_and_answered_there(
+    university: University, site: Site, walk: Walking, at_ten: time_machine.Traveller
+) -> None:
+    case_id = university.signed(last=date(2031, 3, 9))
+    university.sweep(datetime(2027, 9, 30, tzinfo=UTC))
+    at_ten.move_to(datetime(2027, 9, 30, 2, 0, tzinfo=UTC))
+    step = walk("office", case_id, "set_report_deadline")
+    inbox = text_of(step.browser.get("/"))
+    told = text_of(step.browser.get("/?list=copied"))
+    typed = {"report_by": "2027-11-30", "reason": "服务中断"}
+
+    consequences = step.preview(typed)
+    answer = step.carry_out(consequences)
+
+    assert f"/bases/{case_id}/acts/set_report_deadline?back=/" in inbox
+    assert "启动迟了20天，请确定报告期限" in told
+    assert "2027年11月30日" in text_of(consequences)
+    assert (answer.status_code, university.state(case_id)) == (303, "midterm")
+    assert "确定报告期限</a>" not in text_of(step.browser.get("/"))

@@ -61,8 +61,10 @@ def founding(university: University, *tables: str) -> None:
 
 
 def lived(university: University) -> dict[str, str]:
-    """Put a case into every state, correct one, amend one, turn one proposal down, refuse a stranger; return ids by state."""
+    """Put a case into every state, correct one, amend one, turn one down, move a deadline, refuse a stranger; return ids by state."""
     cases = {state: university.reach(state) for state in STATES}
+    moved = university.reach("midterm")
+    university.done(moved, "set_report_deadline", "office", report_by="2027-12-01", reason="asked for")
     amended = university.reach("approved")
     university.done(
         amended, "amend", "office", fact={"name": "base_name", "value": "另一名称"}, reason="misspelt"
@@ -79,7 +81,7 @@ def lived(university: University) -> dict[str, str]:
         pending = session.scalars(select(PendingAct.id).where(PendingAct.case_id == declined)).one()
         decline(session, pending, reason="no need", ctx=university.ctx("second_office"))
     assert "not_your_role" in university.refused(declined, "sign_agreement", "stranger")
-    return {**cases, "amended": amended, "corrected": corrected, "declined": declined}
+    return {**cases, "amended": amended, "corrected": corrected, "declined": declined, "moved": moved}
 
 
 def office(university: University, cases: dict[str, str]) -> None:

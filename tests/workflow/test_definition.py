@@ -460,6 +460,9 @@ MISTAKES = [
     ('held     = "open"', 'held     = "open"\nremind = { days = "reminders" }', "timers.figures.remind.to", "missing_key", None),
     ('while    = "given"\nheld', 'while    = ["given", "closed"]\nheld', "timers.figures.while", "timer_in_an_end", None),
     ('fires    = "close"', 'fires    = "close"\nanswer = "submit"', "timers.closes.answer", "cannot_answer", None),
+    (DEADLINE, f'{DEADLINE}\nmoved_by = "award"', "routes.review.paper.moved_by", "cannot_move", None),
+    (DEADLINE, f'{DEADLINE}\nasked_after = "paper_time"', "routes.review.paper.asked_after", "nobody_asked", None),
+    (DEADLINE, f'{DEADLINE}\nmoved_by = "amend"\nasked_after = "strict"', "routes.review.paper.asked_after", "wrong_kind", None),
     # bans and conflicts
     ('blocks = ["award"]', 'blocks = ["submit"]', "bans.again.blocks", "ban_leaks", None),
     ('finding = "reason"', 'finding = "title"', "bans.again.finding", "wrong_kind", None),
@@ -472,7 +475,7 @@ MISTAKES = [
     ('initial    = "draft"', 'initial    = "closed"', "lifecycle.initial", "begins_at_an_end", None),
     ("[fields]", f'[fields]\nspare = {{ type = "line", {SPARE}', "fields.spare", "never_asked", None),
     ("[settings]", '[settings]\nspare = { default = 1, zh = "备", en = "spare" }', "settings.spare", "never_used", None),
-    ("strict      =", "late_opening = { default = 1 }\nstrict      =", "settings.late_opening.default", "wrong_kind", None),
+    ("strict      =", "backdate_limit = { default = 1 }\nstrict      =", "settings.backdate_limit.default", "wrong_kind", None),
 ]  # fmt: skip
 
 

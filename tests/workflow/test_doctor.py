@@ -37,7 +37,7 @@ OTHER_KEY = "01900000-0000-7000-8000-000000000000"
 
 CASE_TABLES = (
     "cases", "bases", "passages", "agreements", "grades", "clawbacks", "bans", "hand_ins", "duties", "pending_acts",
-    "timers",
+    "deadline_decisions", "timers",
 )  # fmt: skip
 TABLES = (
     *CASE_TABLES, "partners", "people", "grants", "units", "calls", "editions", "holidays", "calendar_years",

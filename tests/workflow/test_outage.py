@@ -172,7 +172,10 @@ def lived(
 
 
 def happened(university: University, case_id: str) -> dict[str, Any]:
-    """The tables that tell what finally happened, without the instants of recording and without identifiers."""
+    """The tables that tell what finally happened, without the instants of recording and without identifiers.
+
+    Whether the office is asked about a late opening is left out: it alone is about when the scheduler looked.
+    """
     with university.database.reading() as session:
         case = session.get_one(Case, case_id)
 
@@ -195,7 +198,9 @@ def happened(university: University, case_id: str) -> dict[str, Any]:
                     tuple,
                     session.execute(
                         select(Task.act, Task.role, Task.due_on).where(
-                            Task.case_id == case_id, Task.closed_at.is_(None)
+                            Task.case_id == case_id,
+                            Task.closed_at.is_(None),
+                            Task.act != "set_report_deadline",
                         )
                     ),
                 ),

@@ -31,7 +31,7 @@ STATES = (
 TRANSITIONS = (
     "submit", "send_back", "withdraw", "approve", "reject", "sign_agreement", "renew_agreement", "lapse", "exit",
     "open_midterm", "conclude_midterm", "open_final", "certify", "extend", "order_rectification", "revoke", "correct",
-    "amend",
+    "amend", "set_report_deadline",
 )  # fmt: skip
 
 HAND_INS = ("progress_report", "final_report", "evidence", "yearly_data")
@@ -80,6 +80,7 @@ TABLE = (
     ("final rectification",      "revoke",              "leading_group",                         "proposed: revoked"),  # 18
     (EVERY_STATE,                "correct",             "base_office",                           "proposed: undone"),  # local
     (EVERY_STATE,                "amend",               "base_office",                           "proposed: same"),  # local
+    ("midterm final",            "set_report_deadline", "base_office",                           "same"),            # local
     ("midterm",                  "progress_report",     "project_leader",                        "same"),            # 17
     ("final",                    "final_report",        "project_leader",                        "same"),            # 17
     ("rectification",            "evidence",            "project_leader",                        "same"),            # 18
@@ -231,6 +232,10 @@ FORMS: dict[str, Callable[[University, str], dict[str, Any]]] = {
     "final_report": _document("final_report_file"),
     "evidence": _document("rectification_report"),
     "yearly_data": lambda u, c: {"students_half_year": 21, "awards_won": 0},
+    "set_report_deadline": lambda u, c: {
+        "reason": "the server stood still",
+        "report_by": {"midterm": "2027-12-01", "final": "2029-06-01"}[u.state(c)],
+    },
 }
 
 

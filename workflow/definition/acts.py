@@ -399,6 +399,17 @@ def _later_step(table: Table, name: str, names: list[str]) -> str | None:
 def _deadline(name: str, table: Table, act: Act, overdue: str | None, read: Acts) -> Timer:
     remind, tell = _remind(table, act.by)
     escalate = table.ref("escalate", Sort.SETTING, required=False)
+    moved_by = table.ref("moved_by", Sort.TRANSITION, required=False)
+    asked_after = table.ref("asked_after", Sort.SETTING, required=False)
+    demand(
+        table,
+        "asked_after",
+        asked_after,
+        setting_type(read.words.settings, asked_after),
+        (SettingType.PERIOD,),
+    )
+    if asked_after and not moved_by:
+        table.add("asked_after", "nobody_asked")
     return Timer(
         name=name,
         label=act.label,
@@ -411,4 +422,6 @@ def _deadline(name: str, table: Table, act: Act, overdue: str | None, read: Acts
         escalate=_ladder(table, "escalate", escalate, SettingType.ESCALATION, read.words),
         answer=name,
         overdue=overdue,
+        moved_by=moved_by,
+        asked_after=asked_after,
     )

@@ -101,6 +101,7 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         "nothing_built_on": {},
         "nothing_overdue_after": {},
         "new_identity_allowed": {"on": _must(ParamKind.BAN)},
+        "deadline_movable": {"day": _must(ParamKind.DAY), "most": _must(ParamKind.SETTING)},
     }
 )
 
@@ -116,6 +117,7 @@ EFFECTS = frozenset(
         "record_grade",
         "enter_register",
         "record_clawback",
+        "record_deadline",
     }
 )
 
@@ -125,9 +127,7 @@ WANT_AN_OUTCOME = frozenset({"record_grade"})
 SUBJECTS = frozenset({"bases"})
 """The tables that can hold a lifecycle's subject, one-to-one with its case."""
 
-READ_BY_ENGINE: Mapping[str, SettingType] = MappingProxyType(
-    {"backdate_limit": SettingType.PERIOD, "late_opening": SettingType.PERIOD}
-)
+READ_BY_ENGINE: Mapping[str, SettingType] = MappingProxyType({"backdate_limit": SettingType.PERIOD})
 """Settings that no element of the file refers to, because every lifecycle's acts are held to them; and their type."""
 
 BAN_SUBJECTS = ("partner_and_any_college", "partner", "any_college", "project_leader")

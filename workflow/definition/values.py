@@ -271,6 +271,10 @@ class Timer:
     """The act that answers it: a task's name, or a transition such as the renewal. None: nobody can."""
     overdue: str | None = None
     """The step of the same route that the case goes on to when the day has passed unanswered."""
+    moved_by: str | None = None
+    """The transition that may name a later day for this stay in the state."""
+    asked_after: str | None = None
+    """The setting that says how late the clock may open the state before those who may move the day are asked to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

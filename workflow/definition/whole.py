@@ -102,6 +102,14 @@ def _check_timer(timer: Timer, definition: Definition, book: Book) -> None:
     answer = definition.acts.get(timer.answer or "")
     if answer and answer.source and not answer.source & (timer.while_ | timer.held):
         book.findings.add(f"{path}.answer", "cannot_answer", act=answer.name)
+    mover = definition.acts.get(timer.moved_by or "")
+    if mover and mover.source and not _moves(mover, timer):
+        book.findings.add(f"{path}.moved_by", "cannot_move", act=mover.name)
+
+
+def _moves(act: Act, timer: Timer) -> bool:
+    """Tell whether an act can move a deadline wherever it runs: it keeps the day and leaves the state as it is."""
+    return act.to == TO_SAME and timer.while_ <= act.source and "record_deadline" in act.does
 
 
 def _check_fires(timer: Timer, path: str, definition: Definition, book: Book) -> None:

@@ -26,6 +26,7 @@ TABLES = (
     "passages",
     "agreements",
     "hand_ins",
+    "deadline_decisions",
     "timers",
     "tasks",
     "duties",

@@ -12,6 +12,7 @@ from workflow.guards import GUARDS
 from workflow.periods import beijing_day
 from workflow.plan.blocking import view_of
 from workflow.plan.moving import act_step, moved, voided
+from workflow.plan.notices import late_notices
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -73,7 +74,8 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
         proposed_by=None,
     )
     ended = (fired, *(change for change in step.ended if change.key != row["id"]))
-    return replace(step, before=snapshot, ended=ended, due_at=row["due_at"])
+    step = replace(step, before=snapshot, ended=ended, due_at=row["due_at"])
+    return replace(step, notices=(*step.notices, *late_notices(moved(snapshot, step), row, ctx)))
 
 
 def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *, kind: str) -> Step:

@@ -54,10 +54,6 @@ def kept(view: View) -> Iterator[Change]:
 def _amended(view: View, name: str, value: Any) -> Iterator[Change]:
     """Change one kept fact in its own row."""
     table, column = KEPT[name]
-    row = (
-        view.snapshot.agreement
-        if table == "agreements"
-        else next(iter(view.snapshot.duty("partner_contact")), None)
-    )
+    row = view.snapshot.kept_row(table)
     if row is not None:
         yield Change(table=table, op=UPDATE, key=row["id"], values={column: value})

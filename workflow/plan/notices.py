@@ -8,9 +8,10 @@ from typing import Any
 from models import new_key
 from models.changes import INSERT, Change, plain
 from workflow.context import Context
+from workflow.deadlines import asked_about, days_late
 from workflow.definition.values import Held
 from workflow.guards import View
-from workflow.snapshot import Snapshot
+from workflow.snapshot import Row, Snapshot
 
 CHANNELS = ("app", "mail")
 
@@ -50,6 +51,25 @@ def act_notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template
                 "basis": act.basis,
             },
         )
+
+
+def late_notices(after: Snapshot, opening: Row, ctx: Context) -> Iterator[Change]:
+    """Ask those who may move a deadline about it, where the timer that just fired opened its state too late."""
+    timer = asked_about(after)
+    if timer is None or timer.moved_by is None:
+        return
+    act = after.definition.acts[timer.moved_by]
+    params = {
+        "act": act.name,
+        "task": timer.name,
+        "opening": opening["name"],
+        "day": plain(opening["due_on"]),
+        "late": days_late(after),
+        "until": next((plain(t["due_on"]) for t in after.table("timers") if t["name"] == timer.name), None),
+    }
+    for person in dict.fromkeys(person for role in act.by for person in recipients(after, role)):
+        key = f"{after.id}:{after.case['log_seq']}-late"
+        yield from notice(after, person, key=key, template="late_opening", at=ctx.at, params=params)
 
 
 def notice(
