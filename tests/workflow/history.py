@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from models import Base, Case, Database, Duty, PendingAct
+from models import Base, Case, Database, Duty, Partner, PendingAct
 from models.changes import INSERT, Change, key_column, plain, write
 from tests.university import University
 from workflow import entries
@@ -29,6 +29,7 @@ from workflow.operations.office import (
     rename_unit,
     revoke_grant,
 )
+from workflow.operations.organisations import add_partner, rename_partner, succeed_partner, succeed_unit
 from workflow.operations.papers import store_document
 from workflow.operations.settings import change_setting
 from workflow.operations.tokens import issue
@@ -110,6 +111,13 @@ def office(university: University, cases: dict[str, str]) -> None:
         end_sessions(session, account, reason="lost phone", ctx=ctx)
         revoke_grant(session, grant, reason="left", ctx=ctx)
         rename_unit(session, unit, name="法学与政治学院", from_on=ctx.today, reason="merged", ctx=ctx)
+        succeed_unit(session, unit, successor_id=university.units["药学院"], reason="merged", ctx=ctx)
+        partner = add_partner(
+            session, name="莘州恒信仪表厂", kind="enterprise", credit_code=None, reason="took over", ctx=ctx
+        ).subject
+        rename_partner(session, partner, name="莘州恒信集团", from_on=ctx.today, reason="grown", ctx=ctx)
+        before = session.scalars(select(Partner.id).where(Partner.id != partner).order_by(Partner.id)).first()
+        succeed_partner(session, str(before), successor="莘州恒信集团", reason="merged", ctx=ctx)
         knocked = knock(session, "wang5", "three carts and a horse")
         assert sign_in(session, knocked, at=ctx.at, source=Source.PAGE) is not None
         assert sign_in(session, knock(session, "wang5", "no"), at=ctx.at, source=Source.PAGE) is None

@@ -41,7 +41,7 @@ CASE_TABLES = (
 )  # fmt: skip
 TABLES = (
     *CASE_TABLES, "partners", "people", "grants", "units", "calls", "editions", "holidays", "calendar_years",
-    "documents", "accounts", "api_tokens", "settings", "unit_names",
+    "documents", "accounts", "api_tokens", "settings", "unit_names", "partner_names",
 )  # fmt: skip
 
 WORDS = {

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from models import Agreement, Ban, Case, Database, Entry, HandIn, JointBase, Timer
+from models import Agreement, Ban, Case, Database, Entry, HandIn, JointBase, Partner, Timer
 from tests.university import University
 from workflow.context import Actor, Context, Source
 from workflow.ledger import read_ledger
 from workflow.operations import release_held
 from workflow.operations.ledger_import import Imported, bring_in, create_units, judge
+from workflow.operations.organisations import rename_partner
 
 SAMPLE = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
 WITH_ERRORS = Path(__file__).parent / "ledger_with_errors.xlsx"
@@ -74,6 +76,40 @@ def test_same_ledger_again_writes_nothing(university: University) -> None:
 
     with university.database.reading() as session:
         assert (again, session.scalar(select(func.count()).select_from(Entry))) == ([], before)
+
+
+def test_same_ledger_again_knows_a_partner_that_was_renamed(university: University) -> None:
+    brought_in(university)
+    rename_first(university)
+
+    assert brought_in(university) == []
+
+
+def test_living_base_of_a_renamed_partner_is_not_brought_in_again(university: University) -> None:
+    brought_in(university)
+    old = rename_first(university)
+    ledger = read_ledger(SAMPLE, today=TODAY)
+    rows = [replace(row, base_number="LP2026-901") for row in ledger.rows if row.partner_name == old]
+
+    with university.database.reading() as session:
+        judged = judge(session, replace(ledger, rows=tuple(rows)), lifecycle="base", create_units=False)
+
+    assert [fault.code for fault in judged.faults] == ["living_already"]
+
+
+def rename_first(university: University) -> str:
+    """Let the office rename the partner of one imported base; return the name it bore."""
+    with university.database.transaction() as session:
+        partner = session.scalars(
+            select(Partner)
+            .join(JointBase, JointBase.partner_id == Partner.id)
+            .where(JointBase.base_number == "LP2023-015")
+        ).one()
+        old, key = partner.name, partner.id
+        rename_partner(
+            session, key, name="莘州恒信仪表厂", from_on=date(2026, 11, 1), reason="renamed", ctx=CTX
+        )
+    return old
 
 
 def test_agreement_ban_and_cycle_are_kept(university: University) -> None:

@@ -30,7 +30,7 @@ from workflow.operations.founding import begin, new_case
 from workflow.periods import Period, PeriodError, add
 from workflow.snapshot import Snapshot
 from workflow.timers import HELD_BY_IMPORT
-from workflow.world import calendar, current_edition
+from workflow.world import calendar, current_edition, lineage
 
 KEPT_AS_FACTS = (
     "rectify_by",
@@ -49,8 +49,8 @@ class Surroundings:
     """What the database already holds that a row may collide with."""
 
     units: Mapping[str, str]
-    numbers: Mapping[str, str | None]
-    """Base number -> identity of the partner that has it."""
+    numbers: Mapping[str, frozenset[str | None]]
+    """Base number -> identities of the partner that has it: of its name, and of those it bore before."""
     living: Mapping[tuple[str, str], str]
     """(partner identity, unit id) -> base number of the living base."""
 
@@ -89,7 +89,7 @@ def judge(session: Session, ledger: Ledger, *, lifecycle: str, create_units: boo
     ready, known, faults = [], [], []
     new_units: dict[str, list[LedgerRow]] = {}
     for row in ledger.rows:
-        if around.numbers.get(row.base_number, "") == canonical_name(row.partner_name):
+        if canonical_name(row.partner_name) in around.numbers.get(row.base_number, ()):
             known.append(row)
             continue
         found = list(_faults(row, around))
@@ -124,18 +124,30 @@ def _fault(row: LedgerRow, code: str, **params: str) -> Fault:
 
 def surroundings(session: Session, definition: Definition) -> Surroundings:
     living = definition.groups["living"]
-    bases = session.execute(
-        select(JointBase.base_number, JointBase.lead_college_id, Partner.name_identity, Case.state)
-        .join(Case, Case.id == JointBase.case_id)
-        .join(Partner, Partner.id == JointBase.partner_id, isouter=True)
-    ).all()
+    names_before = lineage(session).names_before
+    bases = [
+        (base, frozenset({base.name_identity, *(name.identity for name in names_before(base.partner_id))}))
+        for base in session.execute(
+            select(
+                JointBase.base_number,
+                JointBase.lead_college_id,
+                JointBase.partner_id,
+                Partner.name_identity,
+                Case.state,
+            )
+            .join(Case, Case.id == JointBase.case_id)
+            .join(Partner, Partner.id == JointBase.partner_id, isouter=True)
+        )
+    ]
     return Surroundings(
         units={name: unit_id for unit_id, name in session.execute(select(Unit.id, Unit.name))},
-        numbers={base.base_number: base.name_identity for base in bases if base.base_number},
+        numbers={base.base_number: names for base, names in bases if base.base_number},
         living={
-            (base.name_identity, base.lead_college_id): base.base_number or ""
-            for base in bases
-            if base.state in living and base.name_identity
+            (name, base.lead_college_id): base.base_number or ""
+            for base, names in bases
+            if base.state in living
+            for name in names
+            if name
         },
     )
 
