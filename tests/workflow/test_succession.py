@@ -15,6 +15,7 @@ from tests.university import University
 from tests.workflow.test_bans import CODE, PARTNER, codes, proposing, revoked, setting
 from tests.workflow.test_identity import CODE as TYPED_CODE
 from tests.workflow.test_identity import DISGUISED_CODES
+from tests.workflow.test_races import until_somebody_waits
 from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, Refusal, office, organisations
 from workflow.operations.deeds import Done
@@ -466,23 +467,40 @@ def test_unknown_partner_or_unit_does_not_exist(small: University) -> None:
             do(small, deed, nowhere, **stated)
 
 
-def test_two_deeds_at_once_never_close_a_circle(university: University) -> None:
-    names = (PARTNER, RENAMED)
-    keys = [add(university, name) for name in names]
+def attempt(university: University, key: str, successor: str) -> bool:
+    try:
+        follow(university, key, successor)
+    except BadInput:
+        return False
+    return True
 
-    def attempt(place: int) -> bool:
-        try:
-            follow(university, keys[place], names[1 - place])
-        except BadInput:
-            return False
-        return True
+
+def test_two_deeds_at_once_never_close_a_circle(university: University) -> None:
+    keys = [add(university, name) for name in (PARTNER, RENAMED)]
+    pairs = tuple(zip(keys, (RENAMED, PARTNER), strict=True))
 
     for _ in range(3):
         with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(attempt, (0, 1)))
+            done = list(pool.map(lambda pair: attempt(university, *pair), pairs))
         assert sorted(done) == [False, True]
         with university.database.transaction() as session:
             session.execute(update(Partner).values(succeeded_by=None))
+
+
+def test_deed_that_waits_goes_by_the_line_recorded_meanwhile(university: University) -> None:
+    """Three in a circle: no two of the deeds change the same row, so the whole line is locked."""
+    first, second, third = (add(university, name) for name in (PARTNER, RENAMED, OTHER))
+    follow(university, second, OTHER)
+
+    with ThreadPoolExecutor(1) as pool:
+        with university.database.transaction() as session:
+            succeed = organisations.succeed_partner
+            succeed(session, first, successor=RENAMED, reason="merged", ctx=university.ctx("office"))
+            waiting = pool.submit(attempt, university, third, PARTNER)
+            until_somebody_waits(university.database)
+        answer = waiting.result()
+
+    assert answer is False
 
 
 def test_merged_unit_is_kept_with_its_successor(small: University) -> None:
