@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
+from tests.web.browsing import BESIDE, SMALL
 from tests.web.gallery import WEB, gallery
 
 FIRST_VISIT = 60 * 1024
@@ -150,14 +151,6 @@ def address(request: pytest.FixtureRequest) -> Iterator[str]:
 in_each_language = pytest.mark.parametrize("address", LANGUAGES, indirect=True)
 in_the_browser = pytest.mark.xdist_group("browser")
 
-BESIDE = """() => [...document.querySelectorAll("body *")]
-  .filter(e => !e.closest("svg") && !e.closest(".skip") && !e.closest("thead"))
-  .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
-  .map(e => e.tagName + "." + e.className)"""
-SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary")]
-  .filter(e => !e.closest(".skip") && !e.hidden && e.offsetParent)
-  .filter(e => e.matches(".btn, .form-control, .form-select, summary, .shell-head *, .link-touch"))
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height]).filter(([_, height]) => height < 43.5)"""
 WORDS = (
     """() => [...document.querySelectorAll("svg text")].map(e => parseFloat(getComputedStyle(e).fontSize))"""
 )

@@ -23,6 +23,8 @@ class Cell:
     on: date | None = None
     at: datetime | None = None
     note: str = ""
+    unbroken: bool = False
+    """Kept on one line where the screen is wide."""
     links: tuple[tuple[str, str], ...] = ()
     """Label and address of what may be done with the row."""
 

@@ -53,7 +53,9 @@ def people() -> str:
 def role_text(grant: Any) -> str:
     """A role with its unit."""
     role = t(f"role.{grant['role']}", door.language())
-    return f"{role} ({grant['unit']})" if grant["unit"] else role
+    if not grant["unit"]:
+        return role
+    return t("admin.people.role_at", door.language(), role=role, unit=grant["unit"])
 
 
 @blueprint.get("/people/<uuid:person_id>")

@@ -58,7 +58,7 @@ def setting_text(definition: Definition, setting: Setting, value: Any, language:
     """A setting's value as people read it."""
     match setting.type:
         case SettingType.PERIOD:
-            return _period_text(value, language)
+            return period_text(value, language)
         case SettingType.CHOICE:
             return _choice_text(definition, setting, value, language)
         case SettingType.ESCALATION:
@@ -78,7 +78,8 @@ def setting_text(definition: Definition, setting: Setting, value: Any, language:
             return written(value, language)
 
 
-def _period_text(value: str, language: str) -> str:
+def period_text(value: str, language: str) -> str:
+    """A length of time as people read it."""
     period = Period.parse(value)
     counts = {unit: getattr(period, unit) for unit in UNITS}
     parts = [t(f"check.length.{unit}", language, count=count) for unit, count in counts.items() if count]
@@ -143,7 +144,7 @@ def _row(
         Cell(text=label_text(one.label, language), href=url_for("admin.setting", name=one.name), note=pinned),
         cell(setting_text(definition, one, now, language)),
         cell(setting_text(definition, one, one.default, language)),
-        cell(t("basis.local", language)),
+        Cell(text=t("basis.local", language), unbroken=True),
         cell(written(to_come, language) if to_come else ""),
     )
 

@@ -74,10 +74,16 @@ def _notice_row(row: Any, language: str) -> tuple[Cell, ...]:
 def _notice_state(row: Any, language: str) -> Cell:
     if row["sent_at"]:
         return Cell(text=t("admin.outbox.is.sent", language), at=row["sent_at"])
-    failure = row["failure"] or ""
+    failure = _failure_text(row["failure"], language)
     if row["parked_at"]:
         return Cell(text=t("admin.outbox.is.parked", language), at=row["parked_at"], note=failure)
     return Cell(text=t("admin.outbox.next", language), at=row["next_try_at"], note=failure)
+
+
+def _failure_text(failure: str | None, language: str) -> str:
+    """Why a mail did not go out: in words where we know, else as the other side said it."""
+    key = f"admin.outbox.because.{failure}"
+    return t(key, language) if key in catalogue() else failure or ""
 
 
 def _base(row: Any) -> Cell:
@@ -97,7 +103,7 @@ def resend(notice_id: UUID) -> Answer:
         title=t("admin.outbox.resend", language),
         action=t("admin.outbox.resend", language),
         back=url_for("admin.outbox", status="parked"),
-        facts=((t("admin.column.failure", language), row["failure"] or "—"),),
+        facts=((t("admin.column.failure", language), _failure_text(row["failure"], language) or "—"),),
     )
     return filled(
         page,

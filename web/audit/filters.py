@@ -1,0 +1,117 @@
+"""What narrows the log: the filter of the address, and each part of it as a chip that takes it off."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from flask import url_for
+
+from web import pages
+from web.audit.wording import act_text, kind_text, word
+from web.words import t
+from workflow import queries
+from workflow.definition.values import Definition
+from workflow.queries import office
+from workflow.queries.log import LogFilter
+from workflow.words import written
+
+
+def wanted() -> LogFilter:
+    """The filter of the address; a part that cannot be read narrows nothing."""
+    return LogFilter(
+        who=pages.asked("who"),
+        actor=_key("actor"),
+        base=pages.asked("base"),
+        case=_key("case"),
+        unit=_key("unit"),
+        act=pages.asked("act", longest=60),
+        kind=pages.asked("kind", longest=60),
+        edition=_key("edition"),
+        source=pages.asked("source", longest=60),
+        stream=pages.asked("stream", longest=200),
+        refused=pages.asked("refused") == "yes",
+        since=_day("since"),
+        until=_day("until"),
+    )
+
+
+def _key(name: str) -> str:
+    try:
+        return str(UUID(pages.asked(name)))
+    except ValueError:
+        return ""
+
+
+def _day(name: str) -> date | None:
+    try:
+        day = date.fromisoformat(pages.asked(name))
+    except ValueError:
+        return None
+    return day if date(1990, 1, 1) <= day <= date(2100, 12, 31) else None
+
+
+def as_address(chosen: LogFilter) -> dict[str, str]:
+    """The filter as the address carries it."""
+    return {
+        name: "yes" if value is True else value.isoformat() if isinstance(value, date) else str(value)
+        for name, value in asdict(chosen).items()
+        if value
+    }
+
+
+def _address(chosen: LogFilter) -> str:
+    filters: dict[str, Any] = as_address(chosen)
+    return url_for("audit.index", **filters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """One filter that narrows the list, and the address without it."""
+
+    text: str
+    href: str
+
+
+def chips(look: pages.Look, chosen: LogFilter, definition: Definition) -> list[Chip]:
+    empty = LogFilter()
+    return [
+        Chip(
+            text=chip_text(look, definition, one.name, getattr(chosen, one.name)),
+            href=_address(replace(chosen, **{one.name: getattr(empty, one.name)})),
+        )
+        for one in fields(LogFilter)
+        if getattr(chosen, one.name)
+    ]
+
+
+def chip_text(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
+    """One part of a filter in words, of the address or as the entry of an export keeps it."""
+    return t(f"audit.chip.{name}", look.language, value=_said(look, definition, name, value))
+
+
+def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
+    """A filter's value in words."""
+    match name:
+        case "unit":
+            unit = queries.units_by_id(look.session).get(value)
+            return str(unit["name"] if unit else value)
+        case "kind":
+            return kind_text(value, look.language)
+        case "act":
+            return act_text(definition, value, look.language)
+        case "source":
+            return word("entry.sources.", value, look.language)
+        case "actor":
+            return queries.names_of(look.session, people=[value]).person(value) or value
+        case "since" | "until":
+            return written(date.fromisoformat(str(value)), look.language)
+        case "refused":
+            return written(True, look.language)
+        case "edition":
+            labels = {row["id"]: row["label"] for row in office.editions(look.session)}
+            return str(labels.get(value, value))
+        case _:
+            return written(value, look.language)

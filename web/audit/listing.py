@@ -1,0 +1,81 @@
+"""The list of entries, newest first, with the form that narrows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import render_template, request, url_for
+
+from web import pages
+from web.audit import blueprint
+from web.audit.filters import as_address, chips, wanted
+from web.audit.wording import kind_text, states_text, what_text, who_text, word
+from web.words import t
+from workflow import queries
+from workflow.context import Source
+from workflow.definition.values import Definition
+from workflow.explain import act_label, headed
+from workflow.queries import office
+from workflow.queries.log import COUNTED, log_count, log_page
+from workflow.words import shared
+from workflow.world import current_edition, editions_in_use
+
+
+@blueprint.get("/audit")
+def index() -> str:
+    """Entries of every stream, newest first."""
+    chosen = wanted()
+    with pages.looking() as look:
+        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        found = log_page(
+            look.session, chosen, after=request.args.get("after"), before=request.args.get("before")
+        )
+        count = log_count(look.session, chosen)
+        editions = editions_in_use(look.session)
+        bases = office.base_names(look.session, [row["case_id"] for row in found.rows if row["case_id"]])
+        rows = [
+            _row(row, editions.get(row["edition_id"], definition), bases, look.language) for row in found.rows
+        ]
+        return render_template(
+            "audit/index.html", rows=rows, chosen=chosen, chips=chips(look, chosen, definition), choices=_choices(look, definition),
+            turn=pages.turn(found, "audit.index", **as_address(chosen)), address=as_address(chosen),
+            key=pages.new_request_key(),
+            total=t("audit.more", look.language, count=COUNTED) if count > COUNTED else t("audit.total", look.language, count=count),
+        )  # fmt: skip
+
+
+def _choices(look: pages.Look, definition: Definition) -> dict[str, list[dict[str, str]]]:
+    """What the form offers: kinds, acts, sources, units, editions."""
+    language = look.language
+    kinds = [key.removeprefix("entry.kinds.") for key in shared().entries if key.startswith("entry.kinds.")]
+    sources = [str(source) for source in Source]
+    acts = [*definition.acts, *definition.timers]
+    return {
+        "kind": [{"value": kind, "label": kind_text(kind, language)} for kind in kinds],
+        "act": [
+            {"value": name, "label": headed(act_label(definition, name, language), language)} for name in acts
+        ],
+        "source": [{"value": name, "label": word("entry.sources.", name, language)} for name in sources],
+        "unit": [
+            {"value": row["id"], "label": row["name"]} for row in queries.units_by_id(look.session).values()
+        ],
+        "edition": [{"value": row["id"], "label": row["label"]} for row in office.editions(look.session)],
+    }
+
+
+def _row(
+    row: Mapping[str, Any], definition: Definition, bases: Mapping[str, str], language: str
+) -> dict[str, Any]:
+    return {
+        "href": url_for("audit.entry", entry_id=row["id"]),
+        "what": what_text(row, definition, language),
+        "at": row["recorded_at"],
+        "effective_on": row["effective_on"],
+        "who": who_text(row, definition, language),
+        "source": word("entry.sources.", row["source"], language),
+        "base": bases.get(row["case_id"] or "", ""),
+        "base_href": url_for("bases.show", case_id=row["case_id"]) if row["case_id"] else "",
+        "states": states_text(row, definition, language),
+        "hash": row["hash"][:12],
+    }

@@ -1,0 +1,296 @@
+"""What an entry holds, in words: identifiers by their names, codes by their labels, commitments by what they hide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from web import pages
+from web.admin.people import TONGUES
+from web.admin.settings import period_text, setting_text
+from web.audit.filters import chip_text
+from web.audit.wording import act_text, word
+from web.words import catalogue, t
+from workflow import queries
+from workflow.definition.values import Definition
+from workflow.explain import NO_VALUE, headed, role_label, value_text
+from workflow.queries.log import Proof, disclosed
+from workflow.words import article_text, written
+
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
+
+ACTS = frozenset({"act", "transition", "task", "field"})
+LABELS: Mapping[str, str] = {
+    "bans.name": "bans",
+    "from_state": "states",
+    "outcome": "outcomes",
+    "settings.name": "settings",
+    "state": "states",
+    "timers.name": "timers",
+    "to_state": "states",
+}
+"""Columns that name something of the lifecycle file, and the part of the file that labels it."""
+FORMS = frozenset({"cases.facts", "hand_ins.form"})
+"""Columns that keep a form: the file's fields with their values."""
+CODES: Mapping[str, str] = {
+    "bases.level": "level.",
+    "holidays.kind": "audit.holiday.",
+    "partners.kind": "partner_kind.",
+    "pending_acts.status": "audit.pending.",
+    "timers.hold": "audit.hold.",
+    "timers.kind": "audit.timer.",
+    "timers.status": "timer.",
+    "units.kind": "unit_kind.",
+}
+"""Columns of codes, and where the catalogue has their words."""
+LONGEST = 300
+"""Signs of a value in a table; the whole of it stands in the entry's text below."""
+
+
+class Values:
+    """One entry's body with the names and personal values behind its identifiers and commitments."""
+
+    def __init__(self, look: pages.Look, definition: Definition, proof: Proof) -> None:
+        self._look, self._language = look, look.language
+        self._definition, self._body = definition, proof.body
+        found: set[str] = set()
+        keys: set[str] = set()
+        _walk(proof.body, found, keys)
+        self._values = disclosed(look.session, found)
+        self._units = {key: row["name"] for key, row in queries.units_by_id(look.session).items()}
+        self._names = queries.names_of(look.session, people=sorted(keys))
+        self._people = self._names.people
+
+    # ───────────────────────────── The parts of the page
+
+    def changes(self) -> list[dict[str, Any]]:
+        """Old and new values, table by table."""
+        return [
+            {
+                "table": word("audit.table.", change.get("table", ""), self._language),
+                "key": change.get("key", ""),
+                "new_row": change.get("op") == "insert",
+                "values": list(self._columns(change)),
+            }
+            for change in self._body.get("changes") or ()
+        ]
+
+    def _columns(self, change: Mapping[str, Any]) -> Any:
+        table, now = change.get("table", ""), change.get("set") or {}
+        was = change.get("was") or {}
+        for name, value in now.items():
+            if value is None and change.get("op") == "insert":
+                continue
+            yield {
+                "name": headed(column_text(name, self._language), self._language),
+                "old": self._cell(table, name, was.get(name), was),
+                "new": self._cell(table, name, value, now),
+            }
+
+    def said(self) -> list[tuple[str, str]]:
+        """What was stated: the form of an act, the details of a deed."""
+        stated = {**(self._body.get("form") or {}), **(self._body.get("details") or {})}
+        return [
+            (headed(self._field(name), self._language), self._stated(name, value))
+            for name, value in stated.items()
+        ]
+
+    def deadlines(self) -> list[tuple[str, date]]:
+        """The timers the entry armed: name and day."""
+        timers = self._definition.timers
+        rows = [
+            change.get("set") or {}
+            for change in self._body.get("changes") or ()
+            if change.get("table") == "timers"
+        ]
+        return [
+            (
+                headed(written(timers[row["name"]].label, self._language), self._language),
+                date.fromisoformat(row["due_on"]),
+            )
+            for row in rows
+            if row.get("name") in timers and row.get("due_on")
+        ]
+
+    # ───────────────────────────── What was stated
+
+    def _field(self, name: str) -> str:
+        if name in self._definition.fields:
+            return written(self._definition.fields[name].label, self._language)
+        return word("audit.detail.", name, self._language)
+
+    def _stated(self, name: str, value: Any) -> str:
+        if _is_commitment(value):
+            return self._text(value)
+        if name in self._definition.fields:
+            field = self._definition.fields[name]
+            return value_text(self._definition, field, value, self._names, self._language)
+        match name:
+            case "act":
+                return act_text(self._definition, value, self._language)
+            case "file":
+                return str(value).upper()
+            case "setting":
+                return self._label(self._definition.settings, value)
+            case "refused":
+                return written(
+                    [word("audit.refusal.", code, self._language) for code in value], self._language
+                )
+            case "filters":
+                chips = [chip_text(self._look, self._definition, *pair) for pair in value.items()]
+                return self._joined(chips) if chips else t("audit.no_filter", self._language)
+            case "approximate":
+                return written([column_text(one, self._language) for one in value] or None, self._language)
+            case "incident":
+                return word("admin.incident.", value, self._language)
+        return self._text(value)
+
+    # ───────────────────────────── What changed
+
+    def _cell(self, table: str, name: str, value: Any, row: Mapping[str, Any]) -> str:
+        text = self._value(table, name, value, row)
+        if len(text) <= LONGEST:
+            return text
+        return t("audit.cut", self._language, text=text[:LONGEST], count=len(text))
+
+    def _value(self, table: str, name: str, value: Any, row: Mapping[str, Any]) -> str:
+        """A column's value in words. A value that nothing is known of stays as the entry spells it."""
+        place = f"{table}.{name}"
+        known = LABELS.get(place) or LABELS.get(name)
+        if value is None or _is_commitment(value):
+            return self._text(value)
+        if place in CODES:
+            return word(CODES[place], value, self._language)
+        if known is not None:
+            return self._label(getattr(self._definition, known), value)
+        if place in FORMS:
+            return self._fields(value)
+        if name in ACTS:
+            return act_text(self._definition, value, self._language)
+        return self._particular(place, name, value, row)
+
+    def _particular(self, place: str, name: str, value: Any, row: Mapping[str, Any]) -> str:
+        definition, language = self._definition, self._language
+        match place:
+            case "cases.dates":
+                return self._dates(value)
+            case "cases.pins":
+                return self._joined(self._pin(*pin) for pin in value.items())
+            case "settings.value":
+                return self._setting(row.get("name", ""), value)
+            case "bans.subject":
+                return self._choice(value)
+            case "pending_acts.form":
+                return self._fields(value.get("values") or {})
+            case "people.language":
+                return t(TONGUES[value], language)
+            case "timers.basis":
+                return article_text(value, language)
+        if name == "role":
+            return role_label(definition, value, language)
+        if name in definition.fields and isinstance(value, Mapping):
+            return value_text(definition, definition.fields[name], value, self._names, language)
+        return self._text(value)
+
+    def _label(self, known: Mapping[str, Any], name: str) -> str:
+        return written(known[name].label, self._language) if name in known else name
+
+    def _choice(self, value: str) -> str:
+        """A choice that a setting of the lifecycle offers."""
+        for setting in self._definition.settings.values():
+            if value in setting.choices:
+                return written(setting.choices[value], self._language)
+        return value
+
+    def _fields(self, values: Mapping[str, Any]) -> str:
+        pairs = values.items()
+        return self._joined(
+            self._named(self._field(name), self._stated(name, value)) for name, value in pairs
+        )
+
+    def _dates(self, values: Mapping[str, Any]) -> str:
+        pairs = values.items()
+        known = self._definition.dates
+        return self._joined(self._named(self._label(known, name), self._text(value)) for name, value in pairs)
+
+    def _pin(self, name: str, value: Any) -> str:
+        """A length or a setting that the case keeps."""
+        if name not in self._definition.terms:
+            return self._named(self._label(self._definition.settings, name), self._setting(name, value))
+        text = period_text(value, self._language) if isinstance(value, str) else self._text(value)
+        return self._named(self._label(self._definition.terms, name), text)
+
+    def _setting(self, name: str, value: Any) -> str:
+        setting = self._definition.settings.get(name)
+        if setting is None:
+            return self._text(value)
+        return setting_text(self._definition, setting, value, self._language)
+
+    def _named(self, name: str, value: str) -> str:
+        return t("audit.named", self._language, name=name, value=value)
+
+    def _joined(self, parts: Any) -> str:
+        return t("audit.between", self._language).join(parts) or NO_VALUE
+
+    # ───────────────────────────── Whatever it is
+
+    def _text(self, value: Any) -> str:
+        if _is_commitment(value):
+            found = value["commitment"] in self._values
+            hidden = self._values[value["commitment"]] if found else t("audit.erased", self._language)
+            return written(hidden, self._language)
+        if isinstance(value, Mapping):
+            if set(value) == {"sha256"}:
+                return t("audit.sealed", self._language, sha256=value["sha256"])
+            return self._fields(value)
+        if isinstance(value, list):
+            return written([self._text(item) for item in value] or None, self._language)
+        if isinstance(value, str):
+            return self._units.get(value) or self._people.get(value) or _moment_text(value, self._language)
+        return written(value, self._language)
+
+
+def column_text(name: str, language: str) -> str:
+    """What a column is called."""
+    return (
+        word("column.", name, language)
+        if f"column.{name}" in catalogue()
+        else word("audit.value.", name, language)
+    )
+
+
+def _is_commitment(value: Any) -> bool:
+    return isinstance(value, Mapping) and set(value) == {"commitment"}
+
+
+def _moment_text(value: str, language: str) -> str:
+    """A day or an instant as an entry spells it, written for the reader; any other text as it is."""
+    try:
+        if ISO_DAY.fullmatch(value):
+            return written(date.fromisoformat(value), language)
+        if ISO_INSTANT.fullmatch(value):
+            return written(datetime.fromisoformat(value), language)
+    except ValueError:
+        return value
+    return value
+
+
+def _walk(value: Any, commitments: set[str], keys: set[str]) -> None:
+    """Collect the commitments and the identifiers in a body."""
+    if _is_commitment(value):
+        commitments.add(str(value["commitment"]))
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            _walk(item, commitments, keys)
+    elif isinstance(value, list):
+        for item in value:
+            _walk(item, commitments, keys)
+    elif isinstance(value, str) and len(value) == 36 and value.count("-") == 4:
+        try:
+            keys.add(str(UUID(value)))
+        except ValueError:
+            return
