@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from models import Account, ApiToken, Database, IdempotencyKey
 from tests.web.signing_in import Browser, Site, site_over
 
-SHOWN = re.compile(r'value="(lp_[A-Za-z0-9_-]{43})"')
+SHOWN = re.compile(r">(lp_[A-Za-z0-9_-]{43})<")
 
 
 @pytest.fixture(autouse=True)
