@@ -19,7 +19,7 @@ from workflow.deadlines import asked_about, movable, room
 from workflow.definition.values import Act, Ban, Day, Item, Need
 from workflow.periods import add, beijing_day
 from workflow.snapshot import Row, Snapshot, held_roles
-from workflow.timers import FIRED, falls_due, wanted
+from workflow.timers import FIRED, falls_due, is_answered, wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +247,7 @@ def overdue(view: View, need: Need) -> Iterator[Blocker]:
     if only and view.outcome != only:
         return
     task = need.params["task"]
-    if view.snapshot.hand_ins(task, in_this_stay=True):
+    if is_answered(view.snapshot.definition.timers[task], view.snapshot):
         yield _blocker(need, "was_handed_in", Rank.RULE, task=task)
         return
     last = _deadline(view, task)

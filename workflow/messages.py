@@ -136,11 +136,9 @@ def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[st
         _say(about, "line.basis", basis=article_text(timer.basis, about.language)),
     ]
     if answer is not None:
-        items = [
-            definition.fields[ask.field].label
-            for ask in answer.asks
-            if ask.required or ask.field in answer.either
-        ]
+        asked = [ask.field for ask in answer.asks if ask.required or ask.field in answer.either]
+        wanted = asked if timer.answered_by is None else [timer.answered_by]
+        items = [definition.fields[name].label for name in wanted]
         if items:
             middle.append(_say(about, "line.missing", items=items))
     if timer.kind is Kind.DUE and timer.escalate:

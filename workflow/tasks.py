@@ -69,6 +69,7 @@ def _is_over(step: Step, snapshot: Snapshot) -> bool:
 
 
 def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
+    yield from _of_rest(snapshot)
     step = current_step(snapshot)
     if step is not None:
         yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
@@ -84,6 +85,20 @@ def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
 def _is_untouched(snapshot: Snapshot) -> bool:
     """Whether the case never left the state it began in: what somebody has begun and not sent is asked of nobody."""
     return snapshot.state == snapshot.definition.initial and not snapshot.passages()
+
+
+def _of_rest(snapshot: Snapshot) -> Iterator[Turn]:
+    """A task on which something was handed in is still expected while its deadline runs for the rest."""
+    route = snapshot.definition.routes.get(snapshot.state)
+    for step in route.steps if route else ():
+        if step.kind is StepKind.TASK and snapshot.hand_ins(step.name, in_this_stay=True):
+            rows = [
+                row
+                for row in snapshot.table("timers")
+                if row["name"] == step.name and row["ended_seq"] is None
+            ]
+            if any(row["status"] != FIRED for row in rows):
+                yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
 
 
 def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:

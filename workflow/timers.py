@@ -67,8 +67,11 @@ def regular(timer: Timer, day: Day, snapshot: Snapshot) -> FallingDue | None:
 
 
 def is_answered(timer: Timer, snapshot: Snapshot) -> bool:
-    """Say whether a task's deadline has been met in this stay, or need not be met any more."""
-    return timer.answer == timer.name and bool(snapshot.hand_ins(timer.name, in_this_stay=True))
+    """Say whether what a task's deadline waits for has been handed in during this stay."""
+    if timer.answer != timer.name:
+        return False
+    rows = snapshot.hand_ins(timer.name, in_this_stay=True)
+    return any(timer.answered_by is None or row["form"].get(timer.answered_by) for row in rows)
 
 
 def _nominal(day: Day, snapshot: Snapshot) -> date | None:

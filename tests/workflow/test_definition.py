@@ -460,6 +460,7 @@ MISTAKES = [
     ('held     = "open"', 'held     = "open"\nremind = { days = "reminders" }', "timers.figures.remind.to", "missing_key", None),
     ('while    = "given"\nheld', 'while    = ["given", "closed"]\nheld', "timers.figures.while", "timer_in_an_end", None),
     ('fires    = "close"', 'fires    = "close"\nanswer = "submit"', "timers.closes.answer", "cannot_answer", None),
+    (DEADLINE, f'{DEADLINE}\nanswered_by = "title"', "routes.review.paper.answered_by", "not_asked", None),
     (DEADLINE, f'{DEADLINE}\nmoved_by = "award"', "routes.review.paper.moved_by", "cannot_move", None),
     (DEADLINE, f'{DEADLINE}\nasked_after = "paper_time"', "routes.review.paper.asked_after", "nobody_asked", None),
     (DEADLINE, f'{DEADLINE}\nmoved_by = "amend"\nasked_after = "strict"', "routes.review.paper.asked_after", "wrong_kind", None),

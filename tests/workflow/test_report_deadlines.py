@@ -397,6 +397,81 @@ def test_not_submitted_waits_for_the_moved_deadline(small: University) -> None:
     assert isinstance(small.act(case_id, "order_rectification", "member", **form), Receipt)
 
 
+# ───────────────────────────── An application for an extension is not the report
+
+
+FINAL_DUE = date(2029, 5, 9)
+
+
+def turns(university: University, case_id: str) -> set[tuple[str, str]]:
+    with university.database.reading() as session:
+        rows = session.scalars(select(Task).where(Task.case_id == case_id, Task.closed_at.is_(None)))
+        return {(row.act, row.role) for row in rows}
+
+
+def test_application_leaves_the_deadline_running_and_asks_the_leading_group(university: University) -> None:
+    case_id = university.applied()
+
+    assert due(university, case_id, "final_report") == [(FINAL_DUE, "open")]
+    assert turns(university, case_id) == {("final_report", "project_leader"), ("grading", "leading_group")}
+    assert agrees(university)
+
+
+def test_report_after_the_application_ends_the_deadline(university: University) -> None:
+    case_id = university.applied()
+    report = university.document(case_id, "final_report_file")
+
+    university.done(case_id, "final_report", "leader", final_report_file=report)
+
+    assert due(university, case_id, "final_report") == []
+    assert turns(university, case_id) == {("grading", "leading_group")}
+    assert isinstance(
+        university.act(case_id, "extend", "member", confirmed=("agreement_ends_before",)), Receipt
+    )
+    assert agrees(university)
+
+
+def test_extension_granted_ends_the_deadline(small: University) -> None:
+    case_id = small.extended()
+
+    assert due(small, case_id, "final_report") == []
+    assert turns(small, case_id) == set()
+
+
+def test_deadline_missed_after_an_application_is_a_report_not_submitted(university: University) -> None:
+    """The application waited for nobody's answer; the report is overdue all the same, and is reminded of by its name."""
+    case_id = university.applied()
+    form: dict[str, Any] = {"outcome": "not_submitted", "reason": "none came", "rectify_by": "2029-12-01"}
+    early = university.refused(case_id, "order_rectification", "member", **form)
+    university.tick(case_id, date(2029, 5, 10), 10)
+    missed = due(university, case_id, "final_report")
+
+    answer = university.act(case_id, "order_rectification", "member", **form)
+
+    assert early == ["deadline_not_passed"]
+    assert missed == [(FINAL_DUE, "fired")]
+    assert isinstance(answer, Receipt)
+
+
+def test_report_handed_in_is_not_one_not_submitted(small: University) -> None:
+    case_id = small.applied()
+    small.done(
+        case_id, "final_report", "leader", final_report_file=small.document(case_id, "final_report_file")
+    )
+    form: dict[str, Any] = {"outcome": "not_submitted", "reason": "none came", "rectify_by": "2029-12-01"}
+
+    assert small.refused(case_id, "order_rectification", "member", **form) == ["was_handed_in"]
+
+
+def test_reminder_of_the_final_report_asks_for_the_report(small: University) -> None:
+    params = {"timer": "final_report", "day": "2029-05-09", "answer": "final_report"}
+    about = About(
+        definition=small.definition, base="水城", name="n", language="zh", link="x", today=date(2029, 5, 2)
+    )
+
+    assert "还缺：结项报告。" in compose("reminder", params, about).lines
+
+
 @pytest.mark.parametrize("who", ["leader", "head", "member", "administrator", "stranger"])
 def test_only_the_office_moves_a_deadline(small: University, who: str) -> None:
     case_id = opened(small, date(2027, 9, 10))

@@ -400,6 +400,9 @@ def _deadline(name: str, table: Table, act: Act, overdue: str | None, read: Acts
     remind, tell = _remind(table, act.by)
     escalate = table.ref("escalate", Sort.SETTING, required=False)
     moved_by = table.ref("moved_by", Sort.TRANSITION, required=False)
+    answered_by = table.ref("answered_by", Sort.FIELD, required=False)
+    if answered_by and answered_by not in {ask.field for ask in act.asks}:
+        table.add("answered_by", "not_asked", name=answered_by)
     asked_after = table.ref("asked_after", Sort.SETTING, required=False)
     demand(
         table,
@@ -421,6 +424,7 @@ def _deadline(name: str, table: Table, act: Act, overdue: str | None, read: Acts
         tell=tell,
         escalate=_ladder(table, "escalate", escalate, SettingType.ESCALATION, read.words),
         answer=name,
+        answered_by=answered_by,
         overdue=overdue,
         moved_by=moved_by,
         asked_after=asked_after,

@@ -269,6 +269,8 @@ class Timer:
     """The setting that says who is told how many days after."""
     answer: str | None = None
     """The act that answers it: a task's name, or a transition such as the renewal. None: nobody can."""
+    answered_by: str | None = None
+    """The field of a task that ends the deadline once it is handed in; None: whatever is handed in ends it."""
     overdue: str | None = None
     """The step of the same route that the case goes on to when the day has passed unanswered."""
     moved_by: str | None = None
