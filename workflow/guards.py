@@ -127,16 +127,16 @@ def not_past(view: View, need: Need) -> Iterator[Blocker]:
 
 
 def at_most(view: View, need: Need) -> Iterator[Blocker]:
-    """The day is not after a limit, unless a reason is given."""
+    """The day is not after a limit; unless a reason is given, where the rule allows one."""
     day, limit = view.day(need.params["day"]), view.day(need.params["limit"])
     if day is None or limit is None or day <= limit:
         return
     unless = need.params.get("unless")
-    if unless and view.form.get(unless):
-        return
-    yield _blocker(
-        need, "too_late_a_day", Rank.RULE, name=need.params["day"].anchor, day=day, limit=limit, unless=unless
-    )
+    name = need.params["day"].anchor
+    if unless is None:
+        yield _blocker(need, "after_limit", Rank.RULE, name=name, day=day, limit=limit)
+    elif not view.form.get(unless):
+        yield _blocker(need, "too_late_a_day", Rank.RULE, name=name, day=day, limit=limit, unless=unless)
 
 
 def covers(view: View, need: Need) -> Iterator[Blocker]:

@@ -25,7 +25,7 @@ from models import (
 )
 from tests.university import CYCLE_OVER, SIGNED, University, instant
 from workflow.doctor import examine
-from workflow.operations import Receipt
+from workflow.operations import Receipt, Refusal
 from workflow.world import bump
 
 SET_DOWN = {
@@ -68,6 +68,22 @@ def amended(university: University, case_id: str, name: str, value: Any, **rest:
     answer = university.confirmed(case_id, "second_office")
     assert isinstance(answer, Receipt), answer
     return answer
+
+
+def grace_of(university: University, value: str) -> None:
+    """Let the agreement's grace have a value from 2026 on."""
+    with university.database.transaction() as session:
+        row = Setting(
+            id=new_key(),
+            lifecycle="base",
+            name="agreement_grace",
+            value=value,
+            from_on=date(2026, 1, 1),
+            reason="x",
+            recorded_at=university.at,
+        )
+        session.add(row)
+        bump(session)
 
 
 def refused_amendment(university: University, case_id: str, name: str, value: Any) -> list[str]:
@@ -277,7 +293,33 @@ def test_renewal_signed_after_today_undoes_nothing(small: University) -> None:
     case_id = small.lapsed(last=date(2027, 3, 9))
     renewal = small.renewal(case_id, signed=date(2027, 3, 11), last=date(2031, 3, 9))
 
-    assert small.refused(case_id, "correct", "office", reason="renewed", **renewal) == ["out_of_order"]
+    codes = small.refused(case_id, "correct", "office", reason="renewed", **renewal)
+
+    assert codes == ["out_of_order", "after_limit"]
+
+
+@pytest.mark.parametrize(
+    ("grace", "signed_on", "refused"),
+    [
+        ("0 days", date(2027, 3, 9), []),
+        ("0 days", date(2027, 3, 10), ["after_limit"]),
+        ("10 days", date(2027, 3, 19), []),
+        ("10 days", date(2027, 3, 20), ["after_limit"]),
+    ],
+)
+def test_renewal_that_undoes_a_lapse_was_signed_before_the_agreement_ended(
+    small: University, grace: str, signed_on: date, refused: list[str]
+) -> None:
+    """Article 5: unrenewed by its end, grace included, the base has lapsed; no later signature changes that."""
+    grace_of(small, grace)
+    case_id = small.signed(last=date(2027, 3, 9))
+    small.tick(case_id, date(2027, 4, 1), 10)
+    renewal = small.renewal(case_id, signed=signed_on, last=date(2031, 3, 9))
+
+    answer = small.act(case_id, "correct", "office", reason="found the renewal", **renewal)
+
+    assert small.state(case_id) == "lapsed"
+    assert ([blocker.code for blocker in answer.blockers] if isinstance(answer, Refusal) else []) == refused
 
 
 def test_revival_beside_another_living_base_of_the_pair_is_refused(university: University) -> None:
@@ -446,18 +488,7 @@ def test_amendment_in_an_ended_case_is_possible(small: University) -> None:
 def test_setting_changed_later_does_not_move_what_was_pinned(small: University) -> None:
     """The grace was copied when the agreement was signed."""
     case_id = small.signed(last=date(2029, 3, 10))
-    with small.database.transaction() as session:
-        row = Setting(
-            id=new_key(),
-            lifecycle="base",
-            name="agreement_grace",
-            value="30 days",
-            from_on=date(2026, 1, 1),
-            reason="x",
-            recorded_at=small.at,
-        )
-        session.add(row)
-        bump(session)
+    grace_of(small, "30 days")
     amended(small, case_id, "base_name", "another name")
 
     small.tick(case_id, CYCLE_OVER)
