@@ -21,6 +21,7 @@ from models.database import Base, Database
 from models.log import Disclosure, Entry, IdempotencyKey, Notice, Stream
 from models.partners import Partner, PartnerName
 from models.people import Account, ApiToken, Call, Duty, Grant, Person, Setting, Unit, UnitName
+from models.routes import Ballot, Delegation, Round, Seat, Slip
 from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation, Rung, Task, Timer
 from models.types import new_key
 
@@ -28,6 +29,7 @@ __all__ = [
     "Account",
     "Agreement",
     "ApiToken",
+    "Ballot",
     "Ban",
     "Base",
     "Blob",
@@ -38,6 +40,7 @@ __all__ = [
     "DeadlineDecision",
     "Counter",
     "Database",
+    "Delegation",
     "Disclosure",
     "Draft",
     "Duty",
@@ -58,8 +61,11 @@ __all__ = [
     "Passage",
     "PendingAct",
     "Person",
+    "Round",
     "Rung",
+    "Seat",
     "Setting",
+    "Slip",
     "StoredDocument",
     "Stream",
     "Task",

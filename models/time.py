@@ -73,7 +73,7 @@ class Rung(Base):
 
 
 class Task(Base):
-    """Whose turn it is: an act somebody is expected to take. A projection of the case, written with it."""
+    """Whose turn it is: an act expected of a role, or of the one person named. A projection of the case, written with it."""
 
     __tablename__ = "tasks"
     __table_args__ = (
@@ -87,6 +87,12 @@ class Task(Base):
             postgresql_where=sql("closed_at IS NULL"),
         ),
         Index("ix_tasks_case", "case_id"),
+        Index(
+            "ix_tasks_person",
+            "person_id",
+            sqlite_where=sql("closed_at IS NULL"),
+            postgresql_where=sql("closed_at IS NULL"),
+        ),
     )
 
     id: Mapped[IdPk]
@@ -94,6 +100,7 @@ class Task(Base):
     act: Mapped[Word]
     role: Mapped[Word]
     unit_id: Mapped[Id | None]
+    person_id: Mapped[Id | None]
     due_on: Mapped[Day | None]
     opened_at: Mapped[Instant]
     closed_at: Mapped[Instant | None]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from models import (
@@ -36,6 +37,19 @@ from workflow.operations.clockwork import Swept
 from workflow.periods import BEIJING, seed_rows
 
 BASE_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.toml"
+"""The edition of the product, in which each decision has one decider."""
+
+ROUTED_FILE = Path(__file__).parent / "lifecycles" / "base_2026.toml"
+"""The next edition of the same lifecycle, in which decisions are reached by routes."""
+
+BODIES: Mapping[str, tuple[tuple[str, str | None], ...]] = {
+    "third_member": (("leading_group", None),),
+    "fourth_member": (("leading_group", None),),
+    "fifth_member": (("leading_group", None),),
+    "near_expert": (("expert", None), ("college_officer", "计算机学院")),
+    **{f"expert_{number}": (("expert", None),) for number in range(1, 7)},
+}
+"""More people, for decisions that several reach together: five members of the leading group, six experts of the pool."""
 
 PEOPLE: Mapping[str, tuple[tuple[str, str | None], ...]] = {
     "leader": (("project_leader", "计算机学院"),),
@@ -91,7 +105,13 @@ class University:
     # ── setting it up
 
     @classmethod
-    def founded(cls, database: Database, *, file: Path = BASE_FILE) -> University:
+    def founded(
+        cls,
+        database: Database,
+        *,
+        file: Path = BASE_FILE,
+        more: Mapping[str, tuple[tuple[str, str | None], ...]] = MappingProxyType({}),
+    ) -> University:
         """Set down units, people, grants, the calendar, a call for 2026 and the edition in `file`."""
         here = cls(database=database)
         source = file.read_bytes()
@@ -114,7 +134,7 @@ class University:
                 here.units[name] = unit.id
                 session.add(unit)
             session.flush()
-            for name, grants in PEOPLE.items():
+            for name, grants in {**PEOPLE, **more}.items():
                 person = Person(
                     id=new_key(),
                     staff_number=f"N-{name}",

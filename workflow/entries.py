@@ -37,6 +37,7 @@ from workflow.snapshot import KEPT, Row, Snapshot, held_roles
 OF_A_CASE = frozenset(
     {
         "agreements",
+        "ballots",
         "bans",
         "cases",
         "clawbacks",
@@ -46,6 +47,8 @@ OF_A_CASE = frozenset(
         "hand_ins",
         "passages",
         "pending_acts",
+        "rounds",
+        "seats",
         "timers",
     }
 )
@@ -114,25 +117,34 @@ class _Hiding:
 _personal: dict[str, tuple[frozenset[str], frozenset[tuple[str, str]]]] = {}
 
 
-def _hiding(definition: Definition) -> _Hiding:
-    """What an entry under this edition hides; worked out once per edition and process."""
+CONFIDENTIAL = frozenset({("ballots", "choice"), ("ballots", "form")})
+"""The columns that say what somebody chose."""
+
+
+def _hiding(definition: Definition, *, confidential: frozenset[str] = frozenset()) -> _Hiding:
+    """What an entry under this edition hides; worked out once per edition and process. `confidential`: fields of a ballot."""
     known = _personal.get(definition.sha256)
     if known is None:
         fields = frozenset(field.name for field in definition.fields.values() if field.personal)
         columns = {KEPT.get(name, (definition.subject, name)) for name in fields}
         known = _personal[definition.sha256] = (fields, frozenset(columns))
+    if confidential:
+        return _Hiding(fields=known[0] | confidential, columns=known[1] | CONFIDENTIAL)
     return _Hiding(fields=known[0], columns=known[1])
 
 
 def of_step(step: Step, definition: Definition, prev: str, at: datetime) -> Written:
     """Write down one step of a plan in the stream of its case, after the entry whose hash is `prev`."""
     before = step.before
-    hiding = _hiding(definition)
+    asked = definition.acts[step.act].asks if step.confidential else ()
+    hiding = _hiding(
+        definition, confidential=frozenset({"", *(ask.field for ask in asked)} if step.confidential else ())
+    )
     documents = {row["id"]: row["sha256"] for row in before.table("documents")}
     cited = (value for value in step.form.values() if isinstance(value, str) and value in documents)
     content = {
         "act": step.act,
-        "outcome": step.outcome,
+        "outcome": None if step.confidential else step.outcome,
         "from": step.from_state,
         "to": step.to_state,
         "case": before.id,
@@ -152,7 +164,7 @@ def of_step(step: Step, definition: Definition, prev: str, at: datetime) -> Writ
         "documents": {document: documents[document] for document in cited},
         "changes": list(_spelled((*step.changes, *step.ended, *step.armed), before, hiding)),
         "notices": [change.values["stable_key"] for change in step.notices],
-        "details": {},
+        "details": dict(step.details),
     }
     return _written(
         content,

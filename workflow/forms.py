@@ -106,6 +106,8 @@ def _read(definition: Definition, act: Act, field: Field, value: Any) -> Any:
             return _partner(value)
         case FieldType.CHECKLIST:
             return _checklist(definition, field, value)
+        case FieldType.SHEET:
+            return _sheet(definition, field, value)
         case FieldType.REASONS:
             return _reasons(definition, value)
         case FieldType.FACT:
@@ -249,6 +251,36 @@ def _checklist(definition: Definition, field: Field, value: Any) -> dict[str, An
             "note": _text(answer.get("note") or "", 2000, one_line=False) or "",
         }
     return answers
+
+
+MARK = re.compile(r"\d{1,3}", re.ASCII)
+HIGHEST_MARK = 100
+
+
+def _sheet(definition: Definition, field: Field, value: Any) -> dict[str, dict[str, Any]] | None:
+    """Heading -> {"mark": 0 to 100 or none, "remark": text or none}; headings left empty are left out."""
+    known = [name for sheet in field.sheets for name in definition.sheets[sheet]]
+    if not isinstance(value, Mapping):
+        raise _Bad("not_a_sheet")
+    if unknown := sorted(str(name)[:60] for name in value if name not in known):
+        raise _Bad("unknown_item", items=unknown)
+    read = {name: _line_of_sheet(value[name]) for name in known if value.get(name)}
+    return {name: line for name, line in read.items() if line} or None
+
+
+def _line_of_sheet(line: Any) -> dict[str, Any]:
+    if not isinstance(line, Mapping) or not line.keys() <= {"mark", "remark"}:
+        raise _Bad("not_a_sheet")
+    mark, remark = line.get("mark"), line.get("remark")
+    read: dict[str, Any] = {}
+    if mark not in (None, ""):
+        digits = str(mark).strip() if not isinstance(mark, bool) else ""
+        if not MARK.fullmatch(digits) or int(digits) > HIGHEST_MARK:
+            raise _Bad("not_a_mark", highest=HIGHEST_MARK)
+        read["mark"] = int(digits)
+    if remark not in (None, "") and (text := _text(remark, 1000, one_line=False)):
+        read["remark"] = text
+    return read
 
 
 def _reasons(definition: Definition, value: Any) -> dict[str, str] | None:

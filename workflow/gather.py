@@ -77,6 +77,16 @@ OWN = {
 }
 """The case's own rows that every act reads."""
 
+BALLOTING = {
+    "rounds": Part("rounds", "t.case_id = c.id AND t.voided_seq IS NULL"),
+    "seats": Part("seats", "t.case_id = c.id AND t.voided_seq IS NULL"),
+    "ballots": Part("ballots", "t.case_id = c.id AND t.voided_seq IS NULL"),
+    "slips": Part(
+        "slips", "r.case_id = c.id AND r.closed_seq IS NULL", after=" JOIN rounds r ON r.id = t.round_id"
+    ),
+}
+"""The case's own rows of decisions reached by several people; an edition without such decisions has none."""
+
 IN_FORCE = "t.revoked_at IS NULL AND t.from_on <= :today AND (t.until_on IS NULL OR t.until_on >= :today)"
 
 MEANT = (
@@ -103,6 +113,19 @@ def _first(ids: str) -> str:
 SURROUNDINGS = {
     "grants": Part("grants", f"t.person_id IN (:people) AND {IN_FORCE}"),
     "holders": Part("grants", f"t.role IN (:roles) AND {IN_FORCE}"),
+    "kin": Part(
+        "grants",
+        "t.person_id IN (SELECT z.person_id FROM seats z WHERE z.case_id = c.id AND z.voided_seq IS NULL) "
+        f"AND {IN_FORCE}",
+    ),
+    "lent": Part(
+        "grants",
+        "d.delegate_id IN (:people) AND d.revoked_at IS NULL AND d.from_on <= :today AND d.until_on >= :today "
+        f"AND {IN_FORCE}",
+        ("d.delegate_id AS delegate_id",),
+        after=" JOIN delegations d ON d.person_id = t.person_id AND d.role = t.role "
+        "AND (d.unit_id IS NULL OR d.unit_id = t.unit_id)",
+    ),
     "partners": Part("partners", "t.id = m.id", before=_first(MEANT)),
     "units": Part("units", "t.id = s.lead_college_id OR t.id IN (:units)"),
     "bars": Part(
@@ -218,10 +241,26 @@ def _told_by_clock(definition: Definition) -> frozenset[str]:
     return known
 
 
+_electing_roles: dict[str, frozenset[str]] = {}
+
+
+def _electing(definition: Definition) -> frozenset[str]:
+    """The roles whose holders have seats in rounds, and those that keep somebody from one."""
+    known = _electing_roles.get(definition.sha256)
+    if known is None:
+        steps = [step for route in definition.routes.values() for step in route.steps if step.by_ballot]
+        roles = {role for step in steps for role in step.by}
+        if steps:
+            roles |= {conflict.who_is for conflict in definition.conflicts.values() if conflict.who_is}
+        known = _electing_roles[definition.sha256] = frozenset(roles)
+    return known
+
+
 def _told(definition: Definition, acts: Sequence[Act]) -> tuple[str, ...]:
     """The roles any of the acts tells, those a timer following at once tells, and whoever stands in for them."""
     roles = {role for act in acts for role in (*act.tell, act.second or "")}
     roles |= _told_by_clock(definition)
+    roles |= _electing(definition)
     roles |= {
         stand_in for role in roles if role in definition.roles for stand_in in definition.roles[role].stand_in
     }
@@ -302,7 +341,10 @@ def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: dat
         return {}
     definitions = {sha256: definition_of(session, sha256) for _, sha256 in cases}
     subject = next(iter(definitions.values())).subject
-    revision, parts = _parts(session, [str(row["id"]) for row, _ in cases], subject, wish, today)
+    names = wish.all_parts
+    if any(definition.has_ballots for definition in definitions.values()):
+        names += (*BALLOTING, "kin", "lent")
+    revision, parts = _parts(session, [str(row["id"]) for row, _ in cases], subject, wish, names, today)
     now = world(session, revision)
     return {
         str(row["id"]): _snapshot(row, definitions[sha256], now, parts[str(row["id"])], today)
@@ -311,7 +353,7 @@ def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: dat
 
 
 def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, Any], today: date) -> Snapshot:
-    own = {name: parts[name] for name in OWN}
+    own = {name: parts.get(name, ()) for name in (*OWN, *BALLOTING)}
     return Snapshot(
         definition=definition,
         world=now,
@@ -325,6 +367,8 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
         units={unit["id"]: unit for unit in parts["units"]},
         grants=parts["grants"],
         holders=parts["holders"],
+        kin=parts.get("kin", ()),
+        lent=parts.get("lent", ()),
         numbers={row["name"]: row["value"] for row in parts.get("numbers", ())},
         answered=next(iter(parts.get("answered", ())), None),
     )
@@ -334,7 +378,7 @@ Parts = dict[str, tuple[Row, ...]]
 
 
 def _parts(
-    session: Session, ids: list[str], subject: str, wish: Wish, today: date
+    session: Session, ids: list[str], subject: str, wish: Wish, names: tuple[str, ...], today: date
 ) -> tuple[int, dict[str, Parts]]:
     """The world's revision and the rows of every part by case; those that are the same for all are read once.
 
@@ -354,7 +398,7 @@ def _parts(
         "counters": list(wish.counters),
         "key": wish.key,
     }
-    parts = _wished(subject, wish.all_parts)
+    parts = _wished(subject, names)
     read = _read_at_once if connection.dialect.name == "postgresql" else _read_one_by_one
     return read(connection, subject, parts, ids, values)
 
@@ -362,7 +406,8 @@ def _parts(
 @lru_cache(maxsize=64)
 def _wished(subject: str, names: tuple[str, ...]) -> Mapping[str, Part]:
     own = {"subject": Part(subject, "t.case_id = c.id"), **OWN}
-    return MappingProxyType({**own, **{name: SURROUNDINGS[name] for name in names}})
+    around = {**SURROUNDINGS, **BALLOTING}
+    return MappingProxyType({**own, **{name: around[name] for name in names}})
 
 
 def _read_at_once(

@@ -37,6 +37,8 @@ class View:
     since: datetime | None = None
     """For an act of the clock, the instant its timer was due; None: the act takes effect when it is recorded."""
     after: Snapshot | None = None
+    on_behalf_of: str | None = None
+    """The person whose right the actor uses, as their delegate."""
 
     def day(self, day: Day) -> date | None:
         """A day of the file; form values come before stored ones, and today is the effective day."""
@@ -232,13 +234,37 @@ def given(view: View, need: Need) -> Iterator[Blocker]:
         yield _blocker(need, "field_wanted", Rank.MATERIAL, field=need.params["field"], outcome=view.outcome)
 
 
+def any_of(view: View, need: Need) -> Iterator[Blocker]:
+    """At least one of some fields of the form is filled in."""
+    if not any(view.form.get(field) for field in need.params["fields"]):
+        yield _blocker(need, "one_of_wanted", Rank.MATERIAL, fields=list(need.params["fields"]))
+
+
 def handed_in(view: View, need: Need) -> Iterator[Blocker]:
-    """A field has been handed in during this stay in the state."""
-    field = need.params["field"]
-    rows = view.snapshot.living("hand_ins")
-    if any(row["stay"] == view.snapshot.case["stay"] and row["form"].get(field) for row in rows):
+    """A field has been handed in during this stay in the state, before a step was first opened where one is named."""
+    field, before = need.params["field"], need.params.get("before")
+    rows = [row for row in _of_this_stay(view, "hand_ins") if row["form"].get(field)]
+    opened = min(
+        (row["opened_seq"] for row in _of_this_stay(view, "rounds") if row["step"] == before), default=None
+    )
+    if any(opened is None or row["seq"] < opened for row in rows):
         return
-    yield _blocker(need, "not_handed_in", Rank.MATERIAL, field=field, mend=("project_leader",))
+    if rows:
+        yield _blocker(need, "handed_in_too_late", Rank.FINAL, field=field, step=before)
+    else:
+        yield _blocker(need, "not_handed_in", Rank.MATERIAL, field=field, mend=("project_leader",))
+
+
+def _of_this_stay(view: View, table: str) -> list[Row]:
+    return [row for row in view.snapshot.living(table) if row["stay"] == view.snapshot.case["stay"]]
+
+
+def no_ballot_yet(view: View, need: Need) -> Iterator[Blocker]:
+    """Nobody has cast a ballot in any round of a step during this stay in the state."""
+    step = need.params["step"]
+    begun = {row["id"] for row in _of_this_stay(view, "rounds") if row["step"] == step}
+    if any(ballot["round_id"] in begun for ballot in view.snapshot.living("ballots")):
+        yield _blocker(need, "ballot_cast", Rank.FINAL, step=step)
 
 
 def overdue(view: View, need: Need) -> Iterator[Blocker]:
@@ -516,6 +542,7 @@ def nothing_overdue_after(view: View, need: Need) -> Iterator[Blocker]:
 GUARDS: Mapping[str, Guard] = {
     guard.__name__: guard
     for guard in (
+        any_of,
         at_most,
         call_open,
         checklist_met,
@@ -530,6 +557,7 @@ GUARDS: Mapping[str, Guard] = {
         later_than_before,
         never,
         new_identity_allowed,
+        no_ballot_yet,
         no_twin,
         not_before,
         not_past,

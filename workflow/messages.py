@@ -43,6 +43,7 @@ def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
         "act": _act,
         "asked_to_confirm": _confirm,
         "late_opening": _late_opening,
+        "your_turn": _turn,
         "reminder": _reminder,
         "overdue": _reminder,
     }[template]
@@ -118,6 +119,15 @@ def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterato
     return _say(about, "late_subject", act=act.label, count=params["late"], base=about.base), _frame(
         about, *middle
     )
+
+
+def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    act = about.definition.acts[params["act"]]
+    middle = [
+        _say(about, "line.asked", what=act.label, base=about.base),
+        _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
+    ]
+    return _say(about, "turn_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
 def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

@@ -66,16 +66,13 @@ def _moved(row: Row, want: timers.Wanted) -> bool:
     return bool(row["due_at"] != want.falls.at)
 
 
-Turn = tuple[str, str, str | None]
-
-
 def _tasks(then: Snapshot, now: Snapshot, acted_at: datetime) -> Iterator[Discrepancy]:
     """Tasks expected at the last act and still so must be open; open ones must be expected sooner or later."""
-    later = {_of(turn): turn for at in (then, now) for turn in tasks.turns(at, FAR)}
-    expected = {_of(turn) for turn in tasks.turns(then, acted_at)} & {
-        _of(turn) for turn in tasks.turns(now, FAR)
+    later = {turn.place: turn for at in (then, now) for turn in tasks.turns(at, FAR)}
+    expected = {turn.place for turn in tasks.turns(then, acted_at)} & {
+        turn.place for turn in tasks.turns(now, FAR)
     }
-    kept = {(row["act"], row["role"], row["unit_id"]): row for row in then.table("tasks")}
+    kept = {(row["act"], row["role"], row["unit_id"], row["person_id"]): row for row in then.table("tasks")}
     for turn in sorted(expected - kept.keys(), key=str):
         yield Discrepancy(table="tasks", key=then.id, column="act", expected=turn[0], found=None)
     for place, row in kept.items():
@@ -86,7 +83,3 @@ def _tasks(then: Snapshot, now: Snapshot, acted_at: datetime) -> Iterator[Discre
             yield Discrepancy(
                 table="tasks", key=row["id"], column="due_on", expected=due_on, found=plain(row["due_on"])
             )
-
-
-def _of(turn: tasks.Turn) -> Turn:
-    return turn.act, turn.role, turn.unit_id

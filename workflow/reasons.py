@@ -24,8 +24,11 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "outcome": ("outcomes",),
     "outcomes": ("outcomes",),
     "roles": ("roles",),
+    "items": ("items",),
+    "now": ("steps",),
     "second": ("dates", "fields", "acts"),
     "state": ("states",),
+    "step": ("steps",),
     "task": ("acts",),
     "timer": ("timers",),
     "transition": ("acts",),
@@ -95,7 +98,7 @@ def _labels(definition: Definition, tables: tuple[str, ...], value: Any) -> Any:
 
 def _label(definition: Definition, tables: tuple[str, ...], name: Any) -> Any:
     for table in tables:
-        rows = _items(definition) if table == "items" else getattr(definition, table)
+        rows = _gathered(definition, table)
         if isinstance(name, str) and name in rows:
             label: Label = rows[name].label
             return label
@@ -104,8 +107,15 @@ def _label(definition: Definition, tables: tuple[str, ...], name: Any) -> Any:
     return name
 
 
-def _items(definition: Definition) -> Mapping[str, Any]:
-    return dict(chain.from_iterable(items.items() for items in definition.lists.values()))
+def _gathered(definition: Definition, table: str) -> Mapping[str, Any]:
+    """A table of the lifecycle file, or what stands in several of them: items of lists and sheets, steps of routes."""
+    if table == "items":
+        listed = (*definition.lists.values(), *definition.sheets.values())
+        return dict(chain.from_iterable(items.items() for items in listed))
+    if table == "steps":
+        return {step.name: step for route in definition.routes.values() for step in route.steps}
+    rows: Mapping[str, Any] = getattr(definition, table)
+    return rows
 
 
 def _circled(place: int) -> str:

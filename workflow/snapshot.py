@@ -6,7 +6,7 @@ so that what is shown before an act and what the act writes come from the same c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -20,7 +20,10 @@ from workflow.periods import Calendar, Period
 Row = Mapping[str, Any]
 
 VOIDABLE = frozenset(
-    {"passages", "agreements", "grades", "clawbacks", "bans", "hand_ins", "deadline_decisions"}
+    {
+        *("passages", "agreements", "grades", "clawbacks", "bans", "hand_ins", "deadline_decisions"),
+        *("rounds", "seats", "ballots"),
+    }
 )
 """Tables whose rows a correction marks as undone instead of deleting."""
 
@@ -60,8 +63,9 @@ class Snapshot:
     subject: Row
     rows: Mapping[str, tuple[Row, ...]]
     """passages, agreements, grades, clawbacks, bans (started by this case), hand_ins, deadline_decisions, timers,
-    openings, tasks, duties, documents, pending_acts: the case's own. Voided passages and agreements are left out; ended
-    timers too, but for `openings`, those that fired the opening of a state."""
+    openings, tasks, duties, documents, pending_acts, and rounds, seats, ballots, slips where the edition has them: the
+    case's own. Voided passages and agreements are left out; ended timers too, but for `openings`, those that fired the
+    opening of a state."""
     bars: tuple[Row, ...] = ()
     """Bans of any case still in force, with the partner's identities; loaded when the act is one they block."""
     twins: tuple[Row, ...] = ()
@@ -73,6 +77,10 @@ class Snapshot:
     """The grants in force of the people who act."""
     holders: tuple[Row, ...] = ()
     """People who hold, by grant, a role that may be told: role, unit_id, person_id, email, language."""
+    kin: tuple[Row, ...] = ()
+    """The grants of the people with a seat in a round, to see whether they stand too near."""
+    lent: tuple[Row, ...] = ()
+    """Grants others have delegated to the people who act, with `delegate_id`."""
     numbers: Mapping[str, int] = field(default_factory=dict)
     """The last number given out per counter, locked for this act."""
     undone: Mapping[str, Any] | None = None
@@ -252,6 +260,15 @@ class Snapshot:
         rows = self.passages(transition)
         return rows[-1]["effective_on"] if rows else None
 
+    def round_opened_on(self, step: str) -> date | None:
+        """The day the open round of a step was opened in this stay."""
+        days: list[date] = [
+            row["opened_on"]
+            for row in self.living("rounds")
+            if row["step"] == step and row["stay"] == self.case["stay"] and row["closed_seq"] is None
+        ]
+        return max(days, default=None)
+
     def scope(self, overrides: Mapping[str, Any] | None = None) -> SnapshotScope:
         """Where day expressions find their names; `overrides` are the form's values."""
         return SnapshotScope(snapshot=self, overrides=overrides or {})
@@ -310,6 +327,8 @@ class SnapshotScope:
         if name == "today":
             return self.overrides.get("today") or self.snapshot.today
         if name in definition.acts:
+            if definition.acts[name].kind == "ballot":
+                return self.snapshot.round_opened_on(name)
             return self.snapshot.happened_on(name)
         if not old and self.overrides.get(name) is not None:
             value: date = self.overrides[name]
@@ -344,18 +363,34 @@ def held_roles(snapshot: Snapshot, person: str | None) -> frozenset[str]:
     """The roles a person holds on this case today: by a grant on the right unit, or by a duty."""
     if person is None:
         return frozenset()
-    roles = set()
-    for role in snapshot.definition.roles.values():
-        if role.held is Held.DUTY:
-            if any(row["person_id"] == person for row in snapshot.duty(role.name)):
-                roles.add(role.name)
-        elif any(
-            _grants(snapshot, grant, role.name, role.of)
-            for grant in snapshot.grants
-            if grant["person_id"] == person
-        ):
-            roles.add(role.name)
-    return frozenset(roles)
+    by_duty = {
+        role.name
+        for role in snapshot.definition.roles.values()
+        if role.held is Held.DUTY and any(row["person_id"] == person for row in snapshot.duty(role.name))
+    }
+    return _granted(snapshot, (row for row in snapshot.grants if row["person_id"] == person)) | by_duty
+
+
+def lent_roles(snapshot: Snapshot, delegate: str | None) -> dict[str, frozenset[str]]:
+    """Who has delegated which of their roles on this case to a person, today; a right the delegator lost is no longer lent."""
+    lenders = dict.fromkeys(row["person_id"] for row in snapshot.lent if row["delegate_id"] == delegate)
+    found = {
+        lender: _granted(
+            snapshot,
+            (row for row in snapshot.lent if row["delegate_id"] == delegate and row["person_id"] == lender),
+        )
+        for lender in lenders
+    }
+    return {lender: roles for lender, roles in found.items() if roles}
+
+
+def _granted(snapshot: Snapshot, grants: Iterable[Row]) -> frozenset[str]:
+    rows = tuple(grants)
+    return frozenset(
+        role.name
+        for role in snapshot.definition.roles.values()
+        if role.held is Held.GRANT and any(_grants(snapshot, row, role.name, role.of) for row in rows)
+    )
 
 
 def _grants(snapshot: Snapshot, grant: Row, role: str, of: str | None) -> bool:

@@ -11,30 +11,43 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import asked_about
 from workflow.definition.values import Held, Step, StepKind, Timer
 from workflow.guards import last_day
+from workflow.routes import in_turn, seats, standing
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED, rungs
 
 CONFIRM = "confirm"
 """The act of the second person on a proposal."""
 
+NAME_PANEL = "name_panel"
+"""The office's task while a panel has fewer experts than it needs."""
+
+
+Place = tuple[str, str, str | None, str | None]
+"""What tells one turn of a case from another: the act, the role, the unit, the person."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """An act expected of a role, on a unit where the role is bound to one, by a day where there is one."""
+    """An act expected of a role, on a unit where the role is bound to one, or of one person; by a day where there is one."""
 
     act: str
     role: str
     unit_id: str | None
     due_on: date | None
+    person_id: str | None = None
+
+    @property
+    def place(self) -> Place:
+        return self.act, self.role, self.unit_id, self.person_id
 
 
 def turns(snapshot: Snapshot, at: datetime) -> Iterable[Turn]:
     """The acts expected now, one per act, role and unit: of two years' data asked for at once, the one due first."""
-    chosen: dict[tuple[str, str, str | None], Turn] = {}
+    chosen: dict[Place, Turn] = {}
     for turn in _expected(snapshot, at):
-        known = chosen.get((turn.act, turn.role, turn.unit_id))
+        known = chosen.get(turn.place)
         if known is None or (turn.due_on or date.max) < (known.due_on or date.max):
-            chosen[turn.act, turn.role, turn.unit_id] = turn
+            chosen[turn.place] = turn
     return chosen.values()
 
 
@@ -49,32 +62,16 @@ def _expected(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
     yield from _of_late_opening(snapshot)
 
 
-def current_step(snapshot: Snapshot) -> Step | None:
-    """The step of the state's route that is waited for, or None when the steps are done."""
-    route = snapshot.definition.routes.get(snapshot.state)
-    for step in route.steps if route else ():
-        if step.kind is StepKind.TASK and _is_over(step, snapshot):
-            continue
-        return step
-    return None
-
-
-def _is_over(step: Step, snapshot: Snapshot) -> bool:
-    if snapshot.hand_ins(step.name, in_this_stay=True):
-        return True
-    return step.overdue is not None and any(
-        row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None
-        for row in snapshot.table("timers")
-    )
-
-
 def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
     yield from _of_rest(snapshot)
-    step = current_step(snapshot)
+    here = standing(snapshot)
+    step, route = here.step, here.route
+    if step is not None and here.round is not None:
+        yield from _of_round(snapshot, step, here.round)
+        return
     if step is not None:
         yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
         return
-    route = snapshot.definition.routes.get(snapshot.state)
     if route is not None and route.then is not None and not _is_untouched(snapshot):
         act = snapshot.definition.acts[route.then]
         days = (_due_on(snapshot, timer.name) for timer in _answered_by(snapshot, act.name))
@@ -99,6 +96,19 @@ def _of_rest(snapshot: Snapshot) -> Iterator[Turn]:
             ]
             if any(row["status"] != FIRED for row in rows):
                 yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
+
+
+def _of_round(snapshot: Snapshot, step: Step, row: Row) -> Iterator[Turn]:
+    """The step's roles; people asked one by one; while a panel lacks experts, whoever names them."""
+    if step.kind is StepKind.PUBLICITY:
+        return
+    if step.kind is not StepKind.SCORE:
+        yield from _for_roles(snapshot, step.name, step.by, None)
+    elif len(seats(snapshot, step, row)) < row["rules"]["count"]:
+        yield from _for_roles(snapshot, NAME_PANEL, (snapshot.definition.import_.by,), None)
+    for seat in in_turn(snapshot, step, row):
+        if seat.kind != "role":
+            yield Turn(act=step.name, role=seat.role, unit_id=None, due_on=None, person_id=seat.person)
 
 
 def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
@@ -145,14 +155,14 @@ def _for_roles(snapshot: Snapshot, act: str, roles: tuple[str, ...], due_on: dat
 
 def reconcile(snapshot: Snapshot, *, at: datetime) -> list[Change]:
     """The changes that make the task rows equal to the turns expected now."""
-    rows: dict[tuple[str, str, str | None], Row] = {
-        (row["act"], row["role"], row["unit_id"]): row
+    rows: dict[Place, Row] = {
+        (row["act"], row["role"], row["unit_id"], row["person_id"]): row
         for row in snapshot.table("tasks")
         if row["closed_at"] is None
     }
     changes = []
     for turn in turns(snapshot, at):
-        row = rows.pop((turn.act, turn.role, turn.unit_id), None)
+        row = rows.pop(turn.place, None)
         if row is None:
             values = {
                 "id": new_key(),
@@ -160,6 +170,7 @@ def reconcile(snapshot: Snapshot, *, at: datetime) -> list[Change]:
                 "act": turn.act,
                 "role": turn.role,
                 "unit_id": turn.unit_id,
+                "person_id": turn.person_id,
                 "due_on": turn.due_on,
                 "opened_at": at,
                 "closed_at": None,

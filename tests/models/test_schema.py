@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -34,7 +35,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_25_deadline_decisions"
+HEAD = "2026_11_25_routes"
 
 
 def tools_of(database: Database) -> Path:
@@ -121,6 +122,10 @@ CATALOGUE = (
 )
 
 
+BETWEEN_COLUMNS = re.compile(r", (?![^(]*\))")
+"""SQLite puts an added column behind the last one, on its line."""
+
+
 def described(database: Database) -> set[tuple[str, ...]]:
     """Everything the database says of its tables, constraints, indexes and triggers; the order of columns aside."""
     with database.engine.connect() as connection:
@@ -129,7 +134,10 @@ def described(database: Database) -> set[tuple[str, ...]]:
                 text("SELECT tbl_name, name, sql FROM sqlite_master WHERE sql IS NOT NULL")
             )
             lines = [
-                (row[0], row[1], line.strip().rstrip(",")) for row in rows for line in row[2].splitlines()
+                (row[0], row[1], part.strip().rstrip(","))
+                for row in rows
+                for line in row[2].splitlines()
+                for part in BETWEEN_COLUMNS.split(line)
             ]
         else:
             lines = [tuple(row) for query in CATALOGUE for row in connection.execute(text(query))]

@@ -19,7 +19,7 @@ from workflow.reasons import fault_text, reason_of, sentence_of
 from workflow.words import shared
 
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
-MAKERS = {"_blocker": 1, "_criterion": 1}
+MAKERS = {"barrier": 0, "_blocker": 1, "_criterion": 1}
 """Functions that take a blocker's code by place."""
 
 TYPES_WITH_KINDS = {"_Bad", "Finding", "Act", "Timer", "Param"}

@@ -323,7 +323,7 @@ class ActView(Shape):
 
     name: str
     text: str
-    kind: Literal["transition", "task"]
+    kind: Literal["transition", "task", "ballot"]
     basis: str
     basis_text: str
     by: list[Named]
@@ -535,7 +535,7 @@ class ActRule(Shape):
 
     name: str
     text: str
-    kind: Literal["transition", "task"]
+    kind: Literal["transition", "task", "ballot"]
     from_states: list[str]
     to_state: str | None
     """A state, `same`, or `undo`; nothing for a task."""

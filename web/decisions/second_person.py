@@ -21,8 +21,7 @@ from workflow.context import Actor, Context
 from workflow.errors import NotFound
 from workflow.forms import CONTROL
 from workflow.operations import Receipt, Refusal, confirm, decline
-from workflow.operations.acts import form_of
-from workflow.plan import Form, Plan, decide
+from workflow.plan import Form, Plan, decide, form_of
 from workflow.queries import Case
 from workflow.snapshot import Row
 

@@ -1,4 +1,4 @@
-"""Reads what may happen: transitions with their guards, timers, and routes with their steps."""
+"""Reads what may happen: transitions with their guards, and timers with the tasks that answer them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from workflow.definition.names import EFFECTS, GUARDS, WANT_AN_OUTCOME, Param, P
 from workflow.definition.table import LOCAL, Sort, Table
 from workflow.definition.values import (
     BY_TIMER,
+    BY_TURN,
     TO_SAME,
     TO_UNDO,
     Act,
@@ -18,18 +19,14 @@ from workflow.definition.values import (
     FieldType,
     Label,
     Need,
+    Outcome,
     Route,
     SettingType,
-    Step,
-    StepKind,
     Timer,
 )
 from workflow.definition.vocabulary import Vocabulary, demand, setting_type, states_of
 from workflow.definition.when import day_from, read_day, read_every
 from workflow.periods import Kind
-
-RUNNING = (StepKind.TASK, StepKind.DECIDE)
-"""The kinds of step this release can run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +37,8 @@ class Acts:
     acts: dict[str, Act] = field(default_factory=dict)
     timers: dict[str, Timer] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
+    outcomes_added: dict[str, Outcome] = field(default_factory=dict)
+    """What the ballots of the routes may say."""
 
     def outcomes(self, transition: str) -> Mapping[str, tuple[str, ...]]:
         """Give the outcomes that fire a transition, by the state of their route."""
@@ -60,24 +59,24 @@ class Acts:
         return frozenset(ask.field for act in tasks for ask in act.asks)
 
 
-def read_acts(root: Table, words: Vocabulary) -> Acts:
-    """Read tasks before transitions, since a guard may ask what was handed in and which outcomes there are."""
-    read = Acts(words=words)
+def read_timers(root: Table, read: Acts) -> None:
+    """Read the timers that stand by themselves, with the tasks that answer them."""
     for name, table in root.tables("timers"):
         _timer(name, table, read)
-    for name, table in root.tables("routes"):
-        _route(name, table, read)
+
+
+def read_transitions(root: Table, read: Acts) -> None:
+    """Read the transitions, after the tasks and routes: a guard may ask what was handed in and which outcomes there are."""
     for name, table in root.tables("transitions"):
         read.acts[name] = _transition(name, table, read)
-    return read
 
 
 # ───────────────────────────── Transitions
 
 
 def _transition(name: str, table: Table, read: Acts) -> Act:
-    by, by_timer = _deciders(table)
-    asks = _asks(table, "asks", required=False)
+    by, by_timer, by_turn = deciders_of(table)
+    asks = asks_of(table, "asks", required=False)
     facts = table.refs("facts", Sort.FIELD, required=False)
     by_state = read.outcomes(name)
     outcomes = tuple(dict.fromkeys(outcome for offered in by_state.values() for outcome in offered))
@@ -91,9 +90,10 @@ def _transition(name: str, table: Table, read: Acts) -> Act:
         to=_target(table),
         by=by,
         by_timer=by_timer,
+        by_turn=by_turn,
         second=table.ref("second", Sort.ROLE, required=False),
         asks=asks,
-        either=_either(table, asks),
+        either=either_of(table, asks),
         needs=tuple(
             _need(row, read, {ask.field for ask in asks} | {*facts}, outcomes) for row in table.rows("needs")
         ),
@@ -110,14 +110,21 @@ def _transition(name: str, table: Table, read: Acts) -> Act:
     return act
 
 
-def _deciders(table: Table) -> tuple[tuple[str, ...], bool]:
+def deciders_of(table: Table) -> tuple[tuple[str, ...], bool, bool]:
+    """Read who acts: roles, and whether the clock may, and whether whoever completes the step the case is at."""
     named = table.words("by", required=False)
     if not named:
         table.add("by", "nobody_acts")
     roles = tuple(
-        name for name, path in named if name != BY_TIMER and table.book.find(name, (Sort.ROLE,), path)
+        name
+        for name, path in named
+        if name not in (BY_TIMER, BY_TURN) and table.book.find(name, (Sort.ROLE,), path)
     )
-    return roles, any(name == BY_TIMER for name, _ in named)
+    return (
+        roles,
+        any(name == BY_TIMER for name, _ in named),
+        any(name == BY_TURN for name, _ in named),
+    )
 
 
 def _target(table: Table) -> str:
@@ -127,7 +134,7 @@ def _target(table: Table) -> str:
     return target
 
 
-def _asks(table: Table, key: str, *, required: bool) -> tuple[Ask, ...]:
+def asks_of(table: Table, key: str, *, required: bool) -> tuple[Ask, ...]:
     asks: dict[str, Ask] = {}
     for word, path in table.words(key, required=required):
         name = word.removesuffix("?")
@@ -138,7 +145,7 @@ def _asks(table: Table, key: str, *, required: bool) -> tuple[Ask, ...]:
     return tuple(asks.values())
 
 
-def _either(table: Table, asks: tuple[Ask, ...]) -> tuple[str, ...]:
+def either_of(table: Table, asks: tuple[Ask, ...]) -> tuple[str, ...]:
     """Read the fields of which exactly one is given: at least two, each asked for and none required."""
     either = table.refs("either", Sort.FIELD, required=False)
     optional = {ask.field for ask in asks if not ask.required}
@@ -195,6 +202,7 @@ _SORTS = {
     ParamKind.LIST: Sort.LIST,
     ParamKind.BAN: Sort.BAN,
     ParamKind.ROLE: Sort.ROLE,
+    ParamKind.STEP: Sort.STEP,
 }
 
 
@@ -253,8 +261,8 @@ def _timer(name: str, table: Table, read: Acts) -> None:
     kind = kinds[0] if kinds else Kind.DUE
     label, basis, running = table.label(), table.basis(), states_of(table, "while", read.words)
     if table.has("hands_in"):
-        read.acts[name] = _task(name, table, label=label, basis=basis, source=running, timer=name)
-    remind, tell = _remind(table, read.acts[name].by if table.has("hands_in") else ())
+        read.acts[name] = task_of(name, table, label=label, basis=basis, source=running, timer=name)
+    remind, tell = remind_of(table, read.acts[name].by if table.has("hands_in") else ())
     read.timers[name] = Timer(
         name=name,
         label=label,
@@ -264,9 +272,9 @@ def _timer(name: str, table: Table, read: Acts) -> None:
         while_=running,
         held=states_of(table, "held", read.words, required=False),
         fires=table.ref("fires", Sort.TRANSITION, required=False),
-        remind=_ladder(table, "remind", remind, SettingType.DAYS, read.words),
+        remind=ladder_of(table, "remind", remind, SettingType.DAYS, read.words),
         tell=tell,
-        escalate=_ladder(
+        escalate=ladder_of(
             table,
             "escalate",
             table.ref("escalate", Sort.SETTING, required=False),
@@ -280,10 +288,10 @@ def _timer(name: str, table: Table, read: Acts) -> None:
     table.close()
 
 
-def _task(
+def task_of(
     name: str, table: Table, *, label: Label, basis: str, source: frozenset[str], timer: str | None
 ) -> Act:
-    asks = _asks(table, "hands_in", required=True)
+    asks = asks_of(table, "hands_in", required=True)
     return Act(
         name=name,
         kind=ActKind.TASK,
@@ -292,23 +300,25 @@ def _task(
         by_basis=table.basis("by_basis", default=LOCAL),
         source=source,
         to=None,
-        by=_people(table),
+        by=people_of(table),
         asks=asks,
-        either=_either(table, asks),
+        either=either_of(table, asks),
         tell=table.refs("tell", Sort.ROLE, required=False),
         timer=timer,
     )
 
 
-def _people(table: Table) -> tuple[str, ...]:
-    """Read who acts where the clock cannot."""
-    people, by_timer = _deciders(table)
+def people_of(table: Table) -> tuple[str, ...]:
+    """Read who acts where only roles can."""
+    people, by_timer, by_turn = deciders_of(table)
     if by_timer:
         table.add("by", "timer_cannot")
+    if by_turn:
+        table.add("by", "turn_cannot")
     return people
 
 
-def _remind(table: Table, by: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+def remind_of(table: Table, by: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
     """Read `remind = setting`, which reaches those who act, or `remind = { days = setting, to = roles }`."""
     if not isinstance(table.take("remind"), dict):
         remind = table.ref("remind", Sort.SETTING, required=False)
@@ -321,111 +331,6 @@ def _remind(table: Table, by: tuple[str, ...]) -> tuple[str | None, tuple[str, .
     return remind, tell
 
 
-def _ladder(table: Table, key: str, name: str | None, wanted: SettingType, words: Vocabulary) -> str | None:
+def ladder_of(table: Table, key: str, name: str | None, wanted: SettingType, words: Vocabulary) -> str | None:
     demand(table, key, name, setting_type(words.settings, name), (wanted,))
     return name
-
-
-# ───────────────────────────── Routes
-
-_OWN_KEYS = ("basis", "then", "label")
-
-
-def _route(state: str, table: Table, read: Acts) -> None:
-    known = table.book.find(state, (Sort.STATE,), table.path)
-    basis = table.basis()
-    names = [key for key, raw in table.raw.items() if key not in _OWN_KEYS and isinstance(raw, dict)]
-    source = frozenset({state}) if known else frozenset()
-    steps = tuple(_step(name, table.table(name), source, basis, names, read) for name in names)
-    then = table.ref("then", Sort.TRANSITION, required=False)
-    read.routes[state] = Route(state=state, basis=basis, steps=steps, then=then)
-    table.close()
-
-
-def _step(name: str, table: Table, source: frozenset[str], basis: str, names: list[str], read: Acts) -> Step:
-    kind = StepKind(table.one_of("kind", StepKind) or StepKind.TASK)
-    if kind not in RUNNING:
-        # Its other keys belong to an edition this release cannot run yet.
-        table.add("kind", "step_kind_not_yet", kind=str(kind))
-        return Step(name=name, kind=kind, label=Label(zh=name, en=name), basis=basis, by=())
-    label, basis = table.label(), table.basis(default=basis)
-    if kind is StepKind.DECIDE:
-        step = Step(
-            name=name, kind=kind, label=label, basis=basis, by=_people(table), choices=_choices(table)
-        )
-    else:
-        step = _task_step(name, table, source, basis, label, names, read)
-    table.close()
-    return step
-
-
-def _choices(table: Table) -> Mapping[str, str]:
-    choices = {}
-    inner = table.table("choices")
-    for outcome in inner.raw:
-        inner.book.find(outcome, (Sort.OUTCOME,), inner.at(outcome))
-        choices[outcome] = inner.ref(outcome, Sort.TRANSITION) or ""
-    if not choices:
-        table.add("choices", "no_choices")
-    return choices
-
-
-def _task_step(
-    name: str, table: Table, source: frozenset[str], basis: str, label: Label, names: list[str], read: Acts
-) -> Step:
-    """Read a task; with `due` it also declares the timer that waits for it."""
-    due = table.has("due")
-    act = _task(name, table, label=label, basis=basis, source=source, timer=name if due else None)
-    read.acts[name] = act
-    overdue = _later_step(table, name, names)
-    if due:
-        read.timers[name] = _deadline(name, table, act, overdue, read)
-    return Step(name=name, kind=StepKind.TASK, label=label, basis=basis, by=act.by, act=name, overdue=overdue)
-
-
-def _later_step(table: Table, name: str, names: list[str]) -> str | None:
-    """Read `overdue`: a step after this one, and only where there is a deadline to miss."""
-    overdue = table.text("overdue", required=False) or None
-    if overdue is None:
-        return None
-    if not table.has("due"):
-        table.add("overdue", "overdue_without_due")
-    later = names[names.index(name) + 1 :]
-    if overdue not in later:
-        table.book.findings.unknown(table.at("overdue"), "unknown_step", overdue, later)
-    return overdue
-
-
-def _deadline(name: str, table: Table, act: Act, overdue: str | None, read: Acts) -> Timer:
-    remind, tell = _remind(table, act.by)
-    escalate = table.ref("escalate", Sort.SETTING, required=False)
-    moved_by = table.ref("moved_by", Sort.TRANSITION, required=False)
-    answered_by = table.ref("answered_by", Sort.FIELD, required=False)
-    if answered_by and answered_by not in {ask.field for ask in act.asks}:
-        table.add("answered_by", "not_asked", name=answered_by)
-    asked_after = table.ref("asked_after", Sort.SETTING, required=False)
-    demand(
-        table,
-        "asked_after",
-        asked_after,
-        setting_type(read.words.settings, asked_after),
-        (SettingType.PERIOD,),
-    )
-    if asked_after and not moved_by:
-        table.add("asked_after", "nobody_asked")
-    return Timer(
-        name=name,
-        label=act.label,
-        basis=table.basis("due_basis", default=act.basis),
-        kind=Kind.DUE,
-        day=read_every(table, "due", read.words),
-        while_=act.source,
-        remind=_ladder(table, "remind", remind, SettingType.DAYS, read.words),
-        tell=tell,
-        escalate=_ladder(table, "escalate", escalate, SettingType.ESCALATION, read.words),
-        answer=name,
-        answered_by=answered_by,
-        overdue=overdue,
-        moved_by=moved_by,
-        asked_after=asked_after,
-    )

@@ -8,11 +8,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from workflow.definition.acts import read_acts
+from workflow.definition.acts import Acts, read_timers, read_transitions
 from workflow.definition.problems import DefinitionProblems, Findings, Problem, shown
+from workflow.definition.routes import read_routes
 from workflow.definition.rules import MOST_ARTICLES, read_bans, read_conflicts, read_head, read_import
 from workflow.definition.table import Book, Sort, Table
-from workflow.definition.values import Definition, StepKind
+from workflow.definition.values import BY_BALLOT, Definition, StepKind
 from workflow.definition.vocabulary import read_vocabulary
 from workflow.definition.when import read_dates
 from workflow.definition.whole import check_whole
@@ -122,6 +123,8 @@ def _declare(root: Table, book: Book) -> None:
         for name, raw in list(route.raw.items()):
             if isinstance(raw, dict) and raw.get("kind") == StepKind.TASK:
                 _declare_task(name, raw, route.at(name), book)
+            elif isinstance(raw, dict) and raw.get("kind") in tuple(BY_BALLOT):
+                book.declare(Sort.STEP, name, route.at(name))
 
 
 def _declare_task(name: str, raw: dict[str, Any], path: str, book: Book) -> None:
@@ -135,7 +138,10 @@ def _build(root: Table, *, sha256: str) -> Definition:
     head = read_head(root.table("lifecycle"))
     words = read_vocabulary(root)
     dates = read_dates(root, words)
-    read = read_acts(root, words)
+    read = Acts(words=words)
+    read_timers(root, read)
+    read_routes(root, read)
+    read_transitions(root, read)
     return Definition(
         name=head.name,
         edition=head.edition,
@@ -157,7 +163,7 @@ def _build(root: Table, *, sha256: str) -> Definition:
         timers=read.timers,
         routes=read.routes,
         fields=words.fields,
-        outcomes=words.outcomes,
+        outcomes={**words.outcomes, **read.outcomes_added},
         lists=words.lists,
         sheets=words.sheets,
         counts=words.counts,

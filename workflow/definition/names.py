@@ -43,6 +43,8 @@ class ParamKind(StrEnum):
     """A list that a checklist of the act's own form is judged by."""
     BAN = "ban"
     ROLE = "role"
+    STEP = "step"
+    """A step people take part in by ballots."""
     FLAG = "flag"
     """true or false."""
 
@@ -92,7 +94,9 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
             "if_outcome": _may(ParamKind.OUTCOME),
             "unless_outcome": _may(ParamKind.OUTCOME),
         },
-        "handed_in": {"field": _must(ParamKind.HANDED_IN)},
+        "handed_in": {"field": _must(ParamKind.HANDED_IN), "before": _may(ParamKind.STEP)},
+        "no_ballot_yet": {"step": _must(ParamKind.STEP)},
+        "any_of": {"fields": _must(ParamKind.FIELDS)},
         "overdue": {"task": _must(ParamKind.TASK), "if_outcome": _may(ParamKind.OUTCOME)},
         "criteria_met": {"unless": _may(ParamKind.ANSWER)},
         "yearly_data_on_time": {"unless": _may(ParamKind.ANSWER)},

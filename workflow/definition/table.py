@@ -14,7 +14,7 @@ from typing import Any
 
 from workflow.definition.names import RESERVED
 from workflow.definition.problems import Findings, shown
-from workflow.definition.values import Label
+from workflow.definition.values import BACK_TO, Choice, Label
 
 LONGEST_NAME = 60
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", re.ASCII)
@@ -22,6 +22,10 @@ ARTICLE = re.compile(r"([1-9][0-9]{0,2})(?:\(([1-9][0-9]?)\))?", re.ASCII)
 LOCAL = "local"
 MOST_ENTRIES = 500
 LONGEST_LABEL = 200
+
+
+SAID = frozenset(Choice)
+"""What a ballot may say; no outcome of the file may take one of these words over."""
 
 
 class Sort(StrEnum):
@@ -36,6 +40,7 @@ class Sort(StrEnum):
     DATE = "date"
     TRANSITION = "transition"
     TASK = "task"
+    STEP = "step"
     TIMER = "timer"
     OUTCOME = "outcome"
     LIST = "list"
@@ -46,7 +51,7 @@ class Sort(StrEnum):
 
 SHARED = (
     *(Sort.STATE, Sort.GROUP, Sort.ROLE, Sort.FIELD, Sort.TERM, Sort.SETTING, Sort.DATE),
-    *(Sort.TRANSITION, Sort.TASK, Sort.TIMER),
+    *(Sort.TRANSITION, Sort.TASK, Sort.STEP, Sort.TIMER),
 )
 """The sorts that share one space of names: no two elements may have the same one. A task and its timer are one element."""
 
@@ -66,7 +71,7 @@ class Book:
         """Enter a name; report a bad, reserved or taken one."""
         if not NAME.fullmatch(name):
             self.findings.add(path, "bad_name", name=shown(name))
-        elif name in RESERVED:
+        elif name in RESERVED or (sort is Sort.OUTCOME and (name in SAID or name.startswith(BACK_TO))):
             self.findings.add(path, "reserved_name", name=name)
         elif sort in SHARED and (other := self._taken(name, path)):
             self.findings.add(path, "name_taken", name=name, other=other)

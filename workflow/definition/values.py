@@ -22,21 +22,57 @@ class Label:
 
 
 class ActKind(StrEnum):
-    """A transition changes the state (or corrects a fact); a task hands something in and leaves the state."""
+    """A transition changes the state (or corrects a fact); a task hands something in; a ballot is one person's part of a step."""
 
     TRANSITION = "transition"
     TASK = "task"
+    BALLOT = "ballot"
 
 
 class StepKind(StrEnum):
-    """The kinds of step a route may have. Only `task` and `decide` run in this release."""
+    """The kinds of step a route may have."""
 
     TASK = "task"
+    """Somebody must hand something in."""
     SIGN = "sign"
+    """One, each, or one after the other agrees (或签 / 会签 / 顺签)."""
     VOTE = "vote"
+    """A body votes on one motion (票签)."""
     SCORE = "score"
+    """A panel of experts, each on a sheet of their own."""
     DECIDE = "decide"
+    """One person picks the outcome; where a vote follows, it is the motion of that vote."""
     PUBLICITY = "publicity"
+    """A notice in public, for some days, that takes objections (公示)."""
+
+
+BY_BALLOT = frozenset({StepKind.SIGN, StepKind.VOTE, StepKind.SCORE, StepKind.PUBLICITY})
+"""The kinds of step that people complete by ballots, in rounds."""
+
+CONFIDENTIAL = frozenset({StepKind.VOTE, StepKind.SCORE})
+"""The kinds whose ballots nobody else sees before the round is closed."""
+
+
+class Rule(StrEnum):
+    """Whose agreement a signed step wants."""
+
+    ONE = "one"
+    EACH = "each"
+    IN_ORDER = "in_order"
+
+
+class Choice(StrEnum):
+    """What a ballot may say. A sending back to an earlier step is `back_to_` and the step's name."""
+
+    AGREE = "agree"
+    REFUSE = "refuse"
+    ABSTAIN = "abstain"
+    RECUSE = "recuse"
+    SCORE = "seal"
+    OBJECT = "object"
+
+
+BACK_TO = "back_to_"
 
 
 class FieldType(StrEnum):
@@ -55,6 +91,7 @@ class FieldType(StrEnum):
     UNIT = "unit"
     UNITS = "units"
     CHECKLIST = "checklist"
+    SHEET = "sheet"
     REASONS = "reasons"
     FACT = "fact"
 
@@ -62,6 +99,7 @@ class FieldType(StrEnum):
 TO_SAME = "same"
 TO_UNDO = "undo"
 BY_TIMER = "timer"
+BY_TURN = "whose_turn"
 
 
 # ───────────────────────────── Days
@@ -226,6 +264,8 @@ class Act:
     by: tuple[str, ...]
     """Roles; any holder of one of them may act. Empty: only the clock."""
     by_timer: bool = False
+    by_turn: bool = False
+    """Whoever may complete the step the case is at."""
     second: str | None = None
     """The role of the other person who confirms before the act takes effect."""
     asks: tuple[Ask, ...] = ()
@@ -277,6 +317,18 @@ class Timer:
     """The transition that may name a later day for this stay in the state."""
     asked_after: str | None = None
     """The setting that says how late the clock may open the state before those who may move the day are asked to."""
+    closes: str | None = None
+    """The step whose round is over when the day has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Whether a step is taken: a yes/no setting, a field of the case that is filled in, or one that has a value."""
+
+    name: str
+    negated: bool = False
+    value: str | None = None
+    """The value a field must have; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,11 +341,34 @@ class Step:
     basis: str
     by: tuple[str, ...]
     act: str | None = None
-    """For a task, the act that completes it (same name)."""
+    """The act that takes part in it (same name); None for `decide`, whose acts are its transitions."""
     choices: Mapping[str, str] = field(default_factory=dict)
     """For `decide`: outcome -> transition."""
     overdue: str | None = None
+    when: Condition | None = None
+    """Otherwise the step is skipped, and the log says why."""
+    rule: Rule = Rule.ONE
+    enough: int | None = None
+    """For `each`: how many must agree; None: all."""
+    must: tuple[str, ...] = ()
+    """Roles without whose agreement the others are not enough."""
     refuse: str | None = None
+    """The transition a refusal fires; None: nobody can refuse."""
+    failed: str | None = None
+    """What a vote against fires (a transition), or the earlier step it returns to."""
+    quorum: str | None = None
+    majority: str | None = None
+    secret: str | None = None
+    count: str | None = None
+    """The setting that says how many experts a panel has."""
+    industry: str | None = None
+    """The setting that says how many of them come from outside the university, at least."""
+    objected: str | None = None
+    """The earlier step an objection returns to."""
+
+    @property
+    def by_ballot(self) -> bool:
+        return self.kind in BY_BALLOT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,6 +379,31 @@ class Route:
     basis: str
     steps: tuple[Step, ...] = ()
     then: str | None = None
+
+    def place(self, step: str) -> int:
+        """Where a step stands. Raises StopIteration for one that is not of this route."""
+        return next(i for i, known in enumerate(self.steps) if known.name == step)
+
+    @property
+    def has_ballots(self) -> bool:
+        return any(step.by_ballot for step in self.steps)
+
+    @property
+    def decision(self) -> Step | None:
+        """The step whose choices say what the route fires."""
+        return next((step for step in self.steps if step.kind is StepKind.DECIDE), None)
+
+    @property
+    def is_moved(self) -> bool:
+        """Whether what is decided is a motion that later steps still carry or refuse."""
+        return self.decision is not None and self.decision is not self.steps[-1]
+
+    @property
+    def governed(self) -> frozenset[str]:
+        """The transitions nobody fires but this route: what it ends in, and what a refusal brings about."""
+        fired = {self.then, *(step.failed for step in self.steps)}
+        fired |= {name for step in self.steps for name in step.choices.values()}
+        return frozenset(name for name in fired if name) - {step.name for step in self.steps}
 
 
 # ───────────────────────────── Forms, lists and words
@@ -319,6 +419,8 @@ class Field:
     """The value enters the log only as a salted commitment and can be erased."""
     lists: tuple[str, ...] = ()
     """For a checklist: the lists it is judged by."""
+    sheets: tuple[str, ...] = ()
+    """For a sheet: the headings that are marked."""
     one_of: Mapping[str, Label] = field(default_factory=dict)
     """For a choice: value -> label."""
     hint: Label | None = None
@@ -435,3 +537,13 @@ class Definition:
     bans: Mapping[str, Ban]
     conflicts: Mapping[str, Conflict]
     import_: Import
+
+    @property
+    def has_ballots(self) -> bool:
+        """Whether any of its decisions is reached by several people."""
+        return any(route.has_ballots for route in self.routes.values())
+
+    def step(self, state: str, name: str) -> Step | None:
+        """A step of a state's route by its name."""
+        route = self.routes.get(state)
+        return next((step for step in route.steps if step.name == name), None) if route else None

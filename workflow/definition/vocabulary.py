@@ -293,6 +293,7 @@ def _field(name: str, table: Table) -> Field:
         basis=table.basis(),
         personal=table.flag("personal"),
         lists=table.refs("lists", Sort.LIST) if kind is FieldType.CHECKLIST else (),
+        sheets=table.refs("sheets", Sort.SHEET) if kind is FieldType.SHEET else (),
         one_of=_field_choices(table) if kind is FieldType.CHOICE else {},
         hint=_hint(table),
         longest=table.number("longest", least=1, most=most, default=most) if kind in _WRITTEN else most,

@@ -63,6 +63,11 @@ def _check_route(route: Route, definition: Definition, book: Book) -> None:
         _check_leaves(route.state, route.then, f"{path}.then", definition, book)
     for step in decisions:
         _check_choices(route, step, definition, book)
+    for step in route.steps:
+        for key in ("refuse", "failed"):
+            fired = getattr(step, key)
+            if fired in definition.acts and fired not in {known.name for known in route.steps}:
+                _check_leaves(route.state, fired, f"{path}.{step.name}.{key}", definition, book)
 
 
 def _check_choices(route: Route, step: Step, definition: Definition, book: Book) -> None:
@@ -72,6 +77,8 @@ def _check_choices(route: Route, step: Step, definition: Definition, book: Book)
     fired = (
         definition.acts[name] for name in dict.fromkeys(step.choices.values()) if name in definition.acts
     )
+    if route.is_moved:
+        return
     if denied := [act.name for act in fired if act.by and not set(step.by) <= set(act.by)]:
         book.findings.add(f"{path}.by", "decider_may_not", roles=list(step.by), transitions=denied)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,7 +19,7 @@ from workflow.errors import NotFound
 from workflow.operations.answers import Receipt, Refusal, only_for
 from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
 from workflow.operations.steps import note, steps_as_changes, write_steps
-from workflow.plan import Form, Plan, catch_up, decide
+from workflow.plan import Form, Plan, catch_up, decide, form_of
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
@@ -48,7 +46,7 @@ def perform(
     if steps:
         write_steps(session, row, steps, ctx)
     if snapshot.case["version"] != version:
-        return Refusal(stale=_since(session, case_id, version))
+        return Refusal(stale=since(session, case_id, version))
     plan = decide(snapshot, act, form, ctx, proposed_by=None)
     if plan.blockers or plan.warnings:
         _log_denial(session, snapshot, act, plan, ctx)
@@ -77,7 +75,7 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
         write_steps(session, row, steps, ctx)
     waiting = snapshot.pending
     if waiting is None or waiting["id"] != pending_id or snapshot.case["version"] != version:
-        return Refusal(stale=_since(session, pending.case_id, version))
+        return Refusal(stale=since(session, pending.case_id, version))
     plan = decide(snapshot, pending.act, form, ctx, proposed_by=Actor(person=pending.proposed_by))
     if plan.blockers or plan.warnings:
         _log_denial(session, snapshot, pending.act, plan, ctx)
@@ -94,7 +92,7 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
     snapshot = _read(session, row, pending.act, Form(), people=(ctx.actor.person,), ctx=ctx)
     waiting = snapshot.pending
     if waiting is None or waiting["id"] != pending_id:
-        return Refusal(stale=_since(session, pending.case_id, snapshot.case["version"]))
+        return Refusal(stale=since(session, pending.case_id, snapshot.case["version"]))
     act = snapshot.definition.acts[pending.act]
     own, second = pending.proposed_by == ctx.actor.person, act.second or "base_office"
     if not own and second not in held_roles(snapshot, ctx.actor.person):
@@ -104,24 +102,6 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
     change = Change(table="pending_acts", op=UPDATE, key=pending_id, values=decided)
     step = note(snapshot, kind=status, act=pending.act, changes=[change], form={"reason": reason}, ctx=ctx)
     return write_steps(session, row, (step,), ctx)
-
-
-def form_of(stored: Mapping[str, Any], fields: Mapping[str, Any]) -> Form:
-    """Read back the form a proposal kept as JSON."""
-    values = dict(stored["values"])
-    for name, value in values.items():
-        if name in fields and fields[name].type == "date" and isinstance(value, str):
-            values[name] = date.fromisoformat(value)
-    fact = values.get("fact")
-    if isinstance(fact, dict) and fact["name"] in fields and fields[fact["name"]].type == "date":
-        values["fact"] = {**fact, "value": date.fromisoformat(fact["value"])}
-    effective = stored.get("effective_on")
-    return Form(
-        values=values,
-        outcome=stored.get("outcome"),
-        effective_on=date.fromisoformat(effective) if effective else None,
-        confirmed=frozenset(stored.get("confirmed", ())),
-    )
 
 
 # ───────────────────────────── Reading
@@ -186,7 +166,7 @@ def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
     return replace(snapshot, undone=json.loads(body) if body else None, built_on=built_on is not None)
 
 
-def _since(session: Session, case_id: str, version: int) -> tuple[Row, ...]:
+def since(session: Session, case_id: str, version: int) -> tuple[Row, ...]:
     """The latest entries of a case, for the page that says what happened meanwhile; newest first."""
     rows = session.execute(
         select(Entry.seq, Entry.kind, Entry.act, Entry.actor, Entry.to_state, Entry.recorded_at)

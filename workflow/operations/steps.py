@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from models.changes import INSERT, UPDATE, Change, merged, write
-from workflow import entries, gather, tasks, timers
+from models.changes import UPDATE, Change, merged, write
+from workflow import entries, gather
 from workflow.context import Context
 from workflow.operations.answers import Receipt
-from workflow.plan import Step, voided
+from workflow.plan import Step, follow, voided
+from workflow.plan.notices import asked
 from workflow.snapshot import Snapshot
 
 
@@ -39,8 +40,7 @@ def note(
     ]
     held = [change for change in changes if change.table == "timers"]
     after = snapshot.after([*moved, *held])
-    followed = timers.reconcile(after, seq=seq, at=ctx.at)
-    after = after.after(followed)
+    follows = follow(after, seq=seq, day=ctx.today, since=ctx.at, at=ctx.at)
     return Step(
         seq=seq,
         kind=kind,
@@ -56,11 +56,11 @@ def note(
         by_basis="local",
         form=dict(form),
         before=snapshot,
-        changes=tuple(merged(moved)),
-        armed=tuple(c for c in followed if c.op == INSERT),
-        ended=(*held, *(c for c in followed if c.op == UPDATE)),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)),
-        notices=(),
+        changes=tuple(merged([*moved, *follows.rounds])),
+        armed=follows.armed,
+        ended=(*held, *follows.ended),
+        turns=follows.turns,
+        notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
     )
 
 

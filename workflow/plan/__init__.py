@@ -6,8 +6,21 @@ chain of steps, one per log entry: the act itself, and every timer it lets take 
 
 from workflow.plan.clock import catch_up
 from workflow.plan.deciding import decide, probe
+from workflow.plan.following import follow
 from workflow.plan.moving import voided
 from workflow.plan.notices import notice, recipients
-from workflow.plan.values import Form, Plan, Step
+from workflow.plan.values import Form, Plan, Step, form_of
 
-__all__ = ["Form", "Plan", "Step", "catch_up", "decide", "notice", "probe", "recipients", "voided"]
+__all__ = [
+    "Form",
+    "Plan",
+    "Step",
+    "catch_up",
+    "decide",
+    "follow",
+    "form_of",
+    "notice",
+    "probe",
+    "recipients",
+    "voided",
+]

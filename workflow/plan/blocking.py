@@ -9,10 +9,11 @@ from typing import Any
 from workflow.barring import HELD
 from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context
-from workflow.definition.values import Act, FieldType
+from workflow.definition.values import BACK_TO, Act, ActKind, Choice, FieldType, StepKind
 from workflow.errors import NotFound
 from workflow.guards import GUARDS, View, barred
 from workflow.periods import beijing_day
+from workflow.plan.rights import lender_for, rights, route_open
 from workflow.plan.values import Form
 from workflow.snapshot import Row, Snapshot, held_roles
 
@@ -33,12 +34,26 @@ def view_of(snapshot: Snapshot, act: Act, form: Form, ctx: Context) -> View:
         effective_on=form.effective_on or ctx.today,
         at=ctx.at,
         person=ctx.actor.person,
+        on_behalf_of=form.on_behalf_of or lender_for(snapshot, act, ctx.actor),
     )
 
 
 def reasons(view: View, actor: Actor, *, confirmer: Actor | None) -> tuple[list[Blocker], list[Blocker]]:
     """All blockers and warnings, evaluated together so that a person sees every reason at once."""
-    blockers = [*_state(view), *_rights(view, actor, confirmer), *_too_soon(view)]
+    unmet, warnings = unmet_needs(view)
+    blockers = [
+        *_state(view),
+        *rights(view, actor, confirmer),
+        *route_open(view),
+        *_too_soon(view),
+        *unmet,
+    ]
+    return blockers, warnings
+
+
+def unmet_needs(view: View) -> tuple[list[Blocker], list[Blocker]]:
+    """What the act's own guards and the bans say, whoever acts."""
+    blockers: list[Blocker] = []
     warnings: list[Blocker] = []
     for need in view.act.needs:
         if need.guard != "nothing_overdue_after":
@@ -70,69 +85,6 @@ def _state(view: View) -> Iterator[Blocker]:
         )
 
 
-def _rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Blocker]:
-    """The actor holds a role that may; a confirmer holds the second role and is somebody else; nobody judges their own."""
-    act, snapshot = view.act, view.snapshot
-    if actor.system is not None:
-        if not act.by_timer and actor.system != "demonstration":
-            yield Blocker(code="not_by_timer", basis=act.by_basis, rank=Rank.ROLE)
-        return
-    held = held_roles(snapshot, actor.person)
-    if not act.by:
-        yield Blocker(code="only_by_timer", basis=act.by_basis, rank=Rank.ROLE)
-    elif held.isdisjoint(act.by):
-        yield Blocker(
-            code="not_your_role",
-            basis=act.by_basis,
-            rank=Rank.ROLE,
-            params={"roles": list(act.by)},
-            mend=act.by,
-        )
-    else:
-        yield from _conflicts(view, held, act.by)
-    if confirmer is not None:
-        second, held = act.second or "base_office", held_roles(snapshot, confirmer.person)
-        if confirmer.person == actor.person:
-            yield Blocker(
-                code="confirm_by_another",
-                basis="local",
-                rank=Rank.ROLE,
-                params={"roles": [second]},
-                mend=(second,),
-            )
-        elif second not in held:
-            yield Blocker(
-                code="not_your_role",
-                basis="local",
-                rank=Rank.ROLE,
-                params={"roles": [second]},
-                mend=(second,),
-            )
-        else:
-            yield from _conflicts(view, held, (second,))
-
-
-def _conflicts(view: View, held: frozenset[str], roles: tuple[str, ...]) -> Iterator[Blocker]:
-    """Declared conflicts of interest among the roles a person holds, in whatever account and by whatever grant."""
-    snapshot = view.snapshot
-    for conflict in snapshot.definition.conflicts.values():
-        if conflict.when is not None and not snapshot.setting(conflict.when):
-            continue
-        usable = (held & set(roles)) - set(conflict.nobody)
-        if (
-            not usable
-            and conflict.who_is is not None
-            and conflict.who_is in held
-            and conflict.who_is not in roles
-        ):
-            yield Blocker(
-                code="conflict",
-                basis=conflict.basis,
-                rank=Rank.ROLE,
-                params={"conflict": conflict.name, "who_is": conflict.who_is},
-            )
-
-
 def _too_soon(view: View) -> Iterator[Blocker]:
     """A year's data are complete only when the year is over."""
     row = deadline_answered(view)
@@ -154,8 +106,9 @@ def deadline_answered(view: View) -> Row | None:
 def missing(view: View) -> Iterator[Blocker]:
     """Fields the form still wants."""
     act, values = view.act, view.form
+    standing_aside = view.outcome == Choice.RECUSE
     for ask in act.asks:
-        if ask.required and is_empty(values.get(ask.field)):
+        if ask.required and not standing_aside and is_empty(values.get(ask.field)):
             yield Blocker(
                 code="field_missing",
                 basis=view.snapshot.definition.fields[ask.field].basis,
@@ -166,6 +119,9 @@ def missing(view: View) -> Iterator[Blocker]:
         yield Blocker(
             code="exactly_one", basis=act.basis, rank=Rank.MATERIAL, params={"fields": list(act.either)}
         )
+    if act.kind is ActKind.BALLOT:
+        yield from _reasons_of_refusal(view)
+        yield from _lines_of_sheets(view)
     outcomes = act.outcomes_by_state.get(view.snapshot.state, act.outcomes)
     if outcomes and view.outcome is None:
         yield Blocker(
@@ -190,6 +146,44 @@ def missing(view: View) -> Iterator[Blocker]:
         units = [value] if kind is FieldType.UNIT else list(value or ()) if kind is FieldType.UNITS else []
         if any(unit and view.snapshot.units.get(unit, {}).get("kind") != "college" for unit in units):
             yield Blocker(code="unit_unknown", basis="local", rank=Rank.MATERIAL, params={"field": name})
+
+
+def _reasons_of_refusal(view: View) -> Iterator[Blocker]:
+    """Whoever refuses or sends back alone says why, in whatever text the step asks for; a vote against needs no reason."""
+    step = view.snapshot.definition.step(view.snapshot.state, view.act.name)
+    if step is not None and step.kind is StepKind.VOTE:
+        return
+    if view.outcome not in (Choice.REFUSE, Choice.OBJECT) and not str(view.outcome).startswith(BACK_TO):
+        return
+    fields = view.snapshot.definition.fields
+    texts = [
+        ask.field for ask in view.act.asks if fields[ask.field].type in (FieldType.TEXT, FieldType.REASONS)
+    ]
+    if texts and all(is_empty(view.form.get(name)) for name in texts):
+        yield Blocker(
+            code="field_wanted",
+            basis="local",
+            rank=Rank.MATERIAL,
+            params={"field": texts[0], "outcome": view.outcome},
+        )
+
+
+def _lines_of_sheets(view: View) -> Iterator[Blocker]:
+    """A sheet is sealed whole: every heading has a mark or a remark."""
+    definition = view.snapshot.definition
+    for ask in view.act.asks:
+        field = definition.fields[ask.field]
+        given = view.form.get(ask.field)
+        if field.type is not FieldType.SHEET or not given:
+            continue
+        items = [name for sheet in field.sheets for name in definition.sheets[sheet]]
+        if lacking := [name for name in items if not given.get(name)]:
+            yield Blocker(
+                code="sheet_incomplete",
+                basis=field.basis,
+                rank=Rank.MATERIAL,
+                params={"field": field.name, "items": lacking},
+            )
 
 
 def is_empty(value: Any) -> bool:

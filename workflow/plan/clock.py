@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from models.changes import INSERT, UPDATE, Change
-from workflow import tasks, timers
+from models.changes import UPDATE, Change
+from workflow import routes, timers
 from workflow.context import Actor, Context, Source
+from workflow.definition.values import Timer
 from workflow.guards import GUARDS
 from workflow.periods import beijing_day
 from workflow.plan.blocking import view_of
+from workflow.plan.concluding import concluding
+from workflow.plan.following import follow
 from workflow.plan.moving import act_step, moved, voided
-from workflow.plan.notices import late_notices
+from workflow.plan.notices import asked, late_notices
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -34,13 +38,16 @@ def catch_up(snapshot: Snapshot, ctx: Context) -> tuple[tuple[Step, ...], Snapsh
         step = _take_effect(snapshot, row, ctx)
         steps.append(step)
         snapshot = moved(snapshot, step)
+        if timer_of(snapshot, row).closes and (decided := concluding(snapshot, _as_timer(row["name"], ctx))):
+            steps.append(decided)
+            snapshot = moved(snapshot, decided)
     raise RuntimeError(f"timers of case {snapshot.id} fire one another without end")
 
 
 def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
     """One due timer: it fires its transition, is held in a state that holds it, or records that its day has passed."""
-    timer = snapshot.definition.timers[row["name"]]
-    system = replace(ctx, actor=Actor(system=timer.name), source=Source.TIMER)
+    timer = timer_of(snapshot, row)
+    system = _as_timer(timer.name, ctx)
     if timer.fires is None:
         return _noted(
             snapshot, row, system, {"status": timers.FIRED, "fired_at": ctx.at}, kind="deadline_passed"
@@ -93,10 +100,13 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         values={"version": snapshot.case["version"] + 1, "log_seq": seq},
         seen=snapshot.case["version"],
     )
-    moved = (case, *voided(snapshot, ctx))
+    moved = (
+        case,
+        *voided(snapshot, ctx),
+        *_round_over(snapshot, timer, seq=seq, day=beijing_day(row["due_at"])),
+    )
     after = snapshot.after([*moved, change])
-    followed = timers.reconcile(after, seq=seq, at=row["due_at"])
-    after = after.after(followed)
+    follows = follow(after, seq=seq, day=beijing_day(row["due_at"]), since=row["due_at"], at=ctx.at)
     return Step(
         seq=seq,
         kind=kind,
@@ -112,10 +122,27 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         by_basis=timer.basis,
         form={},
         before=snapshot,
-        changes=moved,
-        armed=tuple(c for c in followed if c.op == INSERT),
-        ended=(change, *(c for c in followed if c.op == UPDATE and c.key != row["id"])),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)),
-        notices=(),
+        changes=(*moved, *follows.rounds),
+        armed=follows.armed,
+        ended=(change, *(c for c in follows.ended if c.key != row["id"])),
+        turns=follows.turns,
+        notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
         due_at=row["due_at"],
     )
+
+
+def _round_over(snapshot: Snapshot, timer: Timer, *, seq: int, day: date) -> tuple[Change, ...]:
+    """The closing of the round that a timer ends: nobody objected in time."""
+    here = routes.standing(snapshot)
+    if timer.closes is None or here.step is None or here.round is None or here.step.name != timer.closes:
+        return ()
+    return (routes.closed(snapshot, here.step, here.round, routes.Result.PASSED, seq=seq, day=day),)
+
+
+def timer_of(snapshot: Snapshot, row: Row) -> Timer:
+    return snapshot.definition.timers[row["name"]]
+
+
+def _as_timer(name: str, ctx: Context) -> Context:
+    """The circumstances in which the clock acts under the name of a timer."""
+    return replace(ctx, actor=Actor(system=name), source=Source.TIMER)

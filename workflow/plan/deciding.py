@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from workflow import routes
 from workflow.blockers import in_order
 from workflow.context import Actor, Context
 from workflow.definition.values import TO_UNDO, Act, ActKind
 from workflow.guards import GUARDS
+from workflow.plan.balloting import ballot, motion
 from workflow.plan.blocking import (
     act_of,
     effective_day,
@@ -20,10 +22,12 @@ from workflow.plan.blocking import (
     view_of,
 )
 from workflow.plan.clock import catch_up
+from workflow.plan.concluding import concluding
 from workflow.plan.moving import act_step, moved
 from workflow.plan.partners import resolved_partner
 from workflow.plan.proposing import proposal
-from workflow.plan.values import Form, Plan
+from workflow.plan.rights import is_motion
+from workflow.plan.values import Form, Plan, Step
 from workflow.snapshot import KEPT, Snapshot
 
 
@@ -51,6 +55,12 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     needs_second = act.second is not None or is_too_far_back(view)
     if blockers or not is_from_here(view):
         return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
+    if act.kind is ActKind.BALLOT:
+        return _carried(act, ballot(view, form, ctx), snapshot, ctx)
+    if is_motion(snapshot, act):
+        step = replace(motion(view, form, ctx), confirmed=confirmed)
+        plan = _carried(act, step, snapshot, ctx)
+        return replace(plan, warnings=in_order(open_warnings), moves=_next_step(moved(snapshot, step)))
     step = act_step(view, form, ctx, proposed_by=proposed_by.person if proposed_by else None)
     step = replace(step, confirmed=confirmed)
     after = moved(snapshot, step)
@@ -73,6 +83,22 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
         )
     chain, after = catch_up(after, ctx)
     return Plan(act=act, warnings=in_order(open_warnings), steps=(step, *chain), after=after)
+
+
+def _carried(act: Act, step: Step, snapshot: Snapshot, ctx: Context) -> Plan:
+    """A step of a route, the transition it decides on, and the timers that then take effect."""
+    steps, after = [step], moved(snapshot, step)
+    decided = concluding(after, ctx)
+    if decided is not None:
+        steps.append(decided)
+        after = moved(after, decided)
+    chain, after = catch_up(after, ctx)
+    return Plan(act=act, steps=(*steps, *chain), after=after)
+
+
+def _next_step(snapshot: Snapshot) -> str | None:
+    here = routes.standing(snapshot)
+    return here.step.name if here.step is not None else None
 
 
 def _settled(snapshot: Snapshot, act: Act, form: Form) -> Form:

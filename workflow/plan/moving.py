@@ -8,12 +8,13 @@ from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain
-from workflow import machine, tasks, timers
-from workflow.context import Context
+from workflow import machine
+from workflow.context import Actor, Context
 from workflow.definition.values import TO_UNDO, ActKind
 from workflow.effects import EFFECTS, impose_bans
 from workflow.guards import View
 from workflow.plan.blocking import deadline_answered, is_empty
+from workflow.plan.following import follow
 from workflow.plan.keeping import kept
 from workflow.plan.notices import act_notices
 from workflow.plan.undoing import undone, undone_seq
@@ -66,8 +67,7 @@ def completed(
         dated = Change(table="cases", op=UPDATE, key=snapshot.id, values={"dates": dates})
         changes = [*changes, dated]
         after = after.after([dated])
-    timer_changes = timers.reconcile(after, seq=seq, at=view.since or ctx.at)
-    after = after.after(timer_changes)
+    follows = follow(after, seq=seq, day=view.effective_on, since=view.since or ctx.at, at=ctx.at)
     return Step(
         seq=seq,
         kind=kind,
@@ -75,7 +75,7 @@ def completed(
         outcome=form.outcome,
         from_state=snapshot.state,
         to_state=after.state,
-        actor=ctx.actor,
+        actor=acting(view, ctx),
         proposed_by=proposed_by,
         source=ctx.source,
         effective_on=view.effective_on,
@@ -85,15 +85,27 @@ def completed(
             ask.field: view.form.get(ask.field) for ask in act.asks if not is_empty(view.form.get(ask.field))
         },
         before=snapshot,
-        changes=tuple(merged(changes)),
-        armed=tuple(change for change in timer_changes if change.op == INSERT),
-        ended=tuple(change for change in timer_changes if change.op == UPDATE),
-        turns=tuple(tasks.reconcile(after, at=ctx.at)),
+        changes=tuple(merged([*changes, *follows.rounds])),
+        armed=follows.armed,
+        ended=follows.ended,
+        turns=follows.turns,
         notices=tuple(
-            act_notices(view, after, seq, ctx, template="asked_to_confirm" if kind == "proposal" else "act")
+            act_notices(
+                view,
+                follows.after,
+                follows.rounds,
+                seq,
+                ctx,
+                template="asked_to_confirm" if kind == "proposal" else "act",
+            )
         ),
         corrects=corrects,
     )
+
+
+def acting(view: View, ctx: Context) -> Actor:
+    """The actor, with the person for whom they act."""
+    return replace(ctx.actor, on_behalf_of=view.on_behalf_of) if view.on_behalf_of else ctx.actor
 
 
 def moved(snapshot: Snapshot, step: Step) -> Snapshot:

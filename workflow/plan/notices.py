@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, Change, plain
+from workflow import routes
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
 from workflow.definition.values import Held
@@ -30,11 +31,16 @@ def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
     ]
 
 
-def act_notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
-    """One row per person and channel; whoever acted is not told of their own act."""
+def act_notices(
+    view: View, after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context, *, template: str
+) -> Iterator[Change]:
+    """One row per person and channel; whoever acted is not told of their own act, whoever is now asked is asked."""
     act = view.act
+    turns = tuple(asked(after, rounds, seq, ctx))
+    yield from turns
     people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
-    people.pop(ctx.actor.person or "", None)
+    for person in (ctx.actor.person, *(turn.values["person_id"] for turn in turns)):
+        people.pop(person or "", None)
     for person in people:
         yield from notice(
             after,
@@ -70,6 +76,28 @@ def late_notices(after: Snapshot, opening: Row, ctx: Context) -> Iterator[Change
     for person in dict.fromkeys(person for role in act.by for person in recipients(after, role)):
         key = f"{after.id}:{after.case['log_seq']}-late"
         yield from notice(after, person, key=key, template="late_opening", at=ctx.at, params=params)
+
+
+def asked(after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context) -> Iterator[Change]:
+    """Tell the people with a seat in a round that was opened that it is their turn."""
+    for change in rounds:
+        row = change.values
+        if change.op != INSERT or row["result"] is not None:
+            continue
+        step = after.definition.step(after.state, row["step"])
+        if step is None:
+            continue
+        people = dict.fromkeys(seat.person for seat in routes.in_turn(after, step, row))
+        people.pop(ctx.actor.person or "", None)
+        for person in people:
+            yield from notice(
+                after,
+                person,
+                key=f"{after.id}:{seq}",
+                template="your_turn",
+                at=ctx.at,
+                params={"act": step.name, "basis": step.basis, "day": plain(row["opened_on"])},
+            )
 
 
 def notice(

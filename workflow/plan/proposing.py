@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from models import new_key
-from models.changes import INSERT, UPDATE, Change, plain
+from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
 from workflow.guards import View
 from workflow.plan.moving import completed, settled_pending
@@ -21,12 +21,7 @@ def proposal(view: View, form: Form, ctx: Context) -> Step:
         "case_id": snapshot.id,
         "act": view.act.name,
         "case_version": version + 1,
-        "form": {
-            "values": plain(dict(view.form)),
-            "outcome": form.outcome,
-            "effective_on": plain(view.effective_on),
-            "confirmed": sorted(form.confirmed),
-        },
+        "form": replace(form, values=view.form, effective_on=view.effective_on).stored,
         "proposed_by": ctx.actor.person,
         "proposed_at": ctx.at,
         "status": "open",

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from models.changes import Change, merged
+from models.changes import Change, merged, plain
 from workflow.blockers import Blocker
 from workflow.context import Actor, Source
-from workflow.definition.values import Act
+from workflow.definition.values import Act, Field, FieldType
 from workflow.snapshot import Snapshot
 
 
@@ -22,6 +22,36 @@ class Form:
     outcome: str | None = None
     effective_on: date | None = None
     confirmed: frozenset[str] = frozenset()
+    on_behalf_of: str | None = None
+    """The person whose right is used, where somebody acts as their delegate."""
+
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The form as JSON, for a proposal or a motion to keep."""
+        return {
+            "values": plain(dict(self.values)),
+            "outcome": self.outcome,
+            "effective_on": plain(self.effective_on),
+            "confirmed": sorted(self.confirmed),
+        }
+
+
+def form_of(stored: Mapping[str, Any], fields: Mapping[str, Field]) -> Form:
+    """Read back the form a proposal or a motion kept as JSON."""
+    values = dict(stored["values"])
+    for name, value in values.items():
+        if name in fields and fields[name].type is FieldType.DATE and isinstance(value, str):
+            values[name] = date.fromisoformat(value)
+    fact = values.get("fact")
+    if isinstance(fact, dict) and fact["name"] in fields and fields[fact["name"]].type is FieldType.DATE:
+        values["fact"] = {**fact, "value": date.fromisoformat(fact["value"])}
+    effective = stored.get("effective_on")
+    return Form(
+        values=values,
+        outcome=stored.get("outcome"),
+        effective_on=date.fromisoformat(effective) if effective else None,
+        confirmed=frozenset(stored.get("confirmed", ())),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +86,10 @@ class Step:
     """The codes of the warnings that were shown and confirmed."""
     due_at: datetime | None = None
     """For an act of the clock, the instant its timer was due."""
+    confidential: bool = False
+    """What was chosen and written enters the log as commitments: nobody reads it there before the round is closed."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What entries of this kind say besides: the motion, the count of a vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +103,8 @@ class Plan:
     after: Snapshot | None = None
     proposes: bool = False
     """The act only becomes a proposal: another person must confirm it."""
+    moves: str | None = None
+    """The act only becomes a motion: the step that decides on it."""
 
     @property
     def allowed(self) -> bool:
