@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import select
@@ -17,9 +17,10 @@ from workflow.definition.values import TO_UNDO, Act
 from workflow.effects import counters
 from workflow.errors import NotFound
 from workflow.operations.answers import Receipt, Refusal, only_for
+from workflow.operations.numbering import numbered, take_turns
 from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
-from workflow.operations.steps import note, steps_as_changes, write_steps
-from workflow.plan import Form, Plan, catch_up, decide, form_of
+from workflow.operations.steps import caught_up, note, planned, steps_as_changes, write_steps
+from workflow.plan import Form, Plan, decide, form_of
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
 
@@ -42,12 +43,15 @@ def perform(
     repeated = _answered(snapshot, ctx, fingerprint)
     if repeated is not None:
         return repeated
-    steps, snapshot = catch_up(snapshot, ctx)
-    if steps:
-        write_steps(session, row, steps, ctx)
+    snapshot = caught_up(session, row, snapshot, ctx)
     if snapshot.case["version"] != version:
         return Refusal(stale=since(session, case_id, version))
-    plan = decide(snapshot, act, form, ctx, proposed_by=None)
+    snapshot, plan = numbered(
+        session,
+        snapshot,
+        lambda known: decide(known, act, form, ctx, proposed_by=None),
+        lambda made: planned(made.steps),
+    )
     if plan.blockers or plan.warnings:
         _log_denial(session, snapshot, act, plan, ctx)
         return Refusal(blockers=plan.blockers, warnings=plan.warnings)
@@ -70,13 +74,17 @@ def confirm(session: Session, pending_id: str, *, version: int, ctx: Context) ->
     repeated = _answered(snapshot, ctx, fingerprint)
     if repeated is not None:
         return repeated
-    steps, snapshot = catch_up(snapshot, ctx)
-    if steps:
-        write_steps(session, row, steps, ctx)
+    snapshot = caught_up(session, row, snapshot, ctx)
     waiting = snapshot.pending
     if waiting is None or waiting["id"] != pending_id or snapshot.case["version"] != version:
         return Refusal(stale=since(session, pending.case_id, version))
-    plan = decide(snapshot, pending.act, form, ctx, proposed_by=Actor(person=pending.proposed_by))
+    proposer = Actor(person=pending.proposed_by)
+    snapshot, plan = numbered(
+        session,
+        snapshot,
+        lambda known: decide(known, pending.act, form, ctx, proposed_by=proposer),
+        lambda made: planned(made.steps),
+    )
     if plan.blockers or plan.warnings:
         _log_denial(session, snapshot, pending.act, plan, ctx)
         return Refusal(blockers=plan.blockers, warnings=plan.warnings)
@@ -128,29 +136,6 @@ def _read(
         take_turns(session, wish.counters)
         snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
     return with_undone(session, snapshot, known)
-
-
-LOCK_COUNTERS = "SELECT name FROM counters WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE"
-
-MAKE_COUNTERS = (
-    "INSERT INTO counters (name, value) SELECT name, 0 FROM unnest(%(names)s::text[]) name ORDER BY name "
-    "ON CONFLICT DO NOTHING"
-)
-
-
-def take_turns(session: Session, names: Sequence[str]) -> None:
-    """Lock the year's counters before anything is read, and make those it does not have yet.
-
-    Two proposals of one pair submitted at the same instant would otherwise not see each other, and two first draws of
-    a year would both make its counter. On SQLite only one act writes at a time anyway.
-    """
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    wanted = {"names": list(names)}
-    if len(connection.exec_driver_sql(LOCK_COUNTERS, wanted).all()) < len(names):
-        connection.exec_driver_sql(MAKE_COUNTERS, wanted)
-        connection.exec_driver_sql(LOCK_COUNTERS, wanted)
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:

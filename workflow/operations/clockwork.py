@@ -14,7 +14,8 @@ from workflow import gather, tasks, timers
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
 from workflow.operations.answers import Receipt, Refusal, only_for
-from workflow.operations.steps import note, steps_as_changes, write_steps
+from workflow.operations.numbering import drawn, numbered
+from workflow.operations.steps import note, planned, steps_as_changes, write_steps
 from workflow.plan import catch_up, notice, recipients
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.world import definition_of
@@ -48,8 +49,10 @@ def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None 
     changes: list[Change] = []
     swept = Swept()
     for group in _by_edition(rows):
+        numbers: dict[str, int] = {}
         for row, snapshot in zip(group, _snapshots(session, group, ctx), strict=True):
-            made, done = _sweep_one(row, snapshot, ctx)
+            made, done = _sweep_one(session, row, replace(snapshot, numbers=dict(numbers)), ctx)
+            numbers |= drawn(made)
             changes += made
             swept += done
     write(session, changes)
@@ -70,8 +73,12 @@ def _snapshots(session: Session, rows: Sequence[gather.Located], ctx: Context) -
     return [found[str(row["id"])] for row, _ in rows]
 
 
-def _sweep_one(row: gather.Located, snapshot: Snapshot, ctx: Context) -> tuple[list[Change], Swept]:
-    steps, after = catch_up(snapshot, ctx)
+def _sweep_one(
+    session: Session, row: gather.Located, snapshot: Snapshot, ctx: Context
+) -> tuple[list[Change], Swept]:
+    _, (steps, after) = numbered(
+        session, snapshot, lambda known: catch_up(known, ctx), lambda made: planned(made[0])
+    )
     changes = steps_as_changes(row, steps, ctx)[0] if steps else []
     reminders, reminded = _reminders(after, ctx)
     turns = tasks.reconcile(after, at=ctx.at)

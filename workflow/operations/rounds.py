@@ -15,11 +15,13 @@ from workflow import gather, routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Context
-from workflow.definition.values import Choice, Step, StepKind
+from workflow.definition.values import Choice, StepKind
+from workflow.definition.values import Step as RouteStep
 from workflow.operations.acts import since
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.steps import note, write_steps
-from workflow.plan import catch_up
+from workflow.operations.numbering import numbered
+from workflow.operations.steps import caught_up, note, planned, write_steps
+from workflow.plan import Step, catch_up
 from workflow.plan.concluding import concluding
 from workflow.plan.moving import moved
 from workflow.snapshot import Row, Snapshot, held_roles
@@ -42,7 +44,7 @@ class Here:
     """The open round an act is about, and the case around it."""
 
     snapshot: Snapshot
-    step: Step
+    step: RouteStep
     row: Row
     ctx: Context
 
@@ -79,9 +81,7 @@ def _at_round(
     concerned = tuple(person for person in (ctx.actor.person, *people) if person)
     wish = gather.Wish(people=concerned, roles=tuple(definition.roles))
     snapshot = gather.gather(session, [located], wish=wish, today=ctx.today)[case_id]
-    steps, snapshot = catch_up(snapshot, ctx)
-    if steps:
-        write_steps(session, located, steps, ctx)
+    snapshot = caught_up(session, located, snapshot, ctx)
     if snapshot.case["version"] != version:
         return Refusal(stale=since(session, case_id, version))
     here = routes.standing(snapshot)
@@ -90,6 +90,15 @@ def _at_round(
     wanted = work(Here(snapshot=snapshot, step=here.step, row=here.round, ctx=ctx))
     if isinstance(wanted, Blocker):
         return Refusal(blockers=(wanted,))
+    _, steps = numbered(session, snapshot, lambda known: _steps(known, wanted, ctx), planned)
+    return write_steps(session, located, steps, ctx)
+
+
+def _steps(snapshot: Snapshot, wanted: Wanted, ctx: Context) -> tuple[Step, ...]:
+    """The act itself, what the route comes to by it, and the timers that are then due."""
+    here = routes.standing(snapshot)
+    assert here.step is not None
+    assert here.round is not None
     step = note(
         snapshot, kind=wanted.kind, act=here.step.name, changes=wanted.changes, form=wanted.form, ctx=ctx
     )
@@ -99,7 +108,7 @@ def _at_round(
     decided = concluding(after, ctx)
     chain = (step,) if decided is None else (step, decided)
     late, _ = catch_up(after if decided is None else moved(after, decided), ctx)
-    return write_steps(session, located, (*chain, *late), ctx)
+    return (*chain, *late)
 
 
 def barrier(code: str, rank: Rank, **params: Any) -> Blocker:

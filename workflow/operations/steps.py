@@ -11,7 +11,8 @@ from models.changes import UPDATE, Change, merged, write
 from workflow import entries, gather
 from workflow.context import Context
 from workflow.operations.answers import Receipt
-from workflow.plan import Step, follow, voided
+from workflow.operations.numbering import numbered
+from workflow.plan import Step, catch_up, follow, voided
 from workflow.plan.notices import asked
 from workflow.snapshot import Snapshot
 
@@ -62,6 +63,21 @@ def note(
         turns=follows.turns,
         notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
     )
+
+
+def planned(steps: Iterable[Step]) -> list[Change]:
+    """The rows of the steps, those that follow from them aside."""
+    return [change for step in steps for change in step.changes]
+
+
+def caught_up(session: Session, row: gather.Located, snapshot: Snapshot, ctx: Context) -> Snapshot:
+    """Let the case's due timers take effect and write what they brought about; return the case as it is then."""
+    _, (steps, after) = numbered(
+        session, snapshot, lambda known: catch_up(known, ctx), lambda made: planned(made[0])
+    )
+    if steps:
+        write_steps(session, row, steps, ctx)
+    return after
 
 
 def write_steps(

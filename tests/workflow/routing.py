@@ -1,0 +1,68 @@
+"""A university whose decisions are reached by routes, and the ways to bring a case to a step of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from models import Database, Person, Round, Setting, new_key
+from tests.university import BODIES, ROUTED_FILE, SIGNED, University
+from workflow.operations import Receipt, Refusal
+from workflow.world import bump
+
+MEMBERS = ("member", "second_member", "third_member", "fourth_member", "fifth_member")
+EXPERTS = tuple(f"expert_{number}" for number in range(1, 6))
+
+
+def founded(database: Database, **settings: Any) -> University:
+    """A university under the edition with routes; proposals are not reviewed by experts unless a test says so."""
+    here = University.founded(database, file=ROUTED_FILE, more=BODIES)
+    with database.transaction() as session:
+        session.get_one(Person, here.people["expert_1"]).external = True
+        for name, value in {"expert_review_on": False, "panel_size": 3, **settings}.items():
+            session.add(
+                Setting(
+                    id=new_key(),
+                    lifecycle=here.definition.name,
+                    name=name,
+                    value=value,
+                    from_on=SIGNED.replace(year=2020),
+                    reason="test",
+                    recorded_at=here.at,
+                )
+            )
+        bump(session)
+    return here
+
+
+def proposed(here: University) -> str:
+    case_id = here.open()
+    here.done(case_id, "submit", "leader", **here.proposal(case_id))
+    return case_id
+
+
+def at_vote(here: University) -> str:
+    case_id = proposed(here)
+    here.done(case_id, "college_opinion", "head", outcome="agree")
+    here.done(case_id, "form_check", "office", outcome="agree")
+    return case_id
+
+
+def do(here: University, work: Any, case_id: str, *args: Any, who: str, **rest: Any) -> Receipt | Refusal:
+    """Carry out an operation on the open round, on the present version."""
+    version = here.case(case_id).version
+    answer: Receipt | Refusal = here.database.run(
+        lambda session: work(session, case_id, *args, version=version, ctx=here.ctx(who), **rest)
+    )
+    return answer
+
+
+def rounds(here: University, case_id: str) -> list[tuple[str, str | None]]:
+    with here.database.reading() as session:
+        rows = session.scalars(
+            select(Round)
+            .where(Round.case_id == case_id, Round.voided_seq.is_(None))
+            .order_by(Round.stay, Round.place)
+        )
+        return [(row.step, row.result) for row in rows]
