@@ -11,6 +11,7 @@ import pytest
 
 import workflow.definition
 from workflow.definition import (
+    ActKind,
     Addend,
     Ask,
     Day,
@@ -22,12 +23,15 @@ from workflow.definition import (
     Need,
     Problem,
     SettingType,
+    Step,
+    StepKind,
     fits,
     load,
     load_file,
     parse_day,
     problems,
 )
+from workflow.definition.values import Condition, Rule
 from workflow.periods import Kind, Period
 
 AWARD = """
@@ -50,6 +54,8 @@ least = { value = 3, basis = "18(2)", zh = "件数", en = "number" }
 leader = { basis = "17", held = "duty", stand_in = ["office"], zh = "负责人", en = "leader" }
 office = { basis = "8", zh = "办公室", en = "office" }
 head   = { basis = "7", of = "college", zh = "负责人", en = "head" }
+expert = { basis = "17", zh = "专家", en = "expert" }
+council = { basis = "7", quorum = "quorum", majority = "majority", secret = "secrecy", zh = "委员会", en = "council" }
 
 [states]
 draft   = { basis = "local", family = "neutral", zh = "草稿", en = "draft" }
@@ -72,7 +78,7 @@ from  = "draft"
 to    = "review"
 by    = "leader"
 basis = "4"
-asks  = ["title", "college", "conditions", "made_on?"]
+asks  = ["title", "level", "college", "conditions", "made_on?"]
 needs = [
   { guard = "checklist_met", basis = "6", list = "conditions_list" },
   { guard = "in_order", basis = "local", days = ["made_on", "today"] },
@@ -95,6 +101,39 @@ remind   = "reminders"
 escalate = "ladder"
 overdue  = "verdict"
 
+[routes.review.opinion]
+label  = { zh = "意见", en = "opinion" }
+kind   = "sign"
+by     = ["office", "head"]
+rule   = "each"
+enough = 1
+must   = "head"
+refuse = "refuse"
+asks   = ["note?"]
+
+[routes.review.panel]
+label    = { zh = "评审", en = "panel" }
+kind     = "score"
+by       = "expert"
+when     = "panel_on"
+count    = "panel_size"
+industry = "panel_industry"
+asks     = ["marks"]
+
+[routes.review.council_vote]
+label  = { zh = "表决", en = "vote" }
+kind   = "vote"
+by     = "council"
+failed = "refuse"
+
+[routes.review.notice]
+label    = { zh = "公示", en = "notice" }
+kind     = "publicity"
+by       = "office"
+when     = "level is high"
+lasts    = "notice_time"
+objected = "opinion"
+
 [routes.review.verdict]
 label = { zh = "评定", en = "verdict" }
 kind  = "decide"
@@ -111,7 +150,7 @@ basis = "20"
 asks  = ["reason?"]
 needs = [
   { guard = "given", basis = "local", field = "reason", if_outcome = "good" },
-  { guard = "handed_in", basis = "local", field = "paper_file" },
+  { guard = "handed_in", basis = "local", field = "paper_file", before = "panel" },
   { guard = "overdue", basis = "local", task = "paper" },
   { guard = "days_ahead", basis = "local", day = "made_on", min = "paper_time", max = "paper_time" },
 ]
@@ -124,6 +163,23 @@ to     = "refused"
 by     = "office"
 second = "head"
 basis  = "20"
+
+[transitions.send_back]
+label = { zh = "退回", en = "send back" }
+from  = ["review"]
+to    = "draft"
+by    = "whose_turn"
+basis = "local"
+asks  = ["note?", "link?"]
+needs = [{ guard = "any_of", basis = "local", fields = ["note", "link"] }]
+
+[transitions.withdraw]
+label = { zh = "撤回", en = "withdraw" }
+from  = ["review"]
+to    = "refused"
+by    = "leader"
+basis = "local"
+needs = [{ guard = "no_ballot_yet", basis = "local", step = "council_vote" }]
 
 [transitions.close]
 label = { zh = "结束", en = "close" }
@@ -189,6 +245,15 @@ link       = { type = "line", basis = "local", zh = "链接", en = "link" }
 reason     = { type = "text", basis = "local", personal = true, zh = "理由", en = "reason" }
 fact       = { type = "fact", basis = "local", zh = "事实", en = "fact" }
 count      = { type = "count", basis = "18", zh = "件数", en = "count" }
+note       = { type = "text", basis = "local", zh = "备注", en = "note" }
+marks      = { type = "sheet", basis = "16", sheets = ["marks_sheet"], zh = "评分", en = "marks" }
+
+[fields.level]
+type  = "choice"
+basis = "local"
+label = { zh = "级别", en = "level" }
+one_of.high = { zh = "高", en = "high" }
+one_of.low  = { zh = "低", en = "low" }
 
 [outcomes]
 good = { basis = "local", lists = ["conditions_list"], zh = "好", en = "good" }
@@ -197,6 +262,9 @@ bad  = { basis = "local", zh = "差", en = "bad" }
 [lists.conditions_list]
 many = { basis = "6(1)", counted = "sum", at_least = "least", zh = "多", en = "many" }
 fine = { basis = "6(2)", one_of = "either", zh = "好", en = "fine" }
+
+[sheets.marks_sheet]
+depth = { basis = "16", zh = "深度", en = "depth" }
 
 [counts]
 sum = { basis = "18", sums = "count", over = "cycle", zh = "合计", en = "sum" }
@@ -208,6 +276,13 @@ figures_day = { default = "01-31", zh = "截止日", en = "day" }
 reminders   = { default = [30, 7, 0], zh = "提醒", en = "reminders" }
 ladder      = { default = { 1 = "leader", 8 = "office" }, zh = "升级", en = "ladder" }
 strict      = { default = true, zh = "回避", en = "strict" }
+panel_on    = { default = true, zh = "评审", en = "panel" }
+panel_size  = { default = 5, zh = "专家人数", en = "experts" }
+panel_industry = { default = 1, zh = "行业专家", en = "experts from industry" }
+quorum      = { default = "2/3", zh = "到会人数", en = "quorum" }
+majority    = { default = "more than 1/2", zh = "通过票数", en = "majority" }
+secrecy     = { default = false, zh = "无记名", en = "secrecy" }
+notice_time = { default = "5 working days", zh = "公示期", en = "length" }
 
 [settings.whom]
 label   = { zh = "对象", en = "whom" }
@@ -281,6 +356,121 @@ def test_task_with_a_deadline_declares_its_timer(award: Definition) -> None:
     assert (timer.remind, timer.tell, timer.escalate) == ("reminders", ("leader",), "ladder")
 
 
+def test_signed_step_keeps_whose_agreement_it_wants(award: Definition) -> None:
+    step = award.step("review", "opinion")
+
+    assert step == Step(
+        name="opinion",
+        kind=StepKind.SIGN,
+        label=Label(zh="意见", en="opinion"),
+        basis="local",
+        by=("office", "head"),
+        act="opinion",
+        rule=Rule.EACH,
+        enough=1,
+        must=("head",),
+        refuse="refuse",
+    )
+
+
+def test_vote_takes_its_rules_from_its_body(award: Definition) -> None:
+    step = award.step("review", "council_vote")
+
+    assert step is not None
+    assert (step.quorum, step.majority, step.secret, step.failed) == (
+        *("quorum", "majority", "secrecy"),
+        "refuse",
+    )
+
+
+def test_rules_said_on_the_step_come_before_those_of_the_body() -> None:
+    step = load(
+        AWARD.replace('by     = "council"', 'by     = "council"\nmajority = "quorum"\nsecret = "panel_on"')
+    ).step("review", "council_vote")
+
+    assert step is not None
+    assert (step.quorum, step.majority, step.secret) == ("quorum", "quorum", "panel_on")
+
+
+def test_panel_keeps_its_size_and_when_it_is_asked(award: Definition) -> None:
+    step = award.step("review", "panel")
+
+    assert step is not None
+    assert (step.kind, step.count, step.industry) == (StepKind.SCORE, "panel_size", "panel_industry")
+    assert step.when == Condition(name="panel_on")
+
+
+def test_public_notice_declares_the_timer_that_ends_it(award: Definition) -> None:
+    step, timer = award.step("review", "notice"), award.timers["notice_over"]
+
+    assert step is not None
+    assert (step.when, step.objected) == (Condition(name="level", value="high"), "opinion")
+    assert (timer.kind, timer.day, timer.while_, timer.closes) == (
+        Kind.ENDS,
+        Day(anchor="notice", addends=(Addend(sign=1, period="notice_time"),)),
+        frozenset({"review"}),
+        "notice",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("panel_on", Condition(name="panel_on")),
+        ("not panel_on", Condition(name="panel_on", negated=True)),
+        ("level", Condition(name="level")),
+        ("level is low", Condition(name="level", value="low")),
+        ("not level is low", Condition(name="level", negated=True, value="low")),
+    ],
+)
+def test_condition_is_read(text: str, condition: Condition) -> None:
+    step = load(AWARD.replace('failed = "refuse"', f'failed = "refuse"\nwhen = "{text}"')).step(
+        "review", "council_vote"
+    )
+
+    assert step is not None
+    assert step.when == condition
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        ("opinion", ("agree", "refuse", "recuse")),
+        ("panel", ("seal", "recuse")),
+        ("council_vote", ("agree", "refuse", "abstain", "recuse")),
+        ("notice", ("object",)),
+    ],
+)
+def test_ballot_offers_the_words_of_its_kind(award: Definition, step: str, words: tuple[str, ...]) -> None:
+    assert award.acts[step].kind is ActKind.BALLOT
+    assert award.acts[step].outcomes == words
+
+
+def test_signer_may_send_back_to_every_earlier_step_of_people() -> None:
+    """What was handed in is returned by a transition, so the task before them is not among the words."""
+    text = AWARD.replace(
+        "[routes.review.verdict]",
+        '[routes.review.seal]\nlabel = { zh = "用印", en = "seal" }\nkind = "sign"\nby = "office"\n\n[routes.review.verdict]',
+    )
+
+    definition = load(text)
+
+    assert definition.acts["seal"].outcomes == (
+        *("agree", "back_to_opinion", "back_to_panel", "back_to_council_vote", "back_to_notice"),
+        "recuse",
+    )
+    assert definition.outcomes["back_to_opinion"].label == Label(
+        zh="退回至“意见”", en="send back to “opinion”"
+    )
+
+
+def test_act_of_whoever_has_the_turn_names_no_role(award: Definition) -> None:
+    act = award.acts["send_back"]
+
+    assert (act.by, act.by_turn, act.by_timer) == ((), True, False)
+    assert act.needs == (Need(guard="any_of", basis="local", params={"fields": ("note", "link")}),)
+
+
 def test_timer_with_hands_in_declares_its_task(award: Definition) -> None:
     task, timer = award.acts["figures"], award.timers["figures"]
 
@@ -301,6 +491,13 @@ def test_setting_takes_its_type_from_its_default(award: Definition) -> None:
         "reminders": SettingType.DAYS,
         "ladder": SettingType.ESCALATION,
         "strict": SettingType.YES_NO,
+        "panel_on": SettingType.YES_NO,
+        "panel_size": SettingType.COUNT,
+        "panel_industry": SettingType.COUNT,
+        "quorum": SettingType.FRACTION,
+        "majority": SettingType.FRACTION,
+        "secrecy": SettingType.YES_NO,
+        "notice_time": SettingType.PERIOD,
         "whom": SettingType.CHOICE,
     }
 
@@ -437,7 +634,31 @@ MISTAKES = [
     ('from   = "open"', 'from   = "any"', "transitions.refuse.from", "leaves_an_end", None),
     ('from  = "given"', 'from  = ["given", "closed"]', "transitions.close.to", "goes_nowhere", None),
     # routes
-    ('kind  = "decide"', 'kind  = "vote"', "routes.review.verdict.kind", "step_kind_not_yet", None),
+    ('by    = "office"\nchoices', 'by    = "whose_turn"\nchoices', "routes.review.verdict.by", "turn_cannot", None),
+    ('rule   = "each"', 'rule   = "one"', "routes.review.opinion.enough", "enough_of_each", None),
+    ('rule   = "each"', 'rule   = "eech"', "routes.review.opinion.rule", "unknown_word", "each"),
+    ("enough = 1", "enough = 0", "routes.review.opinion.enough", "not_a_number", None),
+    ('must   = "head"', 'must   = "leader"', "routes.review.opinion.must", "must_not_asked", None),
+    ('refuse = "refuse"', 'refuse = "refus"', "routes.review.opinion.refuse", "unknown_name", "refuse"),
+    ('refuse = "refuse"', 'refuse = "submit"', "routes.review.opinion.refuse", "not_from_here", None),
+    ('by     = "council"\nfailed = "refuse"', 'by     = "council"', "routes.review.council_vote.failed", "missing_key", None),
+    ('by     = "council"', 'by     = "office"', "routes.review.council_vote.quorum", "no_voting_rule", None),
+    ('quorum = "quorum"', 'quorum = "secrecy"', "roles.council.quorum", "wrong_kind", None),
+    ('secret = "secrecy"', 'secret = "quorum"', "roles.council.secret", "wrong_kind", None),
+    ('when     = "panel_on"', 'when     = "panel_on or not"', "routes.review.panel.when", "unreadable_condition", None),
+    ('when     = "panel_on"', 'when     = "panel_of"', "routes.review.panel.when", "unknown_name", "panel_on"),
+    ('when     = "panel_on"', 'when     = "panel_size"', "routes.review.panel.when", "wrong_kind", None),
+    ('when     = "level is high"', 'when     = "level is hihg"', "routes.review.notice.when", "unknown_word", "high"),
+    ('when     = "level is high"', 'when     = "title is high"', "routes.review.notice.when", "unknown_word", None),
+    ('count    = "panel_size"', 'count    = "quorum"', "routes.review.panel.count", "wrong_kind", None),
+    ('lasts    = "notice_time"', 'lasts    = "quorum"', "routes.review.notice.lasts", "wrong_kind", None),
+    ('objected = "opinion"', 'objected = "opinon"', "routes.review.notice.objected", "unknown_step", "opinion"),
+    ('objected = "opinion"', 'objected = "paper"', "routes.review.notice.objected", "unknown_step", "panel"),
+    ('overdue  = "verdict"', 'overdue  = "verdict"\nwhen = "panel_on"', "routes.review.paper.when", "unknown_key", None),
+    ('before = "panel"', 'before = "panels"', "transitions.award.needs[1].before", "unknown_name", "panel"),
+    ('step = "council_vote"', 'step = "paper"', "transitions.withdraw.needs[0].step", "wrong_sort", None),
+    ('fields = ["note", "link"]', 'fields = ["note", "title"]', "transitions.send_back.needs[0].fields", "not_asked", None),
+    ('sheets = ["marks_sheet"]', 'sheets = ["mark_sheet"]', "fields.marks.sheets[0]", "unknown_name", "marks_sheet"),
     ('choices.good = "award"\nchoices.bad  = "refuse"', "", "routes.review.verdict.choices", "no_choices", None),
     ('[routes.review]\nbasis = "local"', '[routes.review]\nbasis = "local"\nthen = "award"', "routes.review", "two_endings", None),
     ("[conflicts]", '[routes.draft]\nbasis = "local"\n[conflicts]', "routes.draft", "no_ending", None),
@@ -475,6 +696,7 @@ MISTAKES = [
     ('from  = "given"\nto    = "closed"', 'from  = "review"\nto    = "closed"', "states.given", "no_way_to_an_end", None),
     ('initial    = "draft"', 'initial    = "closed"', "lifecycle.initial", "begins_at_an_end", None),
     ("[fields]", f'[fields]\nspare = {{ type = "line", {SPARE}', "fields.spare", "never_asked", None),
+    ("[sheets.marks_sheet]", f'[sheets.spare]\nfine = {{ {SPARE}\n[sheets.marks_sheet]', "sheets.spare", "never_used", None),
     ("[settings]", '[settings]\nspare = { default = 1, zh = "备", en = "spare" }', "settings.spare", "never_used", None),
     ("strict      =", "backdate_limit = { default = 1 }\nstrict      =", "settings.backdate_limit.default", "wrong_kind", None),
 ]  # fmt: skip
@@ -530,7 +752,7 @@ def test_all_mistakes_are_found_at_once() -> None:
         .replace('basis = "6(1)"', 'basis = "24"')
         .replace('family = "moving"', 'family = "movin"')
         .replace('default = "30 days"', 'default = "soon"')
-        .replace('kind  = "decide"', 'kind  = "vote"')
+        .replace('kind  = "decide"', 'kind  = "dicide"')
     )
 
     paths = {path for path, _ in found(text)}
@@ -676,6 +898,23 @@ def test_no_value_anywhere_is_more_than_a_problem(turn: int) -> None:
     # Every place gets several of the values, and each value many places; all pairs would take a minute.
     for path in list(leaves(tomllib.loads(AWARD), ()))[turn % 6 :: 6]:
         for problem in problems(with_odd_value(path, odd), file="odd.toml"):
+            assert problem.text("zh")
+            assert problem.text("en")
+
+
+STEPS = [
+    (state, step)
+    for state, route in tomllib.loads(AWARD)["routes"].items()
+    for step, table in route.items()
+    if isinstance(table, dict)
+]
+
+
+@pytest.mark.parametrize("odd", [*ODD_VALUES, *StepKind], ids=repr)
+def test_no_kind_of_step_is_more_than_a_problem(odd: Any) -> None:
+    """The kind says how the rest of a step is read, so each step is read as each of them, and as what is none."""
+    for state, step in STEPS:
+        for problem in problems(with_odd_value(("routes", state, step, "kind"), odd), file="odd.toml"):
             assert problem.text("zh")
             assert problem.text("en")
 

@@ -192,6 +192,7 @@ _SORTS = {
     ParamKind.FIELD: Sort.FIELD,
     ParamKind.FIELDS: Sort.FIELD,
     ParamKind.ANSWER: Sort.FIELD,
+    ParamKind.ANSWERS: Sort.FIELD,
     ParamKind.HANDED_IN: Sort.FIELD,
     ParamKind.SETTING: Sort.SETTING,
     ParamKind.GROUP: Sort.GROUP,
@@ -212,7 +213,7 @@ def _param(row: Table, key: str, param: Param, read: Acts) -> Any:
             return read_day(row, key, read.words, today=True)
         case ParamKind.DAYS:
             return tuple(day_from(row, path, text, read.words, today=True) for text, path in row.words(key))
-        case ParamKind.FIELDS | ParamKind.TRANSITIONS:
+        case ParamKind.FIELDS | ParamKind.ANSWERS | ParamKind.TRANSITIONS:
             return row.refs(key, _SORTS[param.kind])
         case ParamKind.FLAG:
             return row.flag(key)
@@ -232,6 +233,10 @@ def _prove_param(
     match kind:
         case ParamKind.ANSWER if value is not None and value not in answers:
             row.add(key, "not_asked", name=value)
+        case ParamKind.ANSWERS:
+            for name in value:
+                if name not in answers:
+                    row.add(key, "not_asked", name=name)
         case ParamKind.HANDED_IN if value is not None and value not in read.handed_in():
             row.add(key, "never_handed_in", name=value)
         case ParamKind.OUTCOME if value is not None and value not in outcomes:

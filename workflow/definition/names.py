@@ -26,6 +26,8 @@ class ParamKind(StrEnum):
     """Fields of the file; given as a tuple."""
     ANSWER = "answer"
     """A field of the act's own form."""
+    ANSWERS = "answers"
+    """Fields of the act's own form; given as a tuple."""
     HANDED_IN = "handed_in"
     """A field of a task's form."""
     SETTING = "setting"
@@ -96,7 +98,7 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         },
         "handed_in": {"field": _must(ParamKind.HANDED_IN), "before": _may(ParamKind.STEP)},
         "no_ballot_yet": {"step": _must(ParamKind.STEP)},
-        "any_of": {"fields": _must(ParamKind.FIELDS)},
+        "any_of": {"fields": _must(ParamKind.ANSWERS)},
         "overdue": {"task": _must(ParamKind.TASK), "if_outcome": _may(ParamKind.OUTCOME)},
         "criteria_met": {"unless": _may(ParamKind.ANSWER)},
         "yearly_data_on_time": {"unless": _may(ParamKind.ANSWER)},
