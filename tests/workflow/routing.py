@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
@@ -15,9 +16,9 @@ MEMBERS = ("member", "second_member", "third_member", "fourth_member", "fifth_me
 EXPERTS = tuple(f"expert_{number}" for number in range(1, 6))
 
 
-def founded(database: Database, **settings: Any) -> University:
+def founded(database: Database, *, file: Path = ROUTED_FILE, **settings: Any) -> University:
     """A university under the edition with routes; proposals are not reviewed by experts unless a test says so."""
-    here = University.founded(database, file=ROUTED_FILE, more=BODIES)
+    here = University.founded(database, file=file, more=BODIES)
     with database.transaction() as session:
         session.get_one(Person, here.people["expert_1"]).external = True
         for name, value in {"expert_review_on": False, "panel_size": 3, **settings}.items():

@@ -696,7 +696,6 @@ MISTAKES = [
     ('from  = "given"\nto    = "closed"', 'from  = "review"\nto    = "closed"', "states.given", "no_way_to_an_end", None),
     ('initial    = "draft"', 'initial    = "closed"', "lifecycle.initial", "begins_at_an_end", None),
     ("[fields]", f'[fields]\nspare = {{ type = "line", {SPARE}', "fields.spare", "never_asked", None),
-    ("[sheets.marks_sheet]", f'[sheets.spare]\nfine = {{ {SPARE}\n[sheets.marks_sheet]', "sheets.spare", "never_used", None),
     ("[settings]", '[settings]\nspare = { default = 1, zh = "备", en = "spare" }', "settings.spare", "never_used", None),
     ("strict      =", "backdate_limit = { default = 1 }\nstrict      =", "settings.backdate_limit.default", "wrong_kind", None),
 ]  # fmt: skip

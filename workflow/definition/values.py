@@ -405,6 +405,11 @@ class Route:
         fired |= {name for step in self.steps for name in step.choices.values()}
         return frozenset(name for name in fired if name) - {step.name for step in self.steps}
 
+    @property
+    def concludes(self) -> frozenset[str]:
+        """The transitions it may come to: those it governs, and what a refusal fires though others may, too."""
+        return self.governed | {step.refuse for step in self.steps if step.refuse}
+
 
 # ───────────────────────────── Forms, lists and words
 

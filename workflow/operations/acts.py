@@ -22,6 +22,7 @@ from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
 from workflow.operations.steps import caught_up, note, planned, steps_as_changes, write_steps
 from workflow.plan import Form, Plan, decide, form_of
 from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.wake import in_its_wake
 from workflow.world import definition_of
 
 DENIED = frozenset({"not_your_role", "banned", "conflict", "confirm_by_another", "only_by_timer"})
@@ -123,8 +124,9 @@ def _read(
     known = definition.acts.get(act)
     if known is None:
         raise NotFound("unknown_act", act=act)
+    follow = in_its_wake(definition, row.row["state"])
     wish = replace(
-        gather.Wish.for_acts(definition, (known,), people=people, values=form.values),
+        gather.Wish.for_acts(definition, (known, *follow), people=people, values=form.values),
         counters=counters(known.does, (form.effective_on or ctx.today).year),
         key=kept_under(ctx),
         since=form.effective_on,

@@ -13,11 +13,13 @@ from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather, tasks, timers
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
+from workflow.definition.values import Definition
 from workflow.operations.answers import Receipt, Refusal, only_for
 from workflow.operations.numbering import drawn, numbered
 from workflow.operations.steps import note, planned, steps_as_changes, write_steps
 from workflow.plan import catch_up, notice, recipients
 from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.wake import in_its_wake
 from workflow.world import definition_of
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -68,9 +70,17 @@ def _by_edition(rows: Sequence[gather.Located]) -> list[list[gather.Located]]:
 
 def _snapshots(session: Session, rows: Sequence[gather.Located], ctx: Context) -> list[Snapshot]:
     definition = definition_of(session, rows[0][1])
-    wish = gather.Wish(roles=tuple(name for name in definition.roles))
-    found = gather.gather(session, rows, wish=wish, today=ctx.today)
+    found = gather.gather(session, rows, wish=_wish(definition, rows, ctx), today=ctx.today)
     return [found[str(row["id"])] for row, _ in rows]
+
+
+def _wish(definition: Definition, rows: Sequence[gather.Located], ctx: Context) -> gather.Wish:
+    """What the clock needs around some cases: whom it may tell, and what the transitions it brings about are held to."""
+    states = dict.fromkeys(row["state"] for row, _ in rows)
+    names = dict.fromkeys(act.name for state in states for act in in_its_wake(definition, state))
+    follow = tuple(definition.acts[name] for name in names)
+    wish = gather.Wish.for_acts(definition, follow, people=(ctx.actor.person,), values={})
+    return replace(wish, roles=tuple(definition.roles))
 
 
 def _sweep_one(
@@ -146,7 +156,7 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
     """
     row = gather.lock(session, case_id)
     definition = definition_of(session, row[1])
-    wish = gather.Wish(people=tuple(filter(None, [ctx.actor.person])), roles=tuple(definition.roles))
+    wish = _wish(definition, [row], ctx)
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     office = definition.import_.by
     if ctx.actor.person is not None and office not in held_roles(snapshot, ctx.actor.person):

@@ -25,6 +25,7 @@ from workflow.plan import Step, catch_up
 from workflow.plan.concluding import concluding
 from workflow.plan.moving import moved
 from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.wake import in_its_wake
 from workflow.world import definition_of
 
 SIDES = ("before", "after")
@@ -79,7 +80,10 @@ def _at_round(
     located = gather.lock(session, case_id)
     definition = definition_of(session, located[1])
     concerned = tuple(person for person in (ctx.actor.person, *people) if person)
-    wish = gather.Wish(people=concerned, roles=tuple(definition.roles))
+    follow = in_its_wake(definition, located.row["state"])
+    wish = replace(
+        gather.Wish.for_acts(definition, follow, people=concerned, values={}), roles=tuple(definition.roles)
+    )
     snapshot = gather.gather(session, [located], wish=wish, today=ctx.today)[case_id]
     snapshot = caught_up(session, located, snapshot, ctx)
     if snapshot.case["version"] != version:

@@ -10,9 +10,8 @@ from models.changes import UPDATE, Change
 from workflow import routes, timers
 from workflow.context import Actor, Context, Source
 from workflow.definition.values import Timer
-from workflow.guards import GUARDS
 from workflow.periods import beijing_day
-from workflow.plan.blocking import view_of
+from workflow.plan.blocking import unmet_needs, view_of
 from workflow.plan.concluding import concluding
 from workflow.plan.following import follow
 from workflow.plan.moving import act_step, moved, voided
@@ -59,7 +58,8 @@ def _take_effect(snapshot: Snapshot, row: Row, ctx: Context) -> Step:
     effective_on = max(beijing_day(row["due_at"]), snapshot.case["entered_on"])
     act = snapshot.definition.acts[timer.fires]
     view = replace(view_of(snapshot, act, Form(effective_on=effective_on), system), since=row["due_at"])
-    if any(True for need in act.needs if not need.confirm for _ in GUARDS[need.guard](view, need)):
+    blockers, _ = unmet_needs(view)
+    if blockers:
         return _noted(
             snapshot, row, system, {"status": timers.HELD, "hold": timers.HELD_BY_GUARD}, kind="timer_held"
         )

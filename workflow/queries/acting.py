@@ -18,6 +18,7 @@ from workflow.errors import NotFound
 from workflow.operations.acts import with_undone
 from workflow.plan import Plan
 from workflow.snapshot import Snapshot
+from workflow.wake import in_its_wake
 from workflow.world import definition_of
 
 
@@ -57,19 +58,22 @@ def case_for(
         raise NotFound("unknown_act", act=act)
     offered = tuple(known for known in definition.acts.values() if state in known.source)
     chosen = offered if act is None else (definition.acts[act],)
-    wish = gather.Wish.for_acts(definition, chosen, people=(ctx.actor.person, *people), values=values or {})
+    follow = in_its_wake(definition, state)
+    wish = gather.Wish.for_acts(
+        definition, (*chosen, *follow), people=(ctx.actor.person, *people), values=values or {}
+    )
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     for known in chosen:
         if known.to == TO_UNDO:
             snapshot = with_undone(session, snapshot, known)
     if act is not None:
-        snapshot = _numbered(session, snapshot, chosen[0], year=ctx.today.year)
+        snapshot = _numbered(session, snapshot, (*chosen, *follow), year=ctx.today.year)
     return Case(snapshot=snapshot, acts=offered)
 
 
-def _numbered(session: Session, snapshot: Snapshot, act: Act, *, year: int) -> Snapshot:
+def _numbered(session: Session, snapshot: Snapshot, acts: tuple[Act, ...], *, year: int) -> Snapshot:
     """Read how far the counters have come, unlocked: the number shown before an act may be taken by then."""
-    names = counters(act.does, year)
+    names = tuple(dict.fromkeys(name for act in acts for name in counters(act.does, year)))
     if not names:
         return snapshot
     rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(names)))
