@@ -90,8 +90,8 @@ def standing(snapshot: Snapshot) -> Standing:
             motion = None
         elif row["motion"]:
             motion = row["motion"]
-    while place < len(route.steps) and _is_handed_in(route.steps[place], snapshot):
-        place += 1
+    while (onward := _after_task(route, place, snapshot)) is not None:
+        place = onward
     step_now = route.steps[place] if place < len(route.steps) else None
     return Standing(route=route, step=step_now, round=None, motion=motion)
 
@@ -117,15 +117,18 @@ def leads_to(step: Step, result: str) -> str | None:
     return step.failed or step.refuse
 
 
-def _is_handed_in(step: Step, snapshot: Snapshot) -> bool:
-    if step.kind is not StepKind.TASK:
-        return False
+def _after_task(route: Route, place: int, snapshot: Snapshot) -> int | None:
+    """The place a task leads to that was handed in or is overdue; None at any other step, and past the last."""
+    step = route.steps[place] if place < len(route.steps) else None
+    if step is None or step.kind is not StepKind.TASK:
+        return None
     if snapshot.hand_ins(step.name, in_this_stay=True):
-        return True
-    return step.overdue is not None and any(
+        return place + 1
+    missed = any(
         row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None
         for row in snapshot.table("timers")
     )
+    return route.place(step.overdue) if step.overdue is not None and missed else None
 
 
 # ───────────────────────────── Who has a seat

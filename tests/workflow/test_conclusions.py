@@ -99,6 +99,23 @@ def test_ban_imposed_during_the_route_holds_the_approval(sqlite_database: Databa
     assert here.refused(case_id, "approve", "member") == ["banned"]
 
 
+def test_missed_deadline_leads_to_the_step_it_names(sqlite_database: Database, tmp_path: Path) -> None:
+    """Not to the step after it: without a report the college and the experts have nothing to look at."""
+    file = tmp_path / "base.toml"
+    text = ROUTED_FILE.read_text(encoding="utf-8")
+    file.write_text(text.replace('overdue  = "midterm_college"', 'overdue  = "conclusion"'), encoding="utf-8")
+    here = founded(sqlite_database, file=file)
+    case_id = at_vote(here)
+    for who in MEMBERS:
+        here.done(case_id, "selection", who, outcome="agree")
+    here.done(case_id, "sign_agreement", "office", **here.agreement(case_id))
+    here.tick(case_id, date(2027, 11, 10))
+
+    here.done(case_id, "conclude_midterm", "office", outcome="not_held", reason="no report came")
+
+    assert here.state(case_id) == "midterm_assessed"
+
+
 def test_ban_holds_what_a_timer_would_fire(sqlite_database: Database, tmp_path: Path) -> None:
     """A lifecycle may let silence approve; a ban keeps out of the state all the same."""
     file = tmp_path / "base.toml"
