@@ -61,6 +61,7 @@ TABLE = [
     (("approved", *BUILDING, "certified"), "exit", "exited", ("base_office",), None),
     (ANY, "correct", "undo", ("base_office",), "base_office"),
     (ANY, "amend", "same", ("base_office",), "base_office"),
+    (("midterm", "final"), "set_report_deadline", "same", ("base_office",), None),
 ]
 
 
@@ -103,6 +104,7 @@ GROUNDS = [
     ("exit", "local", "local"),
     ("correct", "local", "local"),
     ("amend", "local", "local"),
+    ("set_report_deadline", "local", "local"),
     ("progress_report", "17", "17"),
     ("final_report", "17", "17"),
     ("evidence", "local", "local"),
@@ -220,6 +222,16 @@ def test_timer_follows_the_readings(
     assert (timer.fires, timer.answer) == (fires, answer)
 
 
+def test_report_deadlines_are_those_the_office_may_move(base: Definition) -> None:
+    movable = {
+        timer.name: (timer.moved_by, timer.asked_after) for timer in base.timers.values() if timer.moved_by
+    }
+
+    assert movable == dict.fromkeys(
+        ("progress_report", "final_report"), ("set_report_deadline", "late_opening")
+    )
+
+
 def test_yearly_data_come_back_every_year(base: Definition) -> None:
     timer = base.timers["yearly_data"]
 
@@ -268,6 +280,7 @@ def test_term_is_what_the_text_fixes(base: Definition, name: str, value: Period 
         ("agreement_notices", [180, 90, 30, 7], None),
         ("renewal_window", "180 days", None),
         ("agreement_max", "5 years", None),
+        ("report_more", "60 days", None),
         ("midterm_after", "18 months", None),
         ("midterm_time", "60 days", None),
         ("final_before", "90 days", None),
