@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import workflow.definition
+from tests.workflow.test_explore import FOUND_BY_TRYING
 from workflow.definition import (
     ActKind,
     Addend,
@@ -151,7 +152,6 @@ asks  = ["reason?"]
 needs = [
   { guard = "given", basis = "local", field = "reason", if_outcome = "good" },
   { guard = "handed_in", basis = "local", field = "paper_file", before = "panel" },
-  { guard = "overdue", basis = "local", task = "paper" },
   { guard = "days_ahead", basis = "local", day = "made_on", min = "paper_time", max = "paper_time" },
 ]
 does  = ["record_grade"]
@@ -163,6 +163,7 @@ to     = "refused"
 by     = "office"
 second = "head"
 basis  = "20"
+needs  = [{ guard = "overdue", basis = "local", task = "paper", if_outcome = "bad", confirm = true }]
 
 [transitions.send_back]
 label = { zh = "退回", en = "send back" }
@@ -533,6 +534,7 @@ AMEND_NEEDS = 'needs = [{ guard = "new_identity_allowed", basis = "local", on = 
 DEADLINE = (
     'due      = "submit + paper_time"\nremind   = "reminders"\nescalate = "ladder"\noverdue  = "verdict"'
 )
+BLOCKS_AND_FINDS = 'blocks = ["award"]\nkeeps_out_of = "given"\nfinding = "reason"'
 SPARE = 'basis = "local", zh = "备", en = "spare" }'
 
 # what stands in the file, what is put there instead, where the problem is, its code, what is suggested
@@ -589,7 +591,7 @@ MISTAKES = [
     ('lasts  = "cycle"', 'lasts  = "least"', "bans.again.lasts", "wrong_kind", None),
     ('when = "strict"', 'when = "ladder"', "conflicts.own.when", "wrong_kind", None),
     ('remind   = "reminders"', 'remind   = "strict"', "routes.review.paper.remind", "wrong_kind", None),
-    ('min = "paper_time"', 'min = "strict"', "transitions.award.needs[3].min", "wrong_kind", None),
+    ('min = "paper_time"', 'min = "strict"', "transitions.award.needs[2].min", "wrong_kind", None),
     ('open = ["draft", "review"]', 'open = ["draft", "review", "live"]', "groups.live", "circle", None),
     ('is = "counts_from"', 'is = "finish"', "dates.finish", "circle", None),
     ('office = { basis = "8"', 'office = { basis = "8", stand_in = ["leader"]', "roles.leader", "circle", None),
@@ -627,7 +629,7 @@ MISTAKES = [
     ('field = "paper_file"', 'field = "title"', "transitions.award.needs[1].field", "never_handed_in", None),
     ('if_outcome = "good"', 'if_outcome = "bad"', "transitions.award.needs[0].if_outcome", "outcome_not_offered", None),
     ('"conditions", "made_on?"]', '"made_on?"]', "transitions.submit.needs[0].list", "list_not_asked", None),
-    (DEADLINE, "", "transitions.award.needs[2].task", "task_without_deadline", None),
+    (DEADLINE, "", "transitions.refuse.needs[0].task", "task_without_deadline", None),
     ('either   = ["paper_file", "link"]', 'either   = ["paper_file"]', "routes.review.paper.either", "bad_either", None),
     ('hands_in = ["paper_file?", "link?"]', 'hands_in = ["paper_file?", "link"]', "routes.review.paper.either", "bad_either", None),
     ('facts = ["title"]', "", "transitions.amend.facts", "facts_and_fact", None),
@@ -686,7 +688,7 @@ MISTAKES = [
     (DEADLINE, f'{DEADLINE}\nasked_after = "paper_time"', "routes.review.paper.asked_after", "nobody_asked", None),
     (DEADLINE, f'{DEADLINE}\nmoved_by = "amend"\nasked_after = "strict"', "routes.review.paper.asked_after", "wrong_kind", None),
     # bans and conflicts
-    ('blocks = ["award"]', 'blocks = ["submit"]', "bans.again.blocks", "ban_leaks", None),
+    (BLOCKS_AND_FINDS, BLOCKS_AND_FINDS.replace("award", "submit").replace("finding", "# finding"), "bans.again.blocks", "ban_leaks", None),
     ('finding = "reason"', 'finding = "title"', "bans.again.finding", "wrong_kind", None),
     ('asks  = ["reason?"]', "asks  = []", "bans.again.finding", "not_asked", None),
     ('who_is = "leader", ', "", "conflicts.own", "who_is_or_of", None),
@@ -721,7 +723,7 @@ def test_every_code_is_planted_or_concerns_the_file() -> None:
     of_the_file = {"too_large", "not_utf8", "not_toml", "too_deep", "more_problems", "too_many_entries"}
     no_code = {"did_you_mean", "sort"}
 
-    assert set(catalogue) - of_the_file - no_code == {row[3] for row in MISTAKES}
+    assert set(catalogue) - of_the_file - no_code == {row[3] for row in MISTAKES} | FOUND_BY_TRYING
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from workflow.definition.acts import Acts, read_timers, read_transitions
+from workflow.definition.explore import explore
 from workflow.definition.problems import DefinitionProblems, Findings, Problem, shown
 from workflow.definition.routes import read_routes
 from workflow.definition.rules import MOST_ARTICLES, read_bans, read_conflicts, read_head, read_import
@@ -57,8 +58,17 @@ def load_file(path: Path) -> Definition:
 
 
 def problems(source: bytes, *, file: str) -> list[Problem]:
-    """Give every mistake of a lifecycle file, in the order of its sections; empty where it may be used."""
-    return _read(source, file)[1]
+    """Give every mistake of a lifecycle file, in the order of its sections; empty where it may be published.
+
+    A file without one is tried out from act to act; what must not be is a mistake, too. An edition that was published
+    is loaded without that, for what its cases were promised outlives a check that has learnt more.
+    """
+    definition, found = _read(source, file)
+    if definition is None or found:
+        return found
+    findings = Findings(file=file)
+    explore(definition, findings)
+    return findings.problems
 
 
 def _load(source: bytes, *, file: str) -> Definition:

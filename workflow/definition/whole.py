@@ -1,4 +1,7 @@
-"""Checks what no single element shows: that routes end, timers fire what can happen, and every state lies on a way to an end."""
+"""Checks what no single element shows: that routes end, timers fire what can happen, and every state lies on a way to an end.
+
+What only shows when a case is followed from act to act is `workflow.definition.explore`'s.
+"""
 
 from __future__ import annotations
 
@@ -60,20 +63,20 @@ def _check_route(route: Route, definition: Definition, book: Book) -> None:
     if route.state in definition.states and definition.states[route.state].end:
         book.findings.add(path, "route_in_an_end")
     if route.then:
-        _check_leaves(route.state, route.then, f"{path}.then", definition, book)
+        _check_source(route.state, route.then, f"{path}.then", definition, book)
     for step in decisions:
         _check_choices(route, step, definition, book)
     for step in route.steps:
         for key in ("refuse", "failed"):
             fired = getattr(step, key)
             if fired in definition.acts and fired not in {known.name for known in route.steps}:
-                _check_leaves(route.state, fired, f"{path}.{step.name}.{key}", definition, book)
+                _check_source(route.state, fired, f"{path}.{step.name}.{key}", definition, book)
 
 
 def _check_choices(route: Route, step: Step, definition: Definition, book: Book) -> None:
     path = f"routes.{route.state}.{step.name}"
     for outcome, transition in step.choices.items():
-        _check_leaves(route.state, transition, f"{path}.choices.{outcome}", definition, book)
+        _check_source(route.state, transition, f"{path}.choices.{outcome}", definition, book)
     fired = (
         definition.acts[name] for name in dict.fromkeys(step.choices.values()) if name in definition.acts
     )
@@ -83,14 +86,12 @@ def _check_choices(route: Route, step: Step, definition: Definition, book: Book)
         book.findings.add(f"{path}.by", "decider_may_not", roles=list(step.by), transitions=denied)
 
 
-def _check_leaves(state: str, transition: str, path: str, definition: Definition, book: Book) -> None:
+def _check_source(state: str, transition: str, path: str, definition: Definition, book: Book) -> None:
     act = definition.acts.get(transition)
     if act is None or not act.source or state not in definition.states:
         return
     if state not in act.source:
         book.findings.add(path, "not_from_here", transition=transition, state=state)
-    elif act.to in (TO_SAME, TO_UNDO, state):
-        book.findings.add(path, "does_not_leave", transition=transition, state=state)
 
 
 # ───────────────────────────── Timers
@@ -149,13 +150,7 @@ def _check_act(act: Act, definition: Definition, book: Book) -> None:
 
 
 def _check_ban(ban: Ban, definition: Definition, book: Book) -> None:
-    """Report a way into the state a ban keeps out of that it does not block (the promise of Art. 18)."""
-    into = (act.name for act in definition.acts.values() if act.to == ban.keeps_out_of)
-    for transition in into:
-        if transition not in ban.blocks:
-            book.findings.add(
-                f"bans.{ban.name}.blocks", "ban_leaks", transition=transition, state=ban.keeps_out_of
-            )
+    """Report a finding that none of the acts it belongs to asks for."""
     asked = {
         ask.field for name in ban.blocks if name in definition.acts for ask in definition.acts[name].asks
     }

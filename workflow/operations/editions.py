@@ -13,7 +13,7 @@ from models.changes import INSERT, Change, write
 from workflow import entries
 from workflow.clock import DEMONSTRATION
 from workflow.context import Context
-from workflow.definition import load
+from workflow.definition import DefinitionProblems, load, problems
 from workflow.errors import EditionConflict
 from workflow.periods import seed_rows
 from workflow.world import REVISION
@@ -41,6 +41,8 @@ def publish(session: Session, source: bytes, *, ctx: Context) -> tuple[str, bool
                 offered=definition.sha256,
             )
         return known.id, False
+    if found := problems(source, file=definition.name):
+        raise DefinitionProblems(found)
     row = {
         "id": new_key(),
         "lifecycle": definition.name,
