@@ -12,20 +12,15 @@ from workflow.definition import (
     TO_UNDO,
     Act,
     ActKind,
-    Addend,
-    Day,
     Definition,
-    Every,
     Label,
     Problem,
     Timer,
     load,
     problems,
 )
-from workflow.periods import Period
+from workflow.lifecycle_words import day_words, named, route_lines
 from workflow.words import article_text, label_text, say
-
-TODAY = "today"
 
 # Signs that Mermaid would read as its own, and the full-width ones that stand for them.
 _MERMAID = str.maketrans(
@@ -82,7 +77,7 @@ def check(source: bytes, *, file: str) -> Checked:
 
 
 def summary(definition: Definition, language: str) -> str:
-    """Say a lifecycle in lines a clerk can hold against the regulation: states, what may happen in each, timers."""
+    """Say a lifecycle in lines a clerk can hold against the regulation: states, what may happen in each and how it is decided, timers."""
     lines = [*_heading(definition, language)]
     for state in definition.states.values():
         lines += [
@@ -92,6 +87,9 @@ def summary(definition: Definition, language: str) -> str:
         if state.end:
             lines[-1] += f" · {say('check.ends', language)}"
         lines += _acts(definition, language, partial(_only_from, state=state.name, definition=definition))
+        route = definition.routes.get(state.name)
+        if route is not None:
+            lines += [f"  {line}" for line in route_lines(route, definition, language)]
     everywhere = partial(_from_everywhere, definition=definition)
     lines += ["", say("check.everywhere", language), *_acts(definition, language, everywhere)]
     lines += ["", say("check.timers", language)]
@@ -121,46 +119,6 @@ def _heading(definition: Definition, language: str) -> Iterator[str]:
     )
 
 
-def day_words(day: Day | Every, definition: Definition, language: str) -> str:
-    """Say a day of the file with the labels of what it is made of: 建设周期届满日 − 结项考核提前."""
-    if isinstance(day, Every):
-        return say("check.every", language, day=definition.settings[day.setting].label)
-    anchor = _named(day.anchor, definition, language)
-    text = say("check.old", language, day=anchor) if day.old else anchor
-    return text + "".join(_addend_words(addend, definition, language) for addend in day.addends)
-
-
-def _addend_words(addend: Addend, definition: Definition, language: str) -> str:
-    period = addend.period
-    length = (
-        _length_words(period, language)
-        if isinstance(period, Period)
-        else _named(period, definition, language)
-    )
-    if addend.times is not None:
-        length = say("check.times", language, period=length, act=_named(addend.times, definition, language))
-    return f" {'+' if addend.sign > 0 else '−'} {length}"
-
-
-def _length_words(period: Period, language: str) -> str:
-    counts = {unit: getattr(period, unit) for unit in ("years", "months", "days", "working_days")}
-    return " ".join(
-        say(f"check.length.{unit}", language, count=count) for unit, count in counts.items() if count
-    )
-
-
-def _named(name: str, definition: Definition, language: str) -> str:
-    """Give the label of whatever the name stands for."""
-    if name == TODAY:
-        return say("check.today", language)
-    places: tuple[Mapping[str, Any], ...] = (
-        *(definition.dates, definition.fields, definition.acts),
-        *(definition.settings, definition.terms, definition.roles, definition.states),
-    )
-    label: Label = next(place[name] for place in places if name in place).label
-    return label_text(label, language)
-
-
 def _from_everywhere(act: Act, *, definition: Definition) -> bool:
     return act.source == frozenset(definition.states)
 
@@ -171,13 +129,17 @@ def _only_from(act: Act, *, state: str, definition: Definition) -> bool:
 
 
 def _acts(definition: Definition, language: str, wanted: Callable[[Act], bool]) -> list[str]:
-    return [f"  {_act_line(act, definition, language)}" for act in definition.acts.values() if wanted(act)]
+    """The acts that stand by themselves; a ballot is part of a step, and said with its route."""
+    acts = (act for act in definition.acts.values() if act.kind is not ActKind.BALLOT and wanted(act))
+    return [f"  {_act_line(act, definition, language)}" for act in acts]
 
 
 def _act_line(act: Act, definition: Definition, language: str) -> str:
-    by = [_named(role, definition, language) for role in act.by]
+    by = [named(role, definition, language) for role in act.by]
     if act.by_timer:
         by.insert(0, say("check.clock", language))
+    if act.by_turn:
+        by.append(say("check.turn", language))
     return say(
         "check.task" if act.kind is ActKind.TASK else "check.act",
         language,
@@ -186,13 +148,13 @@ def _act_line(act: Act, definition: Definition, language: str) -> str:
         by=by,
         basis=article_text(act.basis, language),
         by_basis=article_text(act.by_basis, language),
-    ) + (say("check.second", language, second=_named(act.second, definition, language)) if act.second else "")
+    ) + (say("check.second", language, second=named(act.second, definition, language)) if act.second else "")
 
 
 def _target(act: Act, definition: Definition, language: str) -> str:
     if act.to in (None, TO_SAME):
         return say("check.same", language)
-    return say("check.undo", language) if act.to == TO_UNDO else _named(str(act.to), definition, language)
+    return say("check.undo", language) if act.to == TO_UNDO else named(str(act.to), definition, language)
 
 
 def _timer_line(timer: Timer, definition: Definition, language: str) -> str:

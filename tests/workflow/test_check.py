@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from workflow.check import Checked, check, day_words, draw, summary
-from workflow.definition import Definition, load_file, parse_day
+from tests.workflow.test_definition import AWARD
+from workflow.check import Checked, check, draw, summary
+from workflow.definition import Definition, load, load_file, parse_day
+from workflow.lifecycle_words import day_words, route_lines
 
 BASE = Path(__file__).parents[2] / "workflow" / "lifecycles" / "base.toml"
 
@@ -151,3 +153,91 @@ def test_diagram_shields_signs_that_mermaid_reads() -> None:
 
     assert definition is not None
     assert '  state "已”申”： 报；" as proposed' in draw(definition, "zh").splitlines()
+
+
+# ───────────────────────────── Routes in words
+
+
+def test_summary_says_the_steps_of_a_proposal_in_order(base: Definition) -> None:
+    lines = summary(base, "zh").splitlines()
+    start = lines.index("已申报 〔办法第四条〕")
+
+    assert lines[start + 5 : start + 12] == [
+        "  程序 〔研究生处设定〕",
+        "    1. 责任学院意见：由培养单位负责人签署；一人同意即可；不同意则退回修改 〔研究生处设定〕",
+        "    2. 形式审查：由联培基地办公室签署；一人同意即可；不同意则退回修改 〔研究生处设定〕",
+        "    3. 专家评审：仅当“立项专家评审”为是；由评审专家评分，每人一份；专家人数5；行业专家至少1 〔研究生处设定〕",
+        "    4. 领导小组表决：由领导小组成员表决；到会人数2/3；通过票数超过1/2；无记名投票：否；未通过则不予立项 〔办法第七条〕",
+        "    5. 公示：仅当“立项公示”为是；公示，期限为“公示期”，异议由联培基地办公室录入；有异议则回到“形式审查” 〔研究生处设定〕",
+        "    全部完成后：批准立项",
+    ]
+
+
+def test_summary_says_a_motion_and_the_vote_on_it(base: Definition) -> None:
+    lines = route_lines(base.routes["rectification"], base, "en")
+
+    assert lines[1:] == [
+        "  1. evidence of rectification: handed in by project leader; due by rectify by; "
+        "overdue: on to “check of the evidence” [set by the Graduate Office]",
+        "  2. check of the evidence: signed by base office; one of them is enough [set by the Graduate Office]",
+        "  3. experts on the rectification: marked by expert, each on a sheet of their own; number of experts 5; "
+        "experts from industry, at least 1 [set by the Graduate Office]",
+        "  4. proposal of a verdict: base office picks one of the outcomes; “excellent” → certify; "
+        "“qualified” → certify; “still not met” → revoke; a motion, which the steps after it decide "
+        "[set by the Graduate Office]",
+        "  5. vote on the verdict: voted on by member of the leading group; quorum 2/3; majority more than 1/2; "
+        "secret ballot: no; voted down: back to “proposal of a verdict” [set by the Graduate Office]",
+    ]
+
+
+def test_route_without_steps_says_what_is_next(base: Definition) -> None:
+    assert route_lines(base.routes["approved"], base, "en") == [
+        "the route [set by the Graduate Office]",
+        "  next: record the signed agreement",
+    ]
+
+
+def test_ballot_is_said_with_its_step_only(base: Definition) -> None:
+    lines = summary(base, "en").splitlines()
+
+    assert [line.strip() for line in lines if "check of form" in line and "→" in line] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "zh", "en"),
+    [
+        ("", "", "须1人同意；其中负责人必须同意", "1 must agree; head among them"),
+        ("enough = 1\n", "", "每人都须同意；其中负责人必须同意", "each must agree; head among them"),
+        (
+            'rule   = "each"\nenough = 1\nmust   = "head"',
+            'rule   = "in_order"',
+            *("依次同意", "one role after the other"),
+        ),
+        ('rule   = "each"\nenough = 1\nmust   = "head"', "", "一人同意即可", "one of them is enough"),
+    ],
+)
+def test_rule_of_signing_is_said(old: str, new: str, zh: str, en: str) -> None:
+    award = load(AWARD.replace(old, new) if old else AWARD)
+    words = {language: route_lines(award.routes["review"], award, language)[2] for language in ("zh", "en")}
+
+    assert f"签署；{zh}；不同意则" in words["zh"]
+    assert f"head; {en}; a refusal: " in words["en"]
+
+
+@pytest.mark.parametrize(
+    ("when", "zh", "en"),
+    [
+        ("strict", "仅当“回避”为是", "only where “strict” is on"),
+        ("not strict", "仅当“回避”为否", "only where “strict” is off"),
+        ("title", "仅当填写了“名称”", "only where “title” is filled in"),
+        ("not title", "仅当未填写“名称”", "only where “title” is empty"),
+        ("level is high", "仅当“级别”为“高”", "only where “level” is “high”"),
+        ("not level is high", "仅当“级别”不为“高”", "only where “level” is not “high”"),
+    ],
+)
+def test_condition_is_said(when: str, zh: str, en: str) -> None:
+    award = load(AWARD.replace('when     = "level is high"', f'when     = "{when}"'))
+    words = {language: route_lines(award.routes["review"], award, language)[5] for language in ("zh", "en")}
+
+    assert words["zh"].startswith(f"  5. 公示：{zh}；公示，")
+    assert words["en"].startswith(f"  5. notice: {en}; a public notice")
