@@ -42,6 +42,7 @@ def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
     write = {
         "act": _act,
         "asked_to_confirm": _confirm,
+        "ban_lifted": _ban_lifted,
         "late_opening": _late_opening,
         "your_turn": _turn,
         "reminder": _reminder,
@@ -97,6 +98,21 @@ def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str
         _say(about, "line.basis", basis=article_text("local", about.language)),
     ]
     return _say(about, "confirm_subject", act=act.label, base=about.base), _frame(about, *middle)
+
+
+def _ban_lifted(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """Which ban is lifted, and from when what it refused is possible again."""
+    definition = about.definition
+    act, ban = definition.acts[params["act"]].label, definition.bans[params["ban"]]
+    day, from_on = (date.fromisoformat(params[name]) for name in ("day", "from_on"))
+    middle = [
+        _say(about, "line.was_refused", act=act, partner=params["partner"], ban=ban.label),
+        _say(about, "line.lifted", day=day),
+        _say(about, "line.again", act=act, day=from_on),
+        _say(about, "line.basis", basis=article_text("local", about.language)),
+    ]
+    subject = _say(about, "lifted_subject", ban=ban.label, partner=params["partner"], act=act, day=from_on)
+    return subject, _frame(about, *middle)
 
 
 def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

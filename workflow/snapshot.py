@@ -87,6 +87,8 @@ class Snapshot:
     """The body of the entry a correction would undo."""
     built_on: bool = False
     """Whether a later act elsewhere names that entry as its ground."""
+    turned_away: tuple[Row, ...] = ()
+    """Whom a ban that a correction would lift has refused: person_id, case_id, act, from_on."""
     settings_on: date | None = None
     """The day whose settings count; None: today's."""
     answered: Row | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ from workflow.operations.answers import Receipt, Refusal, only_for
 from workflow.operations.numbering import numbered, take_turns
 from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
 from workflow.operations.steps import caught_up, note, planned, steps_as_changes, write_steps
+from workflow.operations.turned_away import DENIAL, with_turned_away
 from workflow.plan import Form, Plan, decide, form_of
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.wake import in_its_wake
@@ -137,7 +139,7 @@ def _read(
     if not snapshot.numbers.keys() >= {*wish.counters}:
         take_turns(session, wish.counters)
         snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
-    return with_undone(session, snapshot, known)
+    return with_turned_away(session, with_undone(session, snapshot, known))
 
 
 def with_undone(session: Session, snapshot: Snapshot, act: Act) -> Snapshot:
@@ -213,7 +215,8 @@ def _log_denial(session: Session, snapshot: Snapshot, act: str, plan: Plan, ctx:
     codes = sorted({blocker.code for blocker in plan.blockers} & DENIED)
     if not codes or ctx.actor.person is None:
         return
-    content = {"act": act, "case": snapshot.id, "refused": codes}
-    write(
-        session, entries.append(session, ctx.actor.text, kind="denied", content=content, changes=[], ctx=ctx)
-    )
+    content: dict[str, Any] = {"act": act, "case": snapshot.id, "refused": codes}
+    bans = sorted({blocker.params["ban"] for blocker in plan.blockers if blocker.code == "banned"})
+    if bans:
+        content["bans"] = bans
+    write(session, entries.append(session, ctx.actor.text, kind=DENIAL, content=content, changes=[], ctx=ctx))

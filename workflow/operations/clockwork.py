@@ -145,7 +145,7 @@ def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable
     }
     for person in people:
         yield from notice(
-            snapshot, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params
+            snapshot.id, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params
         )
 
 

@@ -16,7 +16,7 @@ from workflow.guards import View
 from workflow.plan.blocking import deadline_answered, is_empty
 from workflow.plan.following import follow
 from workflow.plan.keeping import kept
-from workflow.plan.notices import act_notices
+from workflow.plan.notices import act_notices, lifted_notices
 from workflow.plan.undoing import undone, undone_seq
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Snapshot
@@ -36,7 +36,7 @@ def act_step(view: View, form: Form, ctx: Context, *, proposed_by: str | None) -
         if act.to == TO_UNDO:
             changes += undone(view, seq)
     changes += settled_pending(view, ctx, confirmed=proposed_by is not None)
-    return completed(
+    step = completed(
         view,
         form,
         ctx,
@@ -46,6 +46,7 @@ def act_step(view: View, form: Form, ctx: Context, *, proposed_by: str | None) -
         proposed_by=proposed_by,
         corrects=undone_seq(view) if act.to == TO_UNDO else None,
     )
+    return replace(step, notices=(*step.notices, *lifted_notices(view, ctx))) if act.to == TO_UNDO else step
 
 
 def completed(

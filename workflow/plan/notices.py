@@ -43,7 +43,7 @@ def act_notices(
         people.pop(person or "", None)
     for person in people:
         yield from notice(
-            after,
+            after.id,
             person,
             key=f"{after.id}:{seq}",
             template=template,
@@ -75,7 +75,28 @@ def late_notices(after: Snapshot, opening: Row, ctx: Context) -> Iterator[Change
     }
     for person in dict.fromkeys(person for role in act.by for person in recipients(after, role)):
         key = f"{after.id}:{after.case['log_seq']}-late"
-        yield from notice(after, person, key=key, template="late_opening", at=ctx.at, params=params)
+        yield from notice(after.id, person, key=key, template="late_opening", at=ctx.at, params=params)
+
+
+def lifted_notices(view: View, ctx: Context) -> Iterator[Change]:
+    """Tell those whom a ban refused that the correction lifts it; each is told about the case of their own."""
+    snapshot, partner = view.snapshot, view.snapshot.partner
+    changes = snapshot.undone["changes"] if snapshot.undone else ()
+    ban = next((change for change in changes if change["table"] == "bans" and change["op"] == INSERT), None)
+    if ban is None:
+        return
+    for row in snapshot.turned_away:
+        params = {
+            "act": row["act"],
+            "ban": ban["set"]["name"],
+            "partner": partner["name"] if partner else "",
+            "day": plain(ctx.today),
+            "from_on": plain(row["from_on"]),
+        }
+        key = f"{row['case_id']}:{ban['key']}-lifted"
+        yield from notice(
+            row["case_id"], row["person_id"], key=key, template="ban_lifted", at=ctx.at, params=params
+        )
 
 
 def asked(after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context) -> Iterator[Change]:
@@ -91,7 +112,7 @@ def asked(after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context) -> 
         people.pop(ctx.actor.person or "", None)
         for person in people:
             yield from notice(
-                after,
+                after.id,
                 person,
                 key=f"{after.id}:{seq}",
                 template="your_turn",
@@ -101,14 +122,14 @@ def asked(after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context) -> 
 
 
 def notice(
-    snapshot: Snapshot, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
+    case_id: str, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
 ) -> Iterator[Change]:
     """The outbox rows that tell one person one thing; mail waits to be sent, the page shows its row at once."""
     for channel in CHANNELS:
         row = {
             "id": new_key(),
             "stable_key": f"{key}:{person}:{channel}",
-            "case_id": snapshot.id,
+            "case_id": case_id,
             "person_id": person,
             "channel": channel,
             "template": template,

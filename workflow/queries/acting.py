@@ -16,6 +16,7 @@ from workflow.definition.values import TO_UNDO, Act, Definition
 from workflow.effects import counters
 from workflow.errors import NotFound
 from workflow.operations.acts import with_undone
+from workflow.operations.turned_away import with_turned_away
 from workflow.plan import Plan
 from workflow.snapshot import Snapshot
 from workflow.wake import in_its_wake
@@ -67,6 +68,7 @@ def case_for(
         if known.to == TO_UNDO:
             snapshot = with_undone(session, snapshot, known)
     if act is not None:
+        snapshot = with_turned_away(session, snapshot)
         snapshot = _numbered(session, snapshot, (*chosen, *follow), year=ctx.today.year)
     return Case(snapshot=snapshot, acts=offered)
 
