@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import MappingProxyType
@@ -215,9 +215,10 @@ class University:
         confirmed: tuple[str, ...] = (),
         version: int | None = None,
         key: str | None = None,
+        on_behalf_of: str | None = None,
         **raw: Any,
     ) -> Receipt | Refusal:
-        """Perform an act with raw form values, on the present version unless another is named."""
+        """Perform an act with raw form values, on the present version unless another is named; perhaps for somebody else."""
         form = read_form(
             self.definition,
             self.definition.acts[name],
@@ -226,6 +227,7 @@ class University:
             effective_on=effective_on,
             confirmed=confirmed,
         )
+        form = replace(form, on_behalf_of=self.people[on_behalf_of] if on_behalf_of else None)
         seen = version if version is not None else self.case(case_id).version
         return self.database.run(
             lambda session: perform(

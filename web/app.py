@@ -31,6 +31,7 @@ PLACES = (
     "web.demonstration",
     "web.health",
     "web.tokens",
+    "web.delegations",
     "web.api",
 )
 """Modules that each export one `blueprint`."""

@@ -30,7 +30,19 @@ from workflow.uploads import KINDS
 from workflow.words import article_text, label_text
 
 OUR_OWN = frozenset(
-    {"csrf_token", "version", "seq", "key", "shown", "back", "do", "outcome", "effective_on", "confirmed"}
+    {
+        "csrf_token",
+        "version",
+        "seq",
+        "key",
+        "shown",
+        "back",
+        "do",
+        "outcome",
+        "effective_on",
+        "confirmed",
+        "for",
+    }
 )
 """What a page sends beside the fields of the lifecycle file."""
 

@@ -89,11 +89,16 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "due_on": due_on,
         "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
-        "href": _task_address(row, definition),
+        "href": _task_address(row, definition) if row["own"] else "",
+        "lenders": [
+            {"name": lender["name"], "href": _task_address(row, definition, lender=lender["person_id"])}
+            for lender in row["lenders"]
+        ],
     }
 
 
-def _task_address(row: Row, definition: Definition) -> str:
+def _task_address(row: Row, definition: Definition, *, lender: str | None = None) -> str:
+    """Where a task is done; with a lender, in that person's stead."""
     back = pages.here()
     if row["act"] == CONFIRM:
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
@@ -101,7 +106,8 @@ def _task_address(row: Row, definition: Definition) -> str:
         return url_for("proposals.show", case_id=row["case_id"])
     if row["act"] not in definition.acts:
         return url_for("bases.step", case_id=row["case_id"], name=row["act"], back=back)
-    return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=back)
+    stead: dict[str, Any] = {"for": lender} if lender else {}
+    return url_for("decisions.form", case_id=row["case_id"], act=row["act"], back=back, **stead)
 
 
 def _done(look: Look) -> dict[str, Any]:

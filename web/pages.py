@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from flask import request, url_for
 from sqlalchemy.orm import Session
@@ -106,6 +107,15 @@ def sent_number(name: str) -> int:
 def asked(name: str, *, longest: int = 100) -> str:
     """A filter of the address, trimmed, without what no name holds."""
     return storable(request.args.get(name, "")).strip()[:longest]
+
+
+def asked_for() -> str | None:
+    """The person for whom the reader says they act; whether they may is the engine's to say. Raises BadInput for no key."""
+    text = request.values.get("for", "")
+    try:
+        return str(UUID(text)) if text else None
+    except ValueError:
+        raise BadInput((Fault(field="for", code="unreadable"),)) from None
 
 
 def storable(text: str) -> str:

@@ -341,9 +341,9 @@ def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: dat
         return {}
     definitions = {sha256: definition_of(session, sha256) for _, sha256 in cases}
     subject = next(iter(definitions.values())).subject
-    names = wish.all_parts
+    names = (*wish.all_parts, "lent")
     if any(definition.has_ballots for definition in definitions.values()):
-        names += (*BALLOTING, "kin", "lent")
+        names += (*BALLOTING, "kin")
     revision, parts = _parts(session, [str(row["id"]) for row, _ in cases], subject, wish, names, today)
     now = world(session, revision)
     return {

@@ -98,10 +98,15 @@ class Browser:
 
 
 def site_over(
-    database: Database, patch: pytest.MonkeyPatch, *, demonstration: bool = False, **config: Any
+    database: Database,
+    patch: pytest.MonkeyPatch,
+    *,
+    demonstration: bool = False,
+    university: University | None = None,
+    **config: Any,
 ) -> Site:
-    """Found a university in an empty database and build the site over it."""
-    university = University.founded(database)
+    """Build the site over a university; found one in the empty database unless one is given."""
+    university = university or University.founded(database)
     if demonstration:
         with database.transaction() as session:
             session.add(Installation(name="demonstration", value=True))

@@ -147,10 +147,15 @@ def _real(site: Site) -> dict[str, Any]:
     values = {"fact": {"name": "base_name", "value": "x"}, "reason": "y"}
     office.act(case_id, "amend", values=values, key="amend")
     (waiting,) = office.get("/pending").json["items"]
+    lent = {
+        "delegate_id": university.people["stranger"], "role": "base_office", "from_on": "2026-03-10",
+        "until_on": "2026-04-10", "reason": "z",
+    }  # fmt: skip
     return {
         "case_id": case_id,
         "document_id": document_id,
         "pending_id": waiting["id"],
+        "delegation_id": office.send("/delegations", lent, key="lend").json["id"],
         "act": "sign_agreement",
         "name": "base",
     }

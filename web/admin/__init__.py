@@ -28,4 +28,15 @@ def _only_the_office() -> None:
 
 
 # The routes; each module adds its own to the blueprint.
-from web.admin import accounts, editions, grants, overview, partners, people, settings, units, works  # noqa: E402, F401
+from web.admin import (  # noqa: E402, F401
+    accounts,
+    delegations,
+    editions,
+    grants,
+    overview,
+    partners,
+    people,
+    settings,
+    units,
+    works,
+)

@@ -15,7 +15,7 @@ from workflow.queries import office
 LATE = timedelta(minutes=1)
 
 PLACES = (
-    ("people", ("people", "grants", "accounts", "units", "partners")),
+    ("people", ("people", "grants", "delegations", "accounts", "units", "partners")),
     ("rules", ("calls", "settings", "editions")),
     ("works", ("outbox", "incidents", "scheduler")),
 )

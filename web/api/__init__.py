@@ -7,13 +7,23 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from web.api import acts, cases, documents, entries, inbox, lifecycles
+from web.api import acts, cases, delegations, documents, entries, inbox, lifecycles
 from web.api.description import description
 from web.api.problems import answer_to
 from web.api.routing import blueprint
 from web.api.tongue import language
 
-__all__ = ["acts", "blueprint", "cases", "documents", "entries", "inbox", "init_app", "lifecycles"]
+__all__ = [
+    "acts",
+    "blueprint",
+    "cases",
+    "delegations",
+    "documents",
+    "entries",
+    "inbox",
+    "init_app",
+    "lifecycles",
+]
 
 
 def init_app(app: Flask, csrf: CSRFProtect) -> None:

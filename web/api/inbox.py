@@ -46,6 +46,8 @@ def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
         overdue=overdue,
         opened_at=row["opened_at"],
         asked_by=row["asked_by"],
+        mine=row["own"],
+        for_people=[lender["name"] for lender in row["lenders"]],
         base_name=row["base_name"],
         base_number=row["base_number"],
         partner=row["partner_name"],

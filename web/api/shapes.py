@@ -96,6 +96,25 @@ class NewCase(Shape):
     unit: Key
 
 
+class NewDelegation(Shape):
+    """One person is to act for another in a role, both days included; without a unit, wherever the role is held."""
+
+    delegate_id: Key
+    role: Word
+    unit: Key | None = None
+    from_on: date
+    until_on: date
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+    person_id: Key | None = None
+    """The delegator: the caller, where it is left out; the office names somebody absent."""
+
+
+class Revocation(Shape):
+    """Why something given is taken back."""
+
+    reason: Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
+
+
 class Form(Shape):
     """What is stated with an act. Who acts and what state follows are nobody's to state."""
 
@@ -426,6 +445,42 @@ class Opened(Shape):
     repeated: bool
 
 
+class Deed(Shape):
+    """A deed outside any case that took effect: the row it is about, and its place in the log."""
+
+    id: str
+    stream: str
+    seq: int
+    hash: str
+    recorded_at: datetime
+    repeated: bool
+
+
+class DelegationView(Shape):
+    """One person acts for another in a role."""
+
+    id: str
+    person_id: str
+    person: str
+    delegate_id: str
+    delegate: str
+    role: Named
+    unit: Unit | None
+    from_on: date
+    until_on: date
+    reason: str
+    granted_at: datetime
+    revoked_at: datetime | None
+
+
+class DelegationPage(Shape):
+    """A page of delegations, the latest first."""
+
+    items: list[DelegationView]
+    newer: str | None
+    older: str | None
+
+
 class EntryPage(Shape):
     """A page of entries, newest first."""
 
@@ -464,6 +519,10 @@ class TaskView(Shape):
     overdue: bool
     opened_at: datetime
     asked_by: str | None
+    mine: bool
+    """Expected of me in my own right."""
+    for_people: list[str]
+    """The names of those for whom I could do it, as their delegate."""
     base_name: str | None
     base_number: str | None
     partner: str | None

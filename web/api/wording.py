@@ -24,7 +24,7 @@ from web.api.tongue import language, t
 from workflow.blockers import Blocker
 from workflow.blockers import Fault as FormFault
 from workflow.definition.values import Act, Definition, Field, FieldType, Label
-from workflow.errors import BadInput
+from workflow.errors import BadInput, WorkflowError
 from workflow.explain import act_label, role_label, value_text
 from workflow.operations import Receipt as Written
 from workflow.queries import Names, Rights, units_offered
@@ -87,6 +87,22 @@ def _reason(blocker: Blocker, definition: Definition) -> Reason:
 
 def _mender(definition: Definition, name: str) -> Named:
     return role(definition, name) if name in definition.roles else act(definition, name)
+
+
+def deed_refused(refused: WorkflowError) -> Reason:
+    """Why a deed outside any case did not happen, with whoever can do it."""
+    roles = [str(name) for name in refused.params.get("roles", ())]
+    said = {**refused.params, "roles": [t(f"role.{name}") for name in roles]}
+    return Reason(
+        code=refused.code,
+        text=t(f"deed.{refused.code}", **said),
+        basis="local",
+        basis_text=article_text("local", language()),
+        rank="role" if roles else "final",
+        mend=[Named(name=name, text=t(f"role.{name}")) for name in roles],
+        from_on=None,
+        params={name: plain(value) for name, value in refused.params.items()},
+    )
 
 
 def faults(bad: BadInput, definition: Definition | None) -> list[Fault]:
@@ -250,9 +266,10 @@ def _act_of(name: str | None, definition: Definition | None) -> Named | None:
 
 
 def actor_name(row: Row, name: str | None, definition: Definition | None) -> str:
-    """A person's name; the system by the timer that moved it."""
+    """A person's name, and for whom they acted if for another; the system by the timer that moved it."""
     if name is not None:
-        return name
+        lender = row.get("for_name")
+        return t("entry.acted_for", actor=name, who=lender) if lender else name
     system = str(row["actor"]).partition(":")[2]
     label = act_label(definition, system, language()) if definition else system
     return t("actor.system", name=label)

@@ -65,6 +65,10 @@ class Values:
         self._names = queries.names_of(look.session, people=sorted(keys))
         self._people = self._names.people
 
+    def person(self, key: str | None) -> str:
+        """The name of a person the entry speaks of."""
+        return self._names.person(key)
+
     # ───────────────────────────── The parts of the page
 
     def changes(self) -> list[dict[str, Any]]:

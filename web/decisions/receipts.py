@@ -47,12 +47,19 @@ def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
             "number": t("entry.number", language, seq=row["seq"]),
             "at": row["recorded_at"],
             "hash": row["hash"],
-            "lines": [explain.standing(case.snapshot, language)],
+            "lines": [*_for_whom(row, language), explain.standing(case.snapshot, language)],
             "href": pages.back() or url_for("inbox.index"),
             "action": t("decision.back_to_list" if pages.back() else "decision.to_inbox", language),
             "repeated": request.args.get("repeated") == "1",
         },
     }
+
+
+def _for_whom(row: Row, language: str) -> list[str]:
+    """Both names, where somebody acted for another."""
+    if not row["for_name"]:
+        return []
+    return [t("decision.done_for", language, actor=row["actor_name"], who=row["for_name"])]
 
 
 def to_receipt(receipt: Receipt) -> Response:

@@ -29,7 +29,9 @@ def reasons_shown(blockers: Iterable[Blocker], definition: Definition, language:
 
 
 def who_of(row: Row, definition: Definition, language: str) -> str:
-    """Who an entry names: a person, or the system by what moved it."""
+    """Who an entry names: a person, for whom they acted if for another, or the system by what moved it."""
+    if row["actor_name"] and row["for_name"]:
+        return t("entry.acted_for", language, actor=row["actor_name"], who=row["for_name"])
     if row["actor_name"]:
         return str(row["actor_name"])
     kind, _, name = row["actor"].partition(":")

@@ -31,17 +31,25 @@ class Sent:
     outcome: str = ""
     effective_on: str = ""
     confirmed: tuple[str, ...] = ()
+    on_behalf_of: str | None = None
+    """The person for whom the reader acts, as the address of the form named them."""
 
     def flat(self) -> list[tuple[str, str]]:
         """Names and values that carry it through the next page."""
         pairs = list(fields.flat_of(self.raw))
         pairs += [("outcome", self.outcome)] if self.outcome else []
         pairs += [("effective_on", self.effective_on)] if self.effective_on else []
+        pairs += [("for", self.on_behalf_of)] if self.on_behalf_of else []
         return pairs
+
+    @property
+    def address(self) -> dict[str, Any]:
+        """What the address of the form says besides the act."""
+        return {"for": self.on_behalf_of} if self.on_behalf_of else {}
 
     def read(self, definition: Definition, act: Act) -> Form:
         """Read it as the engine does. Raises BadInput with every fault."""
-        return read_form(
+        form = read_form(
             definition,
             act,
             self.raw,
@@ -49,6 +57,7 @@ class Sent:
             effective_on=self.effective_on,
             confirmed=self.confirmed,
         )
+        return replace(form, on_behalf_of=self.on_behalf_of)
 
 
 def sent_form(definition: Definition) -> Sent:
@@ -57,6 +66,7 @@ def sent_form(definition: Definition) -> Sent:
         outcome=pages.storable(request.form.get("outcome", "")),
         effective_on=pages.storable(request.form.get("effective_on", "")),
         confirmed=tuple(code for code in request.form.getlist("confirmed") if CODE.fullmatch(code)),
+        on_behalf_of=pages.asked_for(),
     )
 
 
@@ -66,7 +76,12 @@ def from_draft(draft: Row | None) -> Sent:
     raw = dict(kept.get("raw") or {})
     if fact:
         raw["fact"] = {"name": fact}
-    return Sent(raw=raw, outcome=kept.get("outcome") or "", effective_on=kept.get("effective_on") or "")
+    return Sent(
+        raw=raw,
+        outcome=kept.get("outcome") or "",
+        effective_on=kept.get("effective_on") or "",
+        on_behalf_of=pages.asked_for(),
+    )
 
 
 def keep_uploads(

@@ -79,6 +79,7 @@ def form_page(
         meanwhile=told_meanwhile(look, case, wrong.meanwhile),
         key=key or pages.new_request_key(),
         back=pages.back(),
+        on_behalf_of=sent.on_behalf_of,
         saved_at=saved_at,
         has_files=any(definition.fields[ask.field].type is FieldType.DOCUMENT for ask in act.asks),
     )
@@ -99,8 +100,10 @@ def _chosen_fact(sent: Sent, act: Act) -> str:
 def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
     """What every page of a decision says at its top."""
     snapshot = case.snapshot
+    lender = plan.on_behalf_of or (plan.steps[0].actor.on_behalf_of if plan.steps else None)
     return {
         "case_id": snapshot.id,
+        "lender": pages.names_for(look, case, people=(lender,)).person(lender) if lender else "",
         "act": plan.act.name,
         "label_of_act": explain.title_of(plan.act.label, look.language),
         "ground": explain.article_text(plan.act.basis, look.language),

@@ -35,7 +35,7 @@ def form(case_id: UUID, act: str) -> Answer:
         case = pages.case_seen(look, str(case_id), act)
         if act == pages.PROPOSAL and case.snapshot.state == case.definition.initial:
             return redirect(url_for("proposals.show", case_id=case_id))
-        plan = probe(case.snapshot, act, look.ctx)
+        plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
         if is_hopeless(plan):
             return refused_page(look, case, plan), 403
         draft = queries.draft_of(look.session, str(case_id), act, person=look.rights.person)
@@ -53,7 +53,7 @@ def preview(case_id: UUID, act: str) -> Answer:
     key, version, seq = pages.sent_key(), pages.sent_number("version"), pages.sent_number("seq")
     with pages.looking() as look:
         case = pages.case_seen(look, str(case_id), act)
-        plan = probe(case.snapshot, act, look.ctx)
+        plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
         if any(blocker.rank is Rank.ROLE for blocker in plan.blockers):
             return refused_page(look, case, plan), 403
         sent = sent_form(case.definition)
@@ -68,7 +68,7 @@ def _save(case_id: str, act: str, sent: Sent) -> Answer:
     kept = {"raw": sent.raw, "outcome": sent.outcome, "effective_on": sent.effective_on}
     door.act(lambda session, ctx: save_draft(session, case_id, act, form=kept, ctx=ctx))
     flash(t("decision.saved", door.language()), "success")
-    return redirect(url_for("decisions.form", case_id=case_id, act=act, back=pages.back()))
+    return redirect(url_for("decisions.form", case_id=case_id, act=act, back=pages.back(), **sent.address))
 
 
 def _previewed(
@@ -83,7 +83,7 @@ def _previewed(
     seq: int,
 ) -> Answer:
     case = pages.case_seen(look, case_id, act)
-    plan = probe(case.snapshot, act, look.ctx)
+    plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
     if case.version != version:
         return stale_page(look, case, plan, sent, seq=seq)
     try:
@@ -162,7 +162,7 @@ def _not_done(
 ) -> Answer:
     """Nothing took effect: the reasons, with everything that was typed."""
     case = pages.case_seen(look, case_id, act)
-    plan = probe(case.snapshot, act, look.ctx)
+    plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
     if isinstance(answer, BadInput):
         return form_page(look, case, plan, sent, Wrong(faults=answer.faults), key=key), 400
     if isinstance(answer, WorkflowError):

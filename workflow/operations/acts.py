@@ -27,7 +27,9 @@ from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.wake import in_its_wake
 from workflow.world import definition_of
 
-DENIED = frozenset({"not_your_role", "banned", "conflict", "confirm_by_another", "only_by_timer"})
+DENIED = frozenset(
+    {"not_your_role", "not_delegated", "banned", "conflict", "confirm_by_another", "only_by_timer"}
+)
 """Refusals that matter to an auditor: they are logged in the stream of the person who tried."""
 
 
@@ -193,7 +195,9 @@ def _carry_out(
 
 
 def _fingerprint(case_id: str, act: str, form: Form) -> str:
-    return fingerprint_of([case_id, act, dict(form.values), form.outcome, form.effective_on])
+    return fingerprint_of(
+        [case_id, act, dict(form.values), form.outcome, form.effective_on, form.on_behalf_of]
+    )
 
 
 def _answered(snapshot: Snapshot, ctx: Context, fingerprint: str) -> Receipt | None:

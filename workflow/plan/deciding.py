@@ -31,12 +31,14 @@ from workflow.plan.values import Form, Plan, Step
 from workflow.snapshot import KEPT, Snapshot
 
 
-def probe(snapshot: Snapshot, name: str, ctx: Context) -> Plan:
-    """Say what stands in the way of an act before its form is filled in."""
+def probe(snapshot: Snapshot, name: str, ctx: Context, *, on_behalf_of: str | None = None) -> Plan:
+    """Say what stands in the way of an act before its form is filled in, also of one done for somebody else."""
     act = act_of(snapshot, name)
-    view = view_of(snapshot, act, Form(), ctx)
+    view = view_of(snapshot, act, Form(on_behalf_of=on_behalf_of), ctx)
     blockers, warnings = reasons(view, ctx.actor, confirmer=None)
-    return Plan(act=act, blockers=in_order(blockers), warnings=in_order(warnings))
+    return Plan(
+        act=act, blockers=in_order(blockers), warnings=in_order(warnings), on_behalf_of=view.on_behalf_of
+    )
 
 
 def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_by: Actor | None) -> Plan:

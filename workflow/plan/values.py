@@ -105,6 +105,8 @@ class Plan:
     """The act only becomes a proposal: another person must confirm it."""
     moves: str | None = None
     """The act only becomes a motion: the step that decides on it."""
+    on_behalf_of: str | None = None
+    """Of an act that was only probed: for whom it would be done, where not in one's own right."""
 
     @property
     def allowed(self) -> bool:

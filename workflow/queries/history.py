@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -31,7 +32,7 @@ def _entries(case_id: str) -> Select[*tuple[Any, ...]]:
 def history_page(
     session: Session, case_id: str, *, after: str | None = None, before: str | None = None
 ) -> Page:
-    """One page of a case's entries; `body` is read into a mapping."""
+    """One page of a case's entries; `body` is read into a mapping, `for_name` is the person on whose behalf one acted."""
     found = page(
         session,
         _entries(case_id),
@@ -39,8 +40,7 @@ def history_page(
         after=after,
         before=before,
     )
-    rows = tuple({**row, "body": json.loads(row["body"])} for row in found.rows)
-    return Page(rows=rows, newer=found.newer, older=found.older)
+    return Page(rows=_read(session, found.rows), newer=found.newer, older=found.older)
 
 
 def entry_of(session: Session, case_id: str, seq: int) -> Row | None:
@@ -56,13 +56,23 @@ def latest_entry(session: Session, case_id: str) -> Row | None:
 def entries_since(session: Session, case_id: str, seq: int, *, limit: int = 5) -> tuple[Row, ...]:
     """The entries after a place in the chain, newest first: what happened meanwhile."""
     statement = _entries(case_id).where(Entry.seq > seq).order_by(Entry.seq.desc()).limit(limit)
-    return tuple(_read(row) for row in session.execute(statement).mappings())
+    return _read(session, session.execute(statement).mappings().all())
 
 
 def _one(session: Session, statement: Select[*tuple[Any, ...]]) -> Row | None:
-    row = session.execute(statement).mappings().first()
-    return _read(row) if row is not None else None
+    rows = session.execute(statement.limit(1)).mappings().all()
+    return next(iter(_read(session, rows)), None)
 
 
-def _read(row: Any) -> Row:
-    return {**row, "body": json.loads(row["body"])}
+def _read(session: Session, rows: Sequence[Any]) -> tuple[Row, ...]:
+    """The rows with their bodies read, and the names of those on whose behalf somebody acted, looked up at once."""
+    bodies = [json.loads(row["body"]) for row in rows]
+    lenders = {body["on_behalf_of"] for body in bodies if body["on_behalf_of"]}
+    names: dict[str, str] = {}
+    if lenders:
+        found = session.execute(select(Person.id, Person.name).where(Person.id.in_(lenders)))
+        names = {person.id: person.name for person in found}
+    return tuple(
+        {**row, "body": body, "for_name": names.get(body["on_behalf_of"])}
+        for row, body in zip(rows, bodies, strict=True)
+    )

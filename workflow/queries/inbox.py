@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from models import Case, Duty, Entry, JointBase, Notice, Partner, PendingAct, Person, Task, Unit
+from models import (
+    Ballot,
+    Case,
+    Duty,
+    Entry,
+    JointBase,
+    Notice,
+    Partner,
+    PendingAct,
+    Person,
+    Round,
+    Task,
+    Unit,
+)
 from workflow.definition.values import Held
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
 from workflow.queries.rights import Rights, on_duty, visible_to
-from workflow.tasks import CONFIRM
+from workflow.snapshot import Row
+from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.world import editions_in_use
 
 SUBJECT = (
@@ -70,19 +85,22 @@ def _duties(session: Session) -> frozenset[str]:
 
 
 def _mine(session: Session, rights: Rights) -> ColumnElement[bool]:
-    """The open tasks of the roles a person holds: by grant on the task's unit, or by a duty on its case.
+    """The open tasks that wait for a person: their own, and those of the people they act for."""
+    return and_(Task.closed_at.is_(None), or_(*(turn for _, turn in _turns(session, rights))))
 
-    Nobody is asked to confirm what they proposed themselves.
-    """
+
+def _turns(session: Session, rights: Rights) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """Whose tasks a person takes, themselves first, each with the condition by which it is that one's turn."""
+    yield rights.person, _own_turn(session, rights)
+    lenders = dict.fromkeys(right.lender for right in rights.lent)
+    for lender in lenders:
+        yield lender, _lent_turn(rights, lender)
+
+
+def _own_turn(session: Session, rights: Rights) -> ColumnElement[bool]:
+    """By grant on the task's unit, by a duty on its case, or by name. Nobody is asked to confirm what they proposed."""
     duties = _duties(session)
-    by_grant = [
-        and_(
-            Task.role == role,
-            Task.unit_id.is_(None) | (Task.unit_id == unit) if unit else Task.unit_id.is_(None),
-        )
-        for role, unit in rights.grants
-        if role not in duties
-    ]
+    by_grant = [_of_role(role, unit) for role, unit in rights.grants if role not in duties]
     by_duty = exists().where(
         Duty.case_id == Task.case_id,
         Duty.role == Task.role,
@@ -95,7 +113,62 @@ def _mine(session: Session, rights: Rights) -> ColumnElement[bool]:
         PendingAct.status == "open",
         PendingAct.proposed_by == rights.person,
     )
-    return and_(Task.closed_at.is_(None), or_(*by_grant, by_duty), or_(Task.act != CONFIRM, ~own_proposal))
+    return and_(
+        or_(and_(Task.person_id.is_(None), or_(*by_grant, by_duty)), Task.person_id == rights.person),
+        or_(Task.act != CONFIRM, ~own_proposal),
+        ~_has_cast(rights.person),
+    )
+
+
+def _lent_turn(rights: Rights, lender: str) -> ColumnElement[bool]:
+    """By a role the lender has delegated. A second look and the naming of a panel are nobody else's to do."""
+    mine = [right for right in rights.lent if right.lender == lender]
+    return and_(
+        or_(
+            and_(Task.person_id.is_(None), or_(*(_of_role(right.role, right.unit) for right in mine))),
+            and_(Task.person_id == lender, Task.role.in_([right.role for right in mine])),
+        ),
+        Task.act.not_in((CONFIRM, NAME_PANEL)),
+        ~_has_cast(lender),
+    )
+
+
+def _of_role(role: str, unit: str | None) -> ColumnElement[bool]:
+    here = Task.unit_id.is_(None) | (Task.unit_id == unit) if unit else Task.unit_id.is_(None)
+    return and_(Task.role == role, here)
+
+
+def _has_cast(person: str) -> ColumnElement[bool]:
+    """Whoever has cast their ballot in the open round of the task's step is no longer waited for."""
+    return exists().where(
+        Round.case_id == Task.case_id,
+        Round.step == Task.act,
+        Round.closed_seq.is_(None),
+        Round.voided_seq.is_(None),
+        Ballot.round_id == Round.id,
+        Ballot.person_id == person,
+        Ballot.voided_seq.is_(None),
+    )
+
+
+def _with_takers(session: Session, rights: Rights, found: Page) -> Page:
+    """Say of each task whether it is the reader's own turn (`own`) and for whom else they could take it (`lenders`)."""
+    if not rights.lent:
+        return replace(found, rows=tuple({**row, "own": True, "lenders": ()} for row in found.rows))
+    ids = [row["id"] for row in found.rows]
+    takers: dict[str, list[Row]] = {task: [] for task in ids}
+    for person, turn in _turns(session, rights):
+        statement = select(Task.id, Person.id.label("person_id"), Person.name).join(
+            Person, Person.id == person
+        )
+        for taker in session.execute(statement.where(Task.id.in_(ids), turn)).mappings():
+            takers[taker["id"]].append(dict(taker))
+    return replace(found, rows=tuple(_taken_by(row, takers[row["id"]], rights.person) for row in found.rows))
+
+
+def _taken_by(row: Row, takers: list[Row], reader: str) -> Row:
+    lenders = tuple(taker for taker in takers if taker["person_id"] != reader)
+    return {**row, "own": len(lenders) < len(takers), "lenders": lenders}
 
 
 def to_do(
@@ -108,7 +181,8 @@ def to_do(
 ) -> Page:
     """What waits for a person, the earliest deadline first.
 
-    Rows: the case's subject, and id, act, role, due_on, opened_at, asked_by (who moved the case last), pending_act.
+    Rows: the case's subject, and id, act, role, due_on, opened_at, asked_by (who moved the case last), pending_act; whether
+    it is the reader's own turn (own), and the people for whom they could take it (lenders: person_id, name).
     """
     mark = (func.coalesce(cast(Task.due_on, String), NEVER) + cast(Task.id, String)).label("mark")
     asked_by = (
@@ -136,7 +210,7 @@ def to_do(
     if wanted.overdue:
         statement = statement.where(Task.due_on < rights.today)
     order = Order(column=mark.element, name="mark", read=_todo_mark, descending=False)
-    return page(session, statement, order, after=after, before=before)
+    return _with_takers(session, rights, page(session, statement, order, after=after, before=before))
 
 
 def _todo_mark(text: str) -> str:

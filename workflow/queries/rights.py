@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Select, and_, exists, select, true, union_all
 from sqlalchemy.orm import Session
 
-from models import Case, Duty, Grant, JointBase
+from models import Case, Delegation, Duty, Grant, JointBase, Seat
 from models.lists import holds_any
 from workflow.definition.values import Act
 from workflow.errors import NotFound
@@ -19,6 +20,14 @@ SEE_EVERYTHING = frozenset({"administrator", "auditor", "base_office", "leading_
 SEE_THEIR_COLLEGE = frozenset({"college_head", "college_officer"})
 
 
+class Lent(NamedTuple):
+    """A role somebody has delegated to the person: whose it is, and the unit they hold it on."""
+
+    lender: str
+    role: str
+    unit: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
     """What one person holds on one day: roles by grant, each on a unit or everywhere. Duties are asked per case."""
@@ -26,6 +35,8 @@ class Rights:
     person: str
     today: date
     grants: tuple[tuple[str, str | None], ...]
+    lent: tuple[Lent, ...] = ()
+    """What they may do for others. Whoever acts for somebody sees what that person sees by the role."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -33,12 +44,13 @@ class Rights:
 
     @property
     def sees_everything(self) -> bool:
-        return bool(self.roles & SEE_EVERYTHING)
+        return bool((self.roles | {right.role for right in self.lent}) & SEE_EVERYTHING)
 
     @property
     def college_ids(self) -> tuple[str, ...]:
         """The colleges whose cases the person sees."""
-        return self.units_of(*SEE_THEIR_COLLEGE)
+        lent = {right.unit for right in self.lent if right.unit and right.role in SEE_THEIR_COLLEGE}
+        return tuple(sorted({*self.units_of(*SEE_THEIR_COLLEGE), *lent}))
 
     def units_of(self, *roles: str) -> tuple[str, ...]:
         """The units on which the person holds one of the roles."""
@@ -46,16 +58,40 @@ class Rights:
 
 
 def rights_of(session: Session, person: str, *, today: date) -> Rights:
-    """Read the grants of a person in force on a day."""
-    rows = session.execute(
-        select(Grant.role, Grant.unit_id).where(
-            Grant.person_id == person,
-            Grant.revoked_at.is_(None),
-            Grant.from_on <= today,
-            Grant.until_on.is_(None) | (Grant.until_on >= today),
-        )
+    """Read the grants of a person in force on a day, and those others have delegated to them."""
+    held = select(Grant.person_id, Grant.role, Grant.unit_id).where(_granted_on(today))
+    lent = held.join(
+        Delegation,
+        and_(
+            Delegation.person_id == Grant.person_id,
+            Delegation.role == Grant.role,
+            Delegation.unit_id.is_(None) | (Delegation.unit_id == Grant.unit_id),
+        ),
+    ).where(
+        Delegation.delegate_id == person,
+        Delegation.revoked_at.is_(None),
+        Delegation.from_on <= today,
+        Delegation.until_on >= today,
     )
-    return Rights(person=person, today=today, grants=tuple((row.role, row.unit_id) for row in rows))
+    rows = session.execute(held.where(Grant.person_id == person).union(lent)).all()
+    return Rights(
+        person=person,
+        today=today,
+        grants=tuple((row.role, row.unit_id) for row in rows if row.person_id == person),
+        lent=tuple(
+            Lent(row.person_id, row.role, row.unit_id)
+            for row in sorted(rows, key=str)
+            if row.person_id != person
+        ),
+    )
+
+
+def _granted_on(today: date) -> ColumnElement[bool]:
+    return and_(
+        Grant.revoked_at.is_(None),
+        Grant.from_on <= today,
+        Grant.until_on.is_(None) | (Grant.until_on >= today),
+    )
 
 
 def units_offered(rights: Rights, act: Act, field: str) -> tuple[str, ...] | None:
@@ -70,11 +106,12 @@ def visible_to(rights: Rights) -> ColumnElement[bool]:
     """The condition over `cases` that holds for what a person may see.
 
     The office, the leading group, auditors and administrators see every case, a college's roles those it leads or
-    takes part in, everybody else those on which they hold a duty.
+    takes part in, everybody else those on which they hold a duty or were given a seat; and a delegate what the
+    delegator's role sees.
     """
     if rights.sees_everything:
         return true()
-    return Case.id.in_(union_all(_by_duty(rights), *_by_college(rights)))
+    return Case.id.in_(union_all(_by_duty(rights), _by_seat(rights), *_by_college(rights)))
 
 
 def _by_duty(rights: Rights) -> Select[str]:
@@ -89,6 +126,12 @@ def _by_college(rights: Rights) -> Iterator[Select[str]]:
     yield select(JointBase.case_id).where(JointBase.lead_college_id.in_(colleges)).correlate(None)
     taking_part = holds_any(JointBase.other_college_ids, *colleges)
     yield select(JointBase.case_id).where(taking_part).correlate(None)
+
+
+def _by_seat(rights: Rights) -> Select[str]:
+    """The cases in which the person, or somebody for whom they act, was asked by name; having answered takes away no sight."""
+    people = sorted({rights.person, *(right.lender for right in rights.lent)})
+    return select(Seat.case_id).where(Seat.person_id.in_(people), Seat.voided_seq.is_(None)).correlate(None)
 
 
 def on_duty(rights: Rights, *roles: str) -> ColumnElement[bool]:
