@@ -71,6 +71,13 @@ class Seat(Base):
             sqlite_where=sql(STANDING),
             postgresql_where=sql(STANDING),
         ),
+        Index(
+            "ix_seats_person",
+            "person_id",
+            "case_id",
+            sqlite_where=sql(STANDING),
+            postgresql_where=sql(STANDING),
+        ),
     )
 
     id: Mapped[IdPk]

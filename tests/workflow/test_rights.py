@@ -9,6 +9,8 @@ from sqlalchemy import select, text
 
 from models import Case, Database
 from tests.university import University
+from tests.workflow.routing import at_vote, do, founded
+from workflow.operations.rounds import name_experts, replace_expert
 from workflow.queries import Rights, rights_of, visible_to
 
 TODAY = date(2026, 3, 20)
@@ -71,6 +73,23 @@ def test_college_that_leaves_by_an_amendment_sees_the_base_no_longer(university:
     assert (before, seen_by(university, "other_head")) == ({case_id}, set())
 
 
+def test_case_is_seen_by_whoever_has_a_seat_also_once_they_have_answered(database: Database) -> None:
+    here = founded(database, expert_review_on=True)
+    case_id = at_vote(here)
+    panel = [here.people[f"expert_{number}"] for number in (1, 2, 3)]
+    do(here, name_experts, case_id, panel, who="office")
+    met = {name: {"met": True, "note": "seen"} for name in here.definition.lists["eligibility"]}
+    here.done(case_id, "expert_review", "expert_1", outcome="seal", eligibility_opinion=met)
+    replaced, by = here.people["expert_3"], here.people["expert_4"]
+    do(here, replace_expert, case_id, replaced, by=by, reason="ill", who="office")
+
+    seen = {
+        name: seen_by(here, name) == {case_id} for name in ("expert_1", "expert_2", "expert_3", "expert_4")
+    }
+
+    assert seen == {"expert_1": True, "expert_2": True, "expert_3": False, "expert_4": True}
+
+
 def test_list_of_a_college_is_read_by_index(university: University) -> None:
     """However many bases there are, a college's list reads its own."""
     with university.database.transaction() as session:
@@ -91,3 +110,4 @@ def test_list_of_a_college_is_read_by_index(university: University) -> None:
     assert "ix_bases_other_college_ids" in told
     assert "ix_bases_lead_college_id" in told
     assert "ix_duties_person_id" in told
+    assert "ix_seats_person" in told
