@@ -12,9 +12,9 @@ from web.decisions.saying import reason_shown, who_of
 from web.fields import field_of
 from web.pages import Look
 from web.words import t
-from workflow import explain
+from workflow import explain, routes
 from workflow.blockers import Blocker
-from workflow.definition.values import Act, Definition, Held, Step
+from workflow.definition.values import Act, ActKind, Definition, Held, Step
 from workflow.plan import Form, decide, probe
 from workflow.queries import Case, Names, Page
 from workflow.snapshot import Row, Snapshot, held_roles
@@ -54,7 +54,10 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
         allowed.append(_pending_act(look, case))
     if case.definition.import_.by in held_roles(case.snapshot, look.rights.person) and _past(case.snapshot):
         allowed.append(_release_act(look, case))
+    present = routes.standing(case.snapshot).step
     for act in case.acts:
+        if act.kind is ActKind.BALLOT and (present is None or present.name != act.name):
+            continue  # The steps of the decision say which one is not at hand.
         plan = probe(case.snapshot, act.name, look.ctx)
         label = explain.title_of(act.label, look.language)
         if plan.allowed:

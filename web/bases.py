@@ -13,11 +13,11 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from openpyxl import Workbook
 from werkzeug.wrappers import Response as Redirect
 
-from web import base_page, door, pages
+from web import base_page, door, pages, route_page
 from web.decisions.saying import reasons_shown
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import explain, queries, way
 from workflow.blockers import Fault
 from workflow.definition.values import Definition
 from workflow.errors import BadInput, NotFound
@@ -230,6 +230,8 @@ def show(case_id: UUID) -> str:
         snapshot = case.snapshot
         people = [row["person_id"] for row in (*snapshot.table("duties"), *snapshot.table("hand_ins"))]
         people += [row["uploaded_by"] for row in snapshot.table("documents")]
+        shown, before = route_page.stops_of(look, case)
+        people += way.people_named((*shown, *before))
         names = queries.names_of(
             look.session, people=people, documents=snapshot.table("documents"), partners=snapshot.partners
         )
@@ -239,6 +241,7 @@ def show(case_id: UUID) -> str:
             case_id=str(case_id),
             **base_page.top(look, case),
             **base_page.acts(look, case),
+            route=route_page.route(look, case, names, shown, before),
             cycle=base_page.cycle(look, snapshot),
             deadlines=base_page.deadlines(look, snapshot),
             way=base_page.way(look, case),

@@ -10,12 +10,13 @@ from typing import Any
 from models.changes import INSERT, Change
 from workflow.definition.values import Definition, Field, FieldType, Label
 from workflow.definition.values import Step as RouteStep
+from workflow.explain_route import sheet_lines, sheet_text
 from workflow.periods import Kind, beijing_day
 from workflow.plan import Form, Plan, Step, recipients
 from workflow.queries.names import Names
 from workflow.reasons import fault_text
 from workflow.snapshot import Row, Snapshot
-from workflow.tasks import CONFIRM
+from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.timers import HELD
 from workflow.words import (
     article_text,
@@ -120,6 +121,8 @@ def badge_of(definition: Definition, state: str, language: str) -> Badge:
 
 def act_label(definition: Definition, name: str | None, language: str, *, pending: str | None = None) -> str:
     """What an act, a task, a timer or a kind of entry is called; with `pending`, the proposal a confirmation is of."""
+    if name == NAME_PANEL:
+        return say("explain.name_panel", language)
     if name == CONFIRM:
         if pending and pending in definition.acts:
             return say("explain.confirm_act", language, act=definition.acts[pending].label)
@@ -174,6 +177,8 @@ def value_text(definition: Definition, field: Field, value: Any, names: Names, l
             return _partner_text(value, names, language)
         case FieldType.CHECKLIST:
             return _checklist_text(definition, field, value, language)
+        case FieldType.SHEET:
+            return sheet_text(definition, field, value, language)
         case FieldType.REASONS:
             return _reasons_text(definition, value, language)
         case FieldType.FACT:
@@ -306,7 +311,14 @@ def _form_lines(plan: Plan, snapshot: Snapshot, form: Form, names: Names, langua
     for ask in plan.act.asks:
         if ask.field not in form.values:
             continue
-        yield _form_line(snapshot, definition.fields[ask.field], form.values[ask.field], names, language)
+        field, value = definition.fields[ask.field], form.values[ask.field]
+        if field.type is FieldType.SHEET and value:
+            yield from (
+                Line(name=headed(name, language), old=NO_VALUE, new=said)
+                for name, said in sheet_lines(definition, field, value, language)
+            )
+        else:
+            yield _form_line(snapshot, field, value, names, language)
 
 
 def _form_line(snapshot: Snapshot, field: Field, value: Any, names: Names, language: str) -> Line:
@@ -490,7 +502,12 @@ def asked_people(snapshot: Snapshot) -> tuple[str, ...]:
 # ───────────────────────────── What happened
 
 
-DECIDED = frozenset({"transition", "task", "proposal", "import", "open", "released", "declined", "withdrawn"})
+DECIDED = frozenset(
+    {
+        "transition", "task", "proposal", "import", "open", "released", "declined", "withdrawn",
+        "ballot", "motion", "seated", "signer_added", "signer_removed", "reassigned", "vote_closed", "ballot_withdrawn",
+    }
+)  # fmt: skip
 """Kinds of entries that are decisions; the others are routine and may be folded."""
 
 
