@@ -180,7 +180,7 @@ def _shown_value(setting: Setting, field: Field, value: Any) -> Any:
             return None
         case FieldType.UNITS:
             return [value] if isinstance(value, str) else list(value or ())
-        case FieldType.PARTNER | FieldType.CHECKLIST | FieldType.REASONS | FieldType.FACT:
+        case FieldType.PARTNER | FieldType.CHECKLIST | FieldType.SHEET | FieldType.REASONS | FieldType.FACT:
             return _mapping(value)
         case _:
             return value if isinstance(value, str) else None
@@ -228,10 +228,20 @@ def _items(setting: Setting, field: Field, act: Act) -> list[dict[str, str]]:
                     "name": item.name,
                     "label": title_of(item.label, setting.language),
                     "basis": article_text(item.basis, setting.language),
-                    "counted": _counted(setting, item, act),
+                    "counted": counted_text(setting.snapshot, item, act, setting.language),
                 }
                 for listed in field.lists
                 for item in definition.lists[listed].values()
+            ]
+        case FieldType.SHEET:
+            return [
+                {
+                    "name": item.name,
+                    "label": title_of(item.label, setting.language),
+                    "basis": article_text(item.basis, setting.language),
+                }
+                for sheet in field.sheets
+                for item in definition.sheets[sheet].values()
             ]
         case FieldType.REASONS:
             return [_named(definition, name, setting.language) for name in _asked_before(setting.snapshot)]
@@ -251,14 +261,13 @@ def _asked_before(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ask.field for act in acts for ask in act.asks))
 
 
-def _counted(setting: Setting, item: Item, act: Act) -> str:
+def counted_text(snapshot: Snapshot, item: Item, act: Act, language: str) -> str:
     """What the records say about an item that is counted and not judged."""
     if item.counted is None:
         return ""
-    snapshot = setting.snapshot
     at = snapshot.case["opened_at"]
     view = View(snapshot=snapshot, act=act, form={}, outcome=None, effective_on=snapshot.today, at=at)
-    return t("decision.counted", setting.language, have=measured(view, item), want=wanted_count(view, item))
+    return t("decision.counted", language, have=measured(view, item), want=wanted_count(view, item))
 
 
 # ───────────────────────────── What is wrong

@@ -128,6 +128,17 @@ def sheet_text(definition: Definition, field: Field, value: Mapping[str, Any], l
 # ───────────────────────────── What a ballot brings about
 
 
+def people_asked(plan: Plan) -> tuple[str, ...]:
+    """The people whose turn it is once the ballot or motion is recorded."""
+    if not plan.steps:
+        return ()
+    after = plan.steps[0].before.after(plan.steps[0].changes)
+    here = routes.standing(after)
+    if here.step is None or here.round is None:
+        return ()
+    return tuple(seat.person for seat in routes.in_turn(after, here.step, here.round))
+
+
 def brought_about(plan: Plan, snapshot: Snapshot, names: Names, language: str) -> list[str]:
     """Say whether the ballot or motion closes its round and what then follows, or who is still waited for."""
     if not plan.steps:

@@ -76,7 +76,7 @@ ITEMS = [
 ]
 TYPES = (
     "line", "text", "date", "document", "choice", "yes_no", "count", "money", "person", "partner", "unit", "units",
-    "checklist", "reasons", "fact",
+    "checklist", "sheet", "reasons", "fact",
 )  # fmt: skip
 VALUES: dict[str, Any] = {
     "line": "<某某>&基地",
@@ -86,6 +86,7 @@ VALUES: dict[str, Any] = {
     "unit": "a",
     "partner": {"name": "某某公司", "credit_code": "91371500MA3C0000XX", "kind": "b"},
     "checklist": {"standing": {"met": "yes", "note": "见附件"}},
+    "sheet": {"standing": {"mark": "85", "remark": "很好"}},
     "document": {"id": "d1", "name": "合作计划.pdf", "href": "/documents/d1"},
     "fact": {"name": "standing", "value": "乙"},
     "reasons": {"projects": "请补充"},
@@ -160,6 +161,7 @@ def contents() -> dict[str, Any]:
             "from_state": {"family": "moving", "word": "已申报"},
             "to_state": {"family": "moving", "word": "确定立项（待签协议）"},
             "proposes": "",
+            "brings": ["此项使“形式审查”结束：同意。"],
             "changes": [{"name": "基地编号", "old": "—", "new": "LP2026-001"}],
             "deadlines": [
                 {"label": "签订协议", "on": date(2027, 2, 21), "basis": "〔研究生处设定〕", "ends": False},

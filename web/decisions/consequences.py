@@ -12,7 +12,7 @@ from web.decisions.saying import reason_shown
 from web.decisions.sent import Sent
 from web.decisions.showing import frame
 from web.pages import Look
-from workflow import explain, queries
+from workflow import explain, explain_route, queries
 from workflow.definition.values import Definition
 from workflow.log import canonical
 from workflow.plan import Form, Plan
@@ -53,12 +53,13 @@ def warnings_of(plan: Plan, definition: Definition, language: str) -> list[dict[
 def following(look: Look, case: Case, plan: Plan, read: Form) -> dict[str, Any]:
     """The values of `macros/consequences.html`."""
     definition, language, snapshot = case.definition, look.language, case.snapshot
-    names = pages.names_for(look, case, people=queries.told(plan))
+    names = pages.names_for(look, case, people=(*queries.told(plan), *explain_route.people_asked(plan)))
     after = plan.after.state if plan.after is not None else snapshot.state
     return {
         "from_state": explain.badge_of(definition, snapshot.state, language),
         "to_state": explain.badge_of(definition, after, language) if after != snapshot.state else None,
         "proposes": explain.proposes_text(plan, definition, language),
+        "brings": explain_route.brought_about(plan, snapshot, names, language),
         "changes": explain.lines_of(plan, snapshot, read, names, language),
         "deadlines": explain.deadlines_of(plan, snapshot, language),
         "notices": explain.told_of(plan, names, language),

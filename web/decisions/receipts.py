@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,15 @@ from workflow.errors import NotFound
 from workflow.operations import Receipt
 from workflow.queries import Case
 from workflow.snapshot import Row
+
+DONE: Mapping[str, str] = {
+    "transition": "decision.done",
+    "task": "decision.done",
+    "proposal": "decision.proposed_done",
+    "ballot": "decision.ballot_done",
+    "motion": "decision.motion_done",
+}
+"""The sentence of a receipt by the kind of its entry; anything else is said to be recorded."""
 
 LAST_ENTRY = 10**9
 """No chain is longer, and no database compares a larger number."""
@@ -35,10 +45,15 @@ def receipt(case_id: UUID, seq: int) -> Answer:
 
 def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
     definition, language = case.definition, look.language
-    what = explain.act_label(definition, row["act"], language)
+    key = DONE.get(row["kind"], "decision.noted_done")
+    plainly = row["kind"] in DONE
+    what = (
+        explain.act_label(definition, row["act"], language)
+        if plainly
+        else explain.entry_title(row, definition, language)
+    )
     name = case.snapshot.subject.get("base_name") or case.snapshot.subject.get("application_number") or ""
     state = definition.states[row["to_state"] or case.snapshot.state].label
-    key = "decision.proposed_done" if row["kind"] == "proposal" else "decision.done"
     return {
         "case_id": case.snapshot.id,
         "name": name,

@@ -9,6 +9,7 @@ from typing import Any
 from flask import render_template
 
 from web import fields, pages
+from web.decisions.matter import matter_of
 from web.decisions.routing import Answer
 from web.decisions.saying import reasons_shown, told_meanwhile
 from web.decisions.sent import Sent
@@ -81,6 +82,7 @@ def form_page(
         back=pages.back(),
         on_behalf_of=sent.on_behalf_of,
         saved_at=saved_at,
+        matter=matter_of(look, case, act),
         has_files=any(definition.fields[ask.field].type is FieldType.DOCUMENT for ask in act.asks),
     )
 
