@@ -19,6 +19,7 @@ from models.cases import (
 )
 from models.database import Base, Database
 from models.log import Disclosure, Entry, IdempotencyKey, Notice, Stream
+from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
 from models.people import Account, ApiToken, Call, Duty, Grant, Person, Setting, Unit, UnitName
 from models.routes import Ballot, Delegation, Round, Seat, Slip
@@ -27,8 +28,10 @@ from models.types import new_key
 
 __all__ = [
     "Account",
+    "AgendaItem",
     "Agreement",
     "ApiToken",
+    "Attendance",
     "Ballot",
     "Ban",
     "Base",
@@ -55,6 +58,7 @@ __all__ = [
     "Incident",
     "Installation",
     "JointBase",
+    "Meeting",
     "Notice",
     "Partner",
     "PartnerName",

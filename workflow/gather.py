@@ -156,7 +156,7 @@ SURROUNDINGS = {
 
 THE_REVISION = f"SELECT value FROM installation WHERE name = '{REVISION}'"
 
-LISTS = {"people": "uuid", "roles": "text", "units": "uuid", "counters": "text"}
+LISTS = {"cases": "uuid", "people": "uuid", "roles": "text", "units": "uuid", "counters": "text"}
 """Parameters that are lists, and what of."""
 
 LOCKED = frozenset({"numbers"})
@@ -286,6 +286,11 @@ def look(session: Session, case_id: str) -> Located:
     return rows[0]
 
 
+def look_at(session: Session, case_ids: Iterable[str]) -> list[Located]:
+    """Several cases without a lock, for a page that shows them side by side."""
+    return _cases(session, "c.id IN (:cases)", {"cases": list(case_ids)}, "")
+
+
 def claim(session: Session, *, at: Any, limit: int) -> list[Located]:
     """Lock up to `limit` cases that have a timer to be looked at, passing over those somebody else holds."""
     where = "c.id IN (SELECT w.case_id FROM timers w WHERE w.wake_at <= :at ORDER BY w.wake_at LIMIT :limit)"
@@ -309,7 +314,7 @@ def _case_sql(dialect: str, where: str, suffix: str) -> str:
     is_postgresql = dialect == "postgresql"
     row = "row_to_json(c)" if is_postgresql else ", ".join(f"c.{name}" for name in _columns("cases"))
     sql = f"SELECT {row}, e.sha256 FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
-    return _marks(sql) if is_postgresql else sql
+    return _marks(sql) if is_postgresql else _unlisted(sql)
 
 
 @lru_cache(maxsize=64)
@@ -487,6 +492,11 @@ def _statement(subject: str, part: Part) -> tuple[str, tuple[str, ...]]:
     sql = f"SELECT {listed} FROM {part.source} WHERE {part.where}{order}"
     sql = re.sub(r"\bs\.(\w+)", rf"(SELECT s.\1 FROM {subject} s WHERE s.case_id = c.id)", sql)
     sql = re.sub(r"\bc\.id\b", ":id", sql)
+    return _unlisted(sql), columns + more
+
+
+def _unlisted(sql: str) -> str:
+    """Parameters that are lists, as SQLite reads them: from JSON."""
     for parameter in LISTS:
         sql = sql.replace(f"IN (:{parameter})", f"IN (SELECT value FROM json_each(:{parameter}))")
-    return sql, columns + more
+    return sql

@@ -30,5 +30,6 @@ def entry(entry_id: int) -> str:
             "audit/entry.html", proof=proof, row=row, body=proof.body, what=what_text(row, definition, language),
             who=who_text(row, definition, language), source=word("entry.sources.", row["source"], language),
             states=states_text(row, definition, language), changes=held.changes(), said=held.said(),
-            lender=held.person(proof.body.get("on_behalf_of")), deadlines=held.deadlines(), text=json.dumps(proof.body, ensure_ascii=False, indent=2), raw=row["body"],
+            lender=held.person(proof.body.get("on_behalf_of")),
+            deadlines=held.deadlines(), text=json.dumps(proof.body, ensure_ascii=False, indent=2), raw=row["body"],
         )  # fmt: skip

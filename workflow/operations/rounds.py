@@ -20,8 +20,10 @@ from workflow.definition.values import Step as RouteStep
 from workflow.operations.acts import since
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.numbering import numbered
-from workflow.operations.steps import caught_up, note, planned, write_steps
-from workflow.plan import Step, catch_up
+from workflow.operations.steps import caught_up, note, write_steps
+from workflow.operations.steps import planned as rows_of
+from workflow.plan import Step as Planned
+from workflow.plan import catch_up
 from workflow.plan.concluding import concluding
 from workflow.plan.moving import moved
 from workflow.snapshot import Row, Snapshot, held_roles
@@ -66,10 +68,11 @@ class Here:
         return any(seat.person == self.ctx.actor.person for seat in turns)
 
 
-Work = Callable[[Here], Wanted | Blocker]
+Work = Callable[[Here], Wanted | Planned | Blocker]
+"""What is to be done about the open round: rows to be noted, a step planned already, or why not."""
 
 
-def _at_round(
+def at_round(
     session: Session, case_id: str, work: Work, *, version: int, ctx: Context, people: Iterable[str] = ()
 ) -> Receipt | Refusal:
     """Do something about the open round as it stood at `version`; what it settles is settled in the same transaction.
@@ -88,23 +91,34 @@ def _at_round(
     snapshot = caught_up(session, located, snapshot, ctx)
     if snapshot.case["version"] != version:
         return Refusal(stale=since(session, case_id, version))
-    here = routes.standing(snapshot)
-    if here.step is None or here.round is None:
-        return Refusal(blockers=(barrier("no_open_round", Rank.FINAL),))
-    wanted = work(Here(snapshot=snapshot, step=here.step, row=here.round, ctx=ctx))
-    if isinstance(wanted, Blocker):
-        return Refusal(blockers=(wanted,))
-    _, steps = numbered(session, snapshot, lambda known: _steps(known, wanted, ctx), planned)
+    _, steps = numbered(
+        session,
+        snapshot,
+        lambda known: planned(known, work, ctx),
+        lambda made: () if isinstance(made, Blocker) else rows_of(made),
+    )
+    if isinstance(steps, Blocker):
+        return Refusal(blockers=(steps,))
     return write_steps(session, located, steps, ctx)
 
 
-def _steps(snapshot: Snapshot, wanted: Wanted, ctx: Context) -> tuple[Step, ...]:
-    """The act itself, what the route comes to by it, and the timers that are then due."""
+def planned(snapshot: Snapshot, work: Work, ctx: Context) -> tuple[Planned, ...] | Blocker:
+    """The steps something done about the open round comes to, with the transition it decides on; or why it cannot be done.
+
+    Shown before the act, written by it.
+    """
     here = routes.standing(snapshot)
-    assert here.step is not None
-    assert here.round is not None
-    step = note(
-        snapshot, kind=wanted.kind, act=here.step.name, changes=wanted.changes, form=wanted.form, ctx=ctx
+    if here.step is None or here.round is None:
+        return barrier("no_open_round", Rank.FINAL)
+    wanted = work(Here(snapshot=snapshot, step=here.step, row=here.round, ctx=ctx))
+    if isinstance(wanted, Blocker):
+        return wanted
+    step = (
+        wanted
+        if isinstance(wanted, Planned)
+        else note(
+            snapshot, kind=wanted.kind, act=here.step.name, changes=wanted.changes, form=wanted.form, ctx=ctx
+        )
     )
     after = moved(snapshot, step)
     if any(change.key == here.round["id"] for change in step.changes):
@@ -119,7 +133,7 @@ def barrier(code: str, rank: Rank, **params: Any) -> Blocker:
     return Blocker(code=code, basis="local", rank=rank, params=params)
 
 
-def _only(*roles: str) -> Blocker:
+def only(*roles: str) -> Blocker:
     return Blocker(
         code="not_your_role", basis="local", rank=Rank.ROLE, params={"roles": list(roles)}, mend=roles
     )
@@ -140,7 +154,7 @@ def name_experts(
 
     def work(here: Here) -> Wanted | Blocker:
         if not here.is_office():
-            return _only(here.office)
+            return only(here.office)
         if here.step.kind is not StepKind.SCORE:
             return barrier("no_panel_here", Rank.TIME, step=here.step.name)
         for person in people:
@@ -156,7 +170,7 @@ def name_experts(
         changes = [_seat(here, person, "panel") for person in dict.fromkeys(people)]
         return Wanted(kind="seated", changes=changes, form={"people": list(people)})
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx, people=people)
+    return at_round(session, case_id, work, version=version, ctx=ctx, people=people)
 
 
 def _external(session: Session) -> set[str]:
@@ -172,7 +186,7 @@ def replace_expert(
 
     def work(here: Here) -> Wanted | Blocker:
         if not here.is_office():
-            return _only(here.office)
+            return only(here.office)
         seat = next((s for s in here.snapshot.living("seats") if _is(s, here, person, "panel")), None)
         if seat is None:
             return barrier("no_such_seat", Rank.FINAL)
@@ -190,7 +204,7 @@ def replace_expert(
             form={"person": person, "to": by, "reason": reason},
         )
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx, people=(person, by))
+    return at_round(session, case_id, work, version=version, ctx=ctx, people=(person, by))
 
 
 def add_signer(
@@ -202,7 +216,7 @@ def add_signer(
         if here.step.kind is not StepKind.SIGN or side not in SIDES:
             return barrier("not_signed_here", Rank.TIME, step=here.step.name)
         if not here.has_turn():
-            return _only(*here.step.by)
+            return only(*here.step.by)
         found = _unfit(here, person, ())
         if found is not None:
             return found
@@ -212,7 +226,7 @@ def add_signer(
             form={"person": person, "side": side, "comment": comment},
         )
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
+    return at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
 
 
 def remove_signer(
@@ -225,13 +239,13 @@ def remove_signer(
         if seat is None:
             return barrier("no_such_seat", Rank.FINAL)
         if seat["given_by"] != here.ctx.actor.person and not here.is_office():
-            return _only(here.office)
+            return only(here.office)
         if routes.ballot_of(here.snapshot, here.row, person) is not None:
             return barrier("has_acted", Rank.FINAL)
         change = Change(table="seats", op=UPDATE, key=seat["id"], values={"voided_seq": here.seq})
         return Wanted(kind="signer_removed", changes=[change], form={"person": person, "reason": reason})
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
+    return at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
 
 
 def reassign(
@@ -249,12 +263,12 @@ def reassign(
     def work(here: Here) -> Wanted | Blocker:
         giver = person or here.ctx.actor.person
         if giver != here.ctx.actor.person and not here.is_office():
-            return _only(here.office)
+            return only(here.office)
         turns = routes.in_turn(here.snapshot, here.step, here.row)
         if here.step.kind is not StepKind.SIGN:
             return barrier("not_signed_here", Rank.TIME, step=here.step.name)
         if all(seat.person != giver for seat in turns):
-            return _only(*here.step.by)
+            return only(*here.step.by)
         found = _unfit(here, to, ())
         if found is not None:
             return found
@@ -264,7 +278,7 @@ def reassign(
             form={"person": giver, "to": to, "reason": reason},
         )
 
-    return _at_round(
+    return at_round(
         session, case_id, work, version=version, ctx=ctx, people=tuple(filter(None, (to, person)))
     )
 
@@ -322,16 +336,18 @@ def close_vote(session: Session, case_id: str, *, version: int, ctx: Context) ->
     Too few of them is the named result `no_quorum`, and the motion waits for another round.
     """
 
-    def work(here: Here) -> Wanted | Blocker:
-        if not here.is_office():
-            return _only(here.office)
-        if here.step.kind is not StepKind.VOTE:
-            return barrier("no_vote_here", Rank.TIME, step=here.step.name)
-        result = routes.vote_result(here.snapshot, here.step, here.row)
-        change = routes.closed(here.snapshot, here.step, here.row, result, seq=here.seq, day=here.ctx.today)
-        return Wanted(kind="vote_closed", changes=[change], form={})
+    return at_round(session, case_id, closing, version=version, ctx=ctx)
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx)
+
+def closing(here: Here) -> Wanted | Blocker:
+    """The closing of an open vote by the ballots there are."""
+    if not here.is_office():
+        return only(here.office)
+    if here.step.kind is not StepKind.VOTE:
+        return barrier("no_vote_here", Rank.TIME, step=here.step.name)
+    result = routes.vote_result(here.snapshot, here.step, here.row)
+    change = routes.closed(here.snapshot, here.step, here.row, result, seq=here.seq, day=here.ctx.today)
+    return Wanted(kind="vote_closed", changes=[change], form={})
 
 
 def withdraw_ballot(session: Session, case_id: str, *, version: int, ctx: Context) -> Receipt | Refusal:
@@ -352,4 +368,4 @@ def withdraw_ballot(session: Session, case_id: str, *, version: int, ctx: Contex
         change = Change(table="ballots", op=UPDATE, key=cast["id"], values={"voided_seq": here.seq})
         return Wanted(kind="ballot_withdrawn", changes=[change], form={})
 
-    return _at_round(session, case_id, work, version=version, ctx=ctx)
+    return at_round(session, case_id, work, version=version, ctx=ctx)

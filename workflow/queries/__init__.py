@@ -15,6 +15,7 @@ from workflow.queries.inbox import (
     to_do_count,
     unread_count,
 )
+from workflow.queries.meetings import open_meetings_of
 from workflow.queries.names import Names, names_of, people_found, units_by_id
 from workflow.queries.paging import Page
 from workflow.queries.papers import (
@@ -53,6 +54,7 @@ __all__ = [
     "latest_entry",
     "lead_colleges",
     "names_of",
+    "open_meetings_of",
     "opened_by_me",
     "pending_of",
     "people_found",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "2026_11_26_seats_by_person"
+revision = "2026_11_25_seats_by_person"
 down_revision = "2026_11_25_routes"
 branch_labels = None
 depends_on = None
