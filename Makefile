@@ -33,7 +33,7 @@ clean:
 # Types are checked against the libraries the tests use, so lint installs those too.
 $(VENV)/.installed-lint: EXTRAS := test,lint
 $(VENV)/.installed-test: EXTRAS := test
-$(VENV)/.installed-postgres: EXTRAS := postgres
+$(VENV)/.installed-postgres: EXTRAS := postgres,documents
 
 $(VENV)/.installed-%: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'

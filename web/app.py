@@ -32,6 +32,7 @@ PLACES = (
     "web.health",
     "web.tokens",
     "web.delegations",
+    "web.meetings",
     "web.api",
 )
 """Modules that each export one `blueprint`."""

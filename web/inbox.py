@@ -14,6 +14,7 @@ from workflow import explain, queries
 from workflow.definition.values import Definition
 from workflow.errors import BadInput
 from workflow.messages import About, compose
+from workflow.operations.deeds import READERS_OF_THE_LOG
 from workflow.operations.papers import mark_read
 from workflow.queries import Page, TodoFilter
 from workflow.snapshot import Row
@@ -40,6 +41,8 @@ def index() -> str:
                 "todo": queries.to_do_count(look.session, look.rights),
                 "copied": queries.unread_count(look.session, look.rights),
             },
+            meetings=queries.open_meetings_of(look.session, look.rights.person),
+            sees_meetings=bool(look.rights.roles & {*READERS_OF_THE_LOG}),
             may_propose=bool(look.rights.units_of(_opening_role(look))),
             **show(look),
         )

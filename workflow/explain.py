@@ -466,7 +466,7 @@ def shown(plan: Plan, form: Form) -> list[Any]:
         [plan.act.name, plan.proposes, sorted(warning.code for warning in plan.warnings), dict(form.values)],
         [
             [
-                step.act, step.outcome, step.to_state, step.effective_on,
+                step.act, step.outcome, step.to_state, step.effective_on, step.actor.on_behalf_of,
                 sorted([change.values["name"], change.values["due_on"].isoformat()] for change in step.armed),
                 sorted(change.key for change in step.ended if change.values.get("ended_seq") is not None)
                 if step is plan.steps[0] else [],

@@ -7,12 +7,12 @@ import re
 import pytest
 from sqlalchemy import select
 
-from models import Database, Delegation
+from models import Ballot, Database, Delegation, Round
 from tests.university import University
 from tests.web.conftest import Walk, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
-from tests.workflow.routing import founded, proposed
+from tests.workflow.routing import at_vote, founded, proposed
 
 GIVEN = {
     "delegate": "N-stranger",
@@ -132,6 +132,23 @@ def test_office_does_not_make_itself_the_delegate(lite: Site) -> None:
 
     assert "不能委托给自己代他人办理" in text_of(answer)
     assert delegations(lite) == []
+
+
+def test_form_sent_for_oneself_never_counts_for_somebody_else(lite: Site) -> None:
+    here = lite.university
+    case_id = at_vote(here)
+    lite.browser("member").send(
+        "/delegations/new", given(lite, role="leading_group|", delegate="N-second_member")
+    )
+    walk = Walk(browser=lite.browser("second_member"), case_id=case_id, act="selection")
+    two = [walk.preview({"outcome": "agree"}) for _ in range(2)]
+
+    answers = [walk.carry_out(page).status_code for page in two]
+
+    with lite.database.reading() as session:
+        voters = session.scalars(select(Ballot.person_id).join(Round).where(Round.step == "selection")).all()
+    assert answers == [303, 409]
+    assert voters == [here.people["second_member"]]
 
 
 # ───────────────────────────── The API

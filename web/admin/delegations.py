@@ -96,7 +96,7 @@ def delegation_asks(session: Session, rights: queries.Rights) -> tuple[Ask, ...]
     )
     return (
         ask("delegate", longest=60),
-        ask("role", "choice", options=options, value=options[0]["value"] if len(options) == 1 else ""),
+        ask("role", "choice", options=options),
         ask("from_on", "date", value=rights.today),
         ask("until_on", "date"),
         reason(),
