@@ -42,6 +42,8 @@ OUR_OWN = frozenset(
         "effective_on",
         "confirmed",
         "for",
+        "case",
+        "row",
     }
 )
 """What a page sends beside the fields of the lifecycle file."""

@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from web import door, pages
+from web.decisions.selection import may_be_selected
 from web.pages import Look
 from workflow import explain, queries
 from workflow.definition.values import Definition
@@ -25,6 +26,8 @@ from workflow.world import current_edition, editions_in_use
 blueprint = Blueprint("inbox", __name__)
 
 LISTS = ("todo", "done", "opened", "copied")
+FILTERS = ("list", "q", "state", "overdue", "after", "before")
+"""What an address of the list of what waits may say."""
 
 
 @blueprint.get("/")
@@ -70,6 +73,9 @@ def _todo(look: Look) -> dict[str, Any]:
             found, "inbox.index", list="todo", state=wanted.state, q=wanted.text, overdue=overdue
         ),
         "wanted": wanted,
+        "ticked": pages.asked("ticked") == "all",
+        "unticked": _here(),
+        "all_ticked": _here(ticked="all"),
         "states": [
             {"value": state.name, "label": explain.title_of(state.label, look.language)}
             for state in current.states.values()
@@ -82,6 +88,7 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     definition, language = editions[row["edition_id"]], look.language
     due_on = row["due_on"]
     return {
+        "id": row["id"],
         "subject": pages.subject(row, editions, language),
         "what": explain.headed(
             explain.act_label(definition, row["act"], language, pending=row["pending_act"]), language
@@ -93,6 +100,7 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": _task_address(row, definition) if row["own"] else "",
+        "may_be_selected": row["own"] and may_be_selected(definition, state=row["state"], asked=row["act"]),
         "lenders": [
             {"name": lender["name"], "href": _task_address(row, definition, lender=lender["person_id"])}
             for lender in row["lenders"]
@@ -100,9 +108,15 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     }
 
 
+def _here(*, ticked: str | None = None) -> str:
+    """The address of this list with its filters, to come back to; with nothing ticked in it unless that is asked for."""
+    kept: dict[str, Any] = {name: request.args[name] for name in FILTERS if name in request.args}
+    return url_for("inbox.index", **kept, ticked=ticked)
+
+
 def _task_address(row: Row, definition: Definition, *, lender: str | None = None) -> str:
     """Where a task is done; with a lender, in that person's stead."""
-    back = pages.here()
+    back = _here()
     if row["act"] == CONFIRM:
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
     if row["act"] == pages.PROPOSAL and row["state"] == definition.initial:

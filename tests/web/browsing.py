@@ -26,6 +26,18 @@ SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidde
 """What is meant to be touched and is lower than a finger."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
+BESIDE = """() => [...document.querySelectorAll("body *")]
+  .filter(e => !e.closest("svg") && !e.closest(".skip") && !e.closest("thead"))
+  .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
+  .map(e => e.tagName + "." + e.className)"""
+"""What reaches beyond the screen's right edge."""
+
+SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary")]
+  .filter(e => !e.closest(".skip") && !e.hidden && e.offsetParent)
+  .filter(e => e.matches(".btn, .form-control, .form-select, summary, .shell-head *, .link-touch"))
+  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height]).filter(([_, height]) => height < 43.5)"""
+"""What is too low for a finger."""
+
 
 @contextmanager
 def chromium() -> Iterator[Any]:
@@ -58,16 +70,26 @@ class Visitor:
     """One person at the site: signs in, opens pages, fills in forms and decides, as people do."""
 
     def __init__(
-        self, browser: Any, address: str, login: str, *, language: str = "zh", width: int = 1280
+        self,
+        browser: Any,
+        address: str,
+        login: str,
+        *,
+        password: str = "lianpei-demo",
+        language: str = "zh",
+        width: int = 1280,
+        script: bool = True,
     ) -> None:
         self.address = address
         self._context = browser.new_context(
-            viewport={"width": width, "height": 900}, locale="zh-CN" if language == "zh" else "en-GB"
+            viewport={"width": width, "height": 900},
+            locale="zh-CN" if language == "zh" else "en-GB",
+            java_script_enabled=script,
         )
         self.page = self._context.new_page()
         self.open("/login")
         self.page.fill("input[name=login]", login)
-        self.page.fill("input[name=password]", "lianpei-demo")
+        self.page.fill("input[name=password]", password)
         self._leave(lambda: self.page.press("input[name=password]", "Enter"))
 
     def open(self, path: str) -> str:

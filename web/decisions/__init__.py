@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from web.decisions import receipts, second_person, views
+from web.decisions import each, receipts, second_person, together, views
 from web.decisions.routing import blueprint
 
-__all__ = ["blueprint", "receipts", "second_person", "views"]
+__all__ = ["blueprint", "each", "receipts", "second_person", "together", "views"]

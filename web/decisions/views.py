@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import UUID
 
 from flask import flash, redirect, request, url_for
-from sqlalchemy.orm import Session
 
 from web import door, pages
-from web.decisions.consequences import consequences_page, digest_of
+from web.decisions.carrying import Changed, attempted
+from web.decisions.consequences import consequences_page
 from web.decisions.receipts import to_receipt
 from web.decisions.routing import Answer, blueprint
 from web.decisions.sent import Sent, from_draft, keep_uploads, sent_form
 from web.decisions.showing import Wrong, form_page, refused_page, stale_page
 from web.pages import Look
 from web.words import t
-from workflow import gather, queries
+from workflow import queries
 from workflow.blockers import Fault, Rank
-from workflow.context import Context
 from workflow.errors import BadInput, WorkflowError
-from workflow.operations import Receipt, Refusal, perform
-from workflow.operations.papers import discard, save_draft
+from workflow.operations import Receipt, Refusal
+from workflow.operations.papers import save_draft
 from workflow.plan import Plan, decide, probe
 
 HOPELESS = frozenset({Rank.ROLE, Rank.TIME, Rank.FINAL})
@@ -99,55 +98,17 @@ def _previewed(
     return consequences_page(look, case, plan, read, sent, key=key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changed:
-    """The act would now do something else than was shown; nothing happened."""
-
-
 @blueprint.post("/bases/<uuid:case_id>/acts/<act>")
 def carry_out(case_id: UUID, act: str) -> Answer:
     """Carry out what was shown, once; anything in between stops it, and the page says what."""
     key, version, seq = pages.sent_key(), pages.sent_number("version"), pages.sent_number("seq")
     with pages.looking() as look:
         sent = sent_form(pages.case_seen(look, str(case_id), act).definition)
-    answer = _attempted(str(case_id), act, sent, key=key, version=version)
+    answer = attempted(str(case_id), act, sent, key=key, version=version, shown=request.form.get("shown", ""))
     if isinstance(answer, Receipt):
         return to_receipt(answer)
     with pages.looking() as look:
         return _not_done(look, str(case_id), act, sent, answer, key=key, seq=seq)
-
-
-def _attempted(
-    case_id: str, act: str, sent: Sent, *, key: str, version: int
-) -> Receipt | Refusal | Changed | WorkflowError:
-    try:
-        return door.act(
-            lambda session, ctx: _as_shown(session, ctx, case_id, act, sent, version=version), key=key
-        )
-    except WorkflowError as error:
-        if isinstance(error, BadInput) or error.code == "key_reused":
-            return error
-        raise
-
-
-def _as_shown(
-    session: Session, ctx: Context, case_id: str, act: str, sent: Sent, *, version: int
-) -> Receipt | Refusal | Changed:
-    look = pages.look_at(session, ctx)
-    queries.seen(session, look.rights, case_id)
-    gather.lock(session, case_id)
-    definition = queries.case_for(session, case_id, ctx=ctx, act=act).definition
-    read = sent.read(definition, definition.acts[act])
-    case = queries.case_for(session, case_id, ctx=ctx, act=act, values=read.values)
-    if case.version == version:
-        unconfirmed = replace(read, confirmed=frozenset())
-        plan = decide(case.snapshot, act, unconfirmed, ctx, proposed_by=None)
-        if not plan.blockers and digest_of(plan, unconfirmed) != request.form.get("shown"):
-            return Changed()
-    answer = perform(session, case_id, act, form=read, version=version, ctx=ctx)
-    if isinstance(answer, Receipt):
-        discard(session, case_id, act, ctx=ctx)
-    return answer
 
 
 def _not_done(

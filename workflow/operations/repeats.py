@@ -65,6 +65,12 @@ def once(session: Session, *, what: Any, ctx: Context, kind: type[A], work: Call
     return answer
 
 
+def kept_answer(session: Session, kind: type[A], *, ctx: Context) -> A | None:
+    """The answer this actor was given under the context's key, or None where there is none."""
+    kept = session.scalar(select(IdempotencyKey.answer).where(IdempotencyKey.name == kept_under(ctx)))
+    return None if kept is None else kind.read_back(kept)
+
+
 def _claim(session: Session, name: str, fingerprint: str, ctx: Context) -> Any:
     """Take the key before the work: on PostgreSQL a second request waits here until the first has committed."""
     return (

@@ -3,7 +3,7 @@
 Whoever asks brings their `Rights`; what they may not see is answered like what does not exist.
 """
 
-from workflow.queries.acting import Case, case_for, told
+from workflow.queries.acting import Case, case_for, cases_for, told
 from workflow.queries.bases import BaseFilter, Deadline, base_rows, bases_page, counts_by_state, lead_colleges
 from workflow.queries.history import entries_since, entry_of, history_page, latest_entry
 from workflow.queries.inbox import (
@@ -11,6 +11,7 @@ from workflow.queries.inbox import (
     copied_to_me,
     done_by_me,
     opened_by_me,
+    subjects_of,
     to_do,
     to_do_count,
     unread_count,
@@ -42,6 +43,7 @@ __all__ = [
     "calls_of",
     "case_for",
     "case_of_proposal",
+    "cases_for",
     "copied_to_me",
     "counts_by_state",
     "document_for",
@@ -60,6 +62,7 @@ __all__ = [
     "people_found",
     "rights_of",
     "seen",
+    "subjects_of",
     "to_do",
     "to_do_count",
     "told",

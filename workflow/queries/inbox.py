@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -69,6 +69,14 @@ def text_matches(text: str) -> ColumnElement[bool]:
     """The condition that a name or number of the case holds a text, letter for letter, in either case."""
     columns = (JointBase.base_name, JointBase.base_number, JointBase.application_number, Partner.name)
     return or_(*(column.icontains(text, autoescape=True) for column in columns))
+
+
+def subjects_of(session: Session, rights: Rights, case_ids: Sequence[str]) -> dict[str, Row]:
+    """What a row of a list says of each case, by its id; those the person may not see are left out like missing ones."""
+    statement = with_subject(select(*SUBJECT).select_from(Case)).where(
+        Case.id.in_(case_ids), visible_to(rights)
+    )
+    return {row["case_id"]: dict(row) for row in session.execute(statement).mappings()}
 
 
 # ───────────────────────────── What waits for me
