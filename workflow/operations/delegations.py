@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from models import Delegation, Grant, Person, new_key
 from models.changes import INSERT, UPDATE, Change
+from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.definition.values import Held
-from workflow.errors import NotFound, WorkflowError
+from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, found, held_roles, record
 from workflow.world import editions_in_use
 
@@ -222,5 +223,10 @@ def _no_overlap(session: Session, faults: Faults, wish: _Wish) -> None:
     )
     row = rows.first()
     if row is not None:
-        code = "delegated_already" if row.person_id == wish.person else "in_a_circle"
-        faults.add("delegate", code, day=row.until_on)
+        own = row.person_id == wish.person
+        faults.add("delegate", "delegated_already" if own else "in_a_circle", day=row.until_on)
+
+
+def nobody(field: str) -> BadInput:
+    """What to say of a staff number or account that nobody has."""
+    return BadInput((Fault(field=field, code="nobody_called"),))
