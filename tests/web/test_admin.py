@@ -60,10 +60,20 @@ def _with_rows(site: Site) -> Site:
             _partner_row(site, OTHER_PARTNER, "莘州律师协会"),
         ]
         for table, row in (
-            ("notices", notice), ("incidents", incident), *(("partners", row) for row in partners),
+            ("notices", notice), ("incidents", incident), ("delegations", _delegation_row(site)),
+            *(("partners", row) for row in partners),
         ):  # fmt: skip
             write(session, [Change(table=table, op=INSERT, key=row["id"], values=row)])
     return site
+
+
+def _delegation_row(site: Site) -> dict[str, Any]:
+    people = site.university.people
+    return {
+        "id": DELEGATION, "person_id": people["head"], "delegate_id": people["officer"], "role": "college_head",
+        "unit_id": None, "from_on": site.university.at.date(), "until_on": site.university.at.date(), "reason": "away",
+        "granted_at": site.university.at, "revoked_at": None,
+    }  # fmt: skip
 
 
 def _partner_row(site: Site, key: str, name: str) -> dict[str, Any]:
@@ -73,11 +83,12 @@ def _partner_row(site: Site, key: str, name: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-NOTICE, INCIDENT, PARTNER, OTHER_PARTNER = new_key(), new_key(), new_key(), new_key()
+NOTICE, INCIDENT, PARTNER, OTHER_PARTNER, DELEGATION = (new_key() for _ in range(5))
 
 PAGES = (
     "/admin", "/admin/people", "/admin/people/new", "/admin/people/{person}", "/admin/people/{person}/edit",
-    "/admin/people/{person}/account", "/admin/people/{person}/grants/new", "/admin/grants", "/admin/grants/{grant}/revoke",
+    "/admin/people/{person}/account", "/admin/people/{person}/delegations/new", "/admin/delegations",
+    "/admin/delegations/{delegation}/revoke", "/admin/people/{person}/grants/new", "/admin/grants", "/admin/grants/{grant}/revoke",
     "/admin/units", "/admin/units/new", "/admin/units/{unit}/rename", "/admin/units/{unit}/successor",
     "/admin/partners", "/admin/partners/new", "/admin/partners/{partner}/rename", "/admin/partners/{partner}/successor",
     "/admin/calls", "/admin/calls/new", "/admin/calls/{call}",
@@ -96,6 +107,7 @@ def _address(site: Site, page: str) -> str:
             unit=site.university.units["法学院"],
             college=site.university.units["药学院"],
             partner=PARTNER,
+            delegation=DELEGATION,
             call=session.scalar(select(Call.id)),
             edition=session.scalar(select(Edition.id)),
             account=site.accounts["leader"],

@@ -14,7 +14,21 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Account, Call, Case, Database, Edition, Entry, Grant, Incident, Notice, Unit, new_key
+from models import (
+    Account,
+    Call,
+    Case,
+    Database,
+    Delegation,
+    Edition,
+    Entry,
+    Grant,
+    Incident,
+    Notice,
+    Partner,
+    Unit,
+    new_key,
+)
 from models.changes import INSERT, Change, write
 from models.schema import upgrade
 from tests.web.browsing import BESIDE, SMALL, Visitor, chromium, served
@@ -87,11 +101,19 @@ def _furnish(database: Database) -> tuple[dict[str, str], list[int]]:
         }  # fmt: skip
         write(session, [Change(table="notices", op=INSERT, key=notice["id"], values=notice)])
         write(session, [Change(table="incidents", op=INSERT, key=incident["id"], values=incident)])
+        head = session.scalars(select(Account).where(Account.login == "head")).one()
+        lent: dict[str, Any] = {
+            "id": new_key(), "person_id": head.person_id, "delegate_id": leader.person_id, "role": "college_head",
+            "unit_id": None, "from_on": AT.date(), "until_on": AT.date(), "reason": "出差", "granted_at": AT, "revoked_at": None,
+        }  # fmt: skip
+        write(session, [Change(table="delegations", op=INSERT, key=lent["id"], values=lent)])
         keys = {
             "person": leader.person_id,
             "account": leader.id,
             "grant": str(session.scalar(select(Grant.id).where(Grant.person_id == leader.person_id))),
             "unit": str(session.scalar(select(Unit.id))),
+            "partner": str(session.scalar(select(Partner.id))),
+            "delegation": str(session.scalar(select(Delegation.id))),
             "call": str(session.scalar(select(Call.id))),
             "edition": str(session.scalar(select(Edition.id))),
             "notice": str(session.scalar(select(Notice.id).where(Notice.parked_at.is_not(None)))),

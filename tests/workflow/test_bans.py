@@ -352,7 +352,7 @@ def test_submission_backdated_into_a_ban_is_refused(small: University) -> None:
 
     reasons = small.refused(case_id, "submit", "office", effective_on=date(2032, 3, 10), **form)
 
-    assert reasons == ["banned"]
+    assert reasons == ["not_granted_on", "banned"]
 
 
 def test_correction_of_the_revocation_lifts_the_ban(university: University) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.university import ROUTED_FILE
 from tests.workflow.test_definition import AWARD
 from workflow.check import Checked, check, draw, summary
 from workflow.definition import Definition, load, load_file, parse_day
@@ -158,8 +159,13 @@ def test_diagram_shields_signs_that_mermaid_reads() -> None:
 # ───────────────────────────── Routes in words
 
 
-def test_summary_says_the_steps_of_a_proposal_in_order(base: Definition) -> None:
-    lines = summary(base, "zh").splitlines()
+@pytest.fixture(scope="module")
+def routed() -> Definition:
+    return load_file(ROUTED_FILE)
+
+
+def test_summary_says_the_steps_of_a_proposal_in_order(routed: Definition) -> None:
+    lines = summary(routed, "zh").splitlines()
     start = lines.index("已申报 〔办法第四条〕")
 
     assert lines[start + 5 : start + 12] == [
@@ -173,8 +179,8 @@ def test_summary_says_the_steps_of_a_proposal_in_order(base: Definition) -> None
     ]
 
 
-def test_summary_says_a_motion_and_the_vote_on_it(base: Definition) -> None:
-    lines = route_lines(base.routes["rectification"], base, "en")
+def test_summary_says_a_motion_and_the_vote_on_it(routed: Definition) -> None:
+    lines = route_lines(routed.routes["rectification"], routed, "en")
 
     assert lines[1:] == [
         "  1. evidence of rectification: handed in by project leader; due by rectify by; "

@@ -240,7 +240,7 @@ def test_unknown_unit_is_refused(sqlite_database: Database) -> None:
 
     assert university.refused(
         case_id, "submit", "leader", **university.proposal(case_id) | {"lead_college": KEY}
-    ) == ["unit_unknown"]
+    ) == ["unit_unknown", "not_granted_on"]
 
 
 def test_exactly_one_of_report_and_application_is_handed_in(sqlite_database: Database) -> None:

@@ -868,7 +868,10 @@ def test_file_that_is_no_ledger_is_refused_in_words(make: Callable[[], bytes], c
 
 def test_many_sheets_on_one_part_are_refused() -> None:
     cells = b"<row>" + b"<c/>" * 60_000 + b"</row>"
-    sheets = b"".join(b'<sheet name="s%d" sheetId="%d" r:id="rId1"/>' % (n, n) for n in range(2, 40))
+    related = b'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+    sheets = b"".join(
+        b'<sheet %s name="s%d" sheetId="%d" r:id="rId1"/>' % (related, n, n) for n in range(2, 40)
+    )
 
     def change(name: str, part: bytes) -> bytes:
         if name == "xl/worksheets/sheet1.xml":

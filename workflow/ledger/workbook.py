@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
-from xml.etree.ElementTree import ParseError
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
@@ -35,7 +34,7 @@ _REFERENCE = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7}
 # openpyxl lets the faults of a malformed part through as whatever exception they happen to cause.
 _DAMAGE = (
     BadZipFile,
-    ParseError,
+    SyntaxError,  # what every parser of XML raises, openpyxl's choice of one among them
     zlib.error,
     ArithmeticError,
     AttributeError,
