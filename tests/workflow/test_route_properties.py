@@ -32,6 +32,7 @@ STEPS = ("college_opinion", "form_check", "expert_review", "selection")
 CONFIDENTIAL = ("expert_review", "selection")
 
 EXAMPLES = int(os.environ.get("LIANPEI_EXAMPLES", "10"))
+"""How many lives are tried; the same ones each time unless a number is asked for."""
 
 
 class Proposal(RuleBasedStateMachine):
@@ -209,5 +210,6 @@ TestProposal.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,
     deadline=None,
+    derandomize="LIANPEI_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
