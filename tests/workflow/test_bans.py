@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ban, Call, Database, Entry, Partner, PendingAct, Setting, new_key
+from models import Ban, Call, Database, Entry, Grant, Partner, PendingAct, Setting, new_key
 from tests.university import University
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
@@ -341,18 +341,33 @@ def test_backdated_approval_does_not_reach_before_the_end_of_a_ban(small: Univer
     assert isinstance(today, Receipt)
 
 
+def lead_here(university: University, who: str) -> None:
+    """Let a person of another office lead bases of the college, too."""
+    with university.database.transaction() as session:
+        session.add(
+            Grant(
+                id=new_key(),
+                person_id=university.people[who],
+                role="project_leader",
+                unit_id=university.units["计算机学院"],
+                from_on=date(2020, 1, 1),
+            )
+        )
+
+
 def test_submission_backdated_into_a_ban_is_refused(small: University) -> None:
     """An office that leads a base of its own may state a day; it may not state one on which the ban held."""
     revoked(small)
     small.on(date(2032, 3, 8))
     case_id = small.open()
     small.assign(case_id, "project_leader", "office")
+    lead_here(small, "office")
     small.on(date(2032, 3, 20))
     form = small.proposal(case_id, partner=PARTNER, code=CODE)
 
     reasons = small.refused(case_id, "submit", "office", effective_on=date(2032, 3, 10), **form)
 
-    assert reasons == ["not_granted_on", "banned"]
+    assert reasons == ["banned"]
 
 
 def test_correction_of_the_revocation_lifts_the_ban(university: University) -> None:
