@@ -95,24 +95,29 @@ class Shape(NamedTuple):
 
 
 def _write_at_once(connection: Connection, groups: Sequence[tuple[Shape, list[Change]]]) -> None:
-    values: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for i, (shape, changes) in enumerate(groups):
-        if shape.op == UPDATE and shape.alone:
-            values[f"c{i}"] = changes[0].values
-            parameters |= {f"k{i}": changes[0].key, f"s{i}": changes[0].seen}
-        else:
-            values[f"c{i}"] = [_json_row(change) for change in changes]
-    parameters["rows"] = json_text(values)
+    values = [value for shape, changes in groups for value in _values(shape, changes)]
     sql = _one_statement(tuple(shape for shape, _ in groups))
-    moved = connection.exec_driver_sql(sql, parameters).scalar_one()
+    with driver_cursor(connection) as cursor:
+        moved = cursor.execute(sql, values).fetchone()[0]
     if moved != sum(len(changes) for shape, changes in groups if shape.guarded):
         raise Overtaken
 
 
+def _values(shape: Shape, changes: Sequence[Change]) -> list[Any]:
+    """The rows as JSON and, for an update of one row, its key and the version it must still have."""
+    if shape.op == UPDATE and shape.alone:
+        return [json_text(changes[0].values), changes[0].key, changes[0].seen][: _width(shape)]
+    return [json_text([_json_row(change) for change in changes])]
+
+
+def _width(shape: Shape) -> int:
+    """How many values a part of the statement takes."""
+    return 2 + shape.guarded if shape.op == UPDATE and shape.alone else 1
+
+
 @lru_cache(maxsize=512)
 def _one_statement(shapes: tuple[Shape, ...]) -> str:
-    """Updates before inserts; all rows come in one JSON object, under the name of the part that writes them.
+    """Updates before inserts; the rows of each part come in one JSON value of their own, or each would read all of it.
 
     An insert reads the count of the updates of its table, which makes PostgreSQL run them before it. Without that
     order a timer could be armed while its predecessor still counts as open.
@@ -120,9 +125,10 @@ def _one_statement(shapes: tuple[Shape, ...]) -> str:
     parts: list[str] = []
     guarded: list[str] = []
     updated: dict[str, list[int]] = {}
+    mark = 1
     for i, shape in enumerate(shapes):
         if shape.op == UPDATE:
-            parts.append(f"c{i} AS ({_update(i, shape)} RETURNING 1)")
+            parts.append(f"c{i} AS ({_update(shape, mark)} RETURNING 1)")
             updated.setdefault(shape.table, []).append(i)
             if shape.guarded:
                 guarded.append(f"(SELECT count(*) FROM c{i})")
@@ -131,28 +137,25 @@ def _one_statement(shapes: tuple[Shape, ...]) -> str:
             after = " AND ".join(f"(SELECT count(*) FROM c{j}) >= 0" for j in updated.get(shape.table, ()))
             parts.append(
                 f"c{i} AS (INSERT INTO {shape.table} ({', '.join(shape.columns)}) SELECT {values} FROM "
-                f"jsonb_populate_recordset(NULL::{shape.table}, {_rows(i)}) r{' WHERE ' + after if after else ''})"
+                f"jsonb_populate_recordset(NULL::{shape.table}, ${mark}::jsonb) r{' WHERE ' + after if after else ''})"
             )
+        mark += _width(shape)
     return f"WITH {', '.join(parts)} SELECT {' + '.join(guarded) or '0'}"
 
 
-def _rows(i: int) -> str:
-    return f"%(rows)s::jsonb->'c{i}'"
-
-
-def _update(i: int, shape: Shape) -> str:
+def _update(shape: Shape, mark: int) -> str:
     """An update of one row names it by its key, for of a set of rows PostgreSQL expects a hundred and may read the table."""
     key = key_column(shape.table)
     sets = ", ".join(f"{column} = r.{column}" for column in shape.columns)
     if shape.alone:
-        guard = f" AND t.version = %(s{i})s" if shape.guarded else ""
+        guard = f" AND t.version = ${mark + 2}" if shape.guarded else ""
         return (
-            f"UPDATE {shape.table} t SET {sets} FROM jsonb_populate_record(NULL::{shape.table}, {_rows(i)}) r "
-            f"WHERE t.{key} = %(k{i})s{guard}"
+            f"UPDATE {shape.table} t SET {sets} FROM jsonb_populate_record(NULL::{shape.table}, ${mark}::jsonb) r "
+            f"WHERE t.{key} = ${mark + 1}{guard}"
         )
     guard = " AND t.version = (x->>'seen')::int" if shape.guarded else ""
     return (
-        f"UPDATE {shape.table} t SET {sets} FROM jsonb_array_elements({_rows(i)}) x, "
+        f"UPDATE {shape.table} t SET {sets} FROM jsonb_array_elements(${mark}::jsonb) x, "
         f"jsonb_populate_record(NULL::{shape.table}, x) r WHERE t.{key} = r.{key}{guard}"
     )
 

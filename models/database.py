@@ -72,13 +72,18 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Give a session that sees one consistent state and cannot write."""
+        """Give a session that sees one consistent state and cannot write.
+
+        It ends with a commit all the same, for after a rollback psycopg forgets the connection's prepared statements
+        and the acts that come next would have theirs planned anew.
+        """
         with self._readings() as session:
             if not self.is_sqlite:
                 session.connection(
                     execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
                 )
             yield session
+            session.commit()
 
     def run(self, work: Callable[[Session], T]) -> T:
         """Run `work` in a transaction, again after a passing fault of the database, a bounded number of times.
@@ -211,15 +216,23 @@ def _place_in_line(folder: Path) -> int | None:
 
 @contextmanager
 def driver_cursor(connection: Connection) -> Iterator[Any]:
-    """SQLite's own cursor inside the connection's transaction; its errors come as SQLAlchemy's.
+    """The driver's own cursor inside the connection's transaction; its errors come as SQLAlchemy's.
 
-    A statement is so cheap there that what SQLAlchemy adds to each would be most of its price.
+    For the few statements of an act, to which SQLAlchemy adds nothing but its price. They are written in the database's
+    own marks: `:name` on SQLite, `$1` on PostgreSQL, where psycopg would look through a long text each time for others.
     """
-    cursor = connection.connection.cursor()
+    driver: Any = connection.dialect.loaded_dbapi
+    raw: Any = connection.connection.dbapi_connection
+    cursor: Any = raw.cursor() if connection.dialect.name == "sqlite" else driver.RawCursor(raw)
     try:
         yield cursor
-    except sqlite3.Error as error:
-        raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=connection.dialect) from error
+    except driver.Error as error:
+        is_gone = connection.dialect.is_disconnect(error, raw, cursor)
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            None, None, error, driver.Error, connection_invalidated=is_gone, dialect=connection.dialect
+        ) from error
     finally:
         cursor.close()
 

@@ -105,6 +105,14 @@ NAMESAKES = (
 """Those who bore one of their names before, and those who now bear one that was theirs."""
 
 
+IDENTITIES = (
+    "SELECT cast(:name AS text) AS identity UNION SELECT cast(:code AS text) "
+    f"UNION SELECT unnest(ARRAY[p.id::text, p.name_identity, p.code_identity]) FROM partners p JOIN ({MEANT}) m ON m.id = p.id "
+    f"UNION SELECT n.name_identity FROM partner_names n JOIN ({MEANT}) m ON m.id = n.partner_id"
+)
+"""All that the partner is known by and was known by: whoever is the same in disguise shares one of them."""
+
+
 def _first(ids: str) -> str:
     """Join the rows sought behind the ids they are found by: CROSS keeps SQLite to that order, where `IN` reads the whole table."""
     return f"({ids}) m CROSS JOIN "
@@ -278,6 +286,31 @@ def lock(session: Session, case_id: str) -> Located:
     return rows[0]
 
 
+def hold_identities(session: Session, case_id: str, subject: str, wish: Wish) -> None:
+    """Keep others from deciding about the same partner until this transaction ends; call it before the case is read.
+
+    Two proposals of one pair submitted at the same instant would otherwise not see each other. On SQLite only one act
+    writes at a time anyway.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        return
+    values = {"id": case_id, "name": wish.partner_name, "code": wish.partner_code}
+    sql, names = _holding(subject)
+    with driver_cursor(connection) as cursor:
+        cursor.execute(sql, [values[name] for name in names])
+
+
+@lru_cache(maxsize=8)
+def _holding(subject: str) -> tuple[str, tuple[str, ...]]:
+    """Everybody locks in the same order, so that nobody waits in a circle."""
+    known = IDENTITIES.replace(
+        "s.partner_id", f"(SELECT s.partner_id FROM {subject} s WHERE s.case_id = :id)"
+    )
+    ordered = f"SELECT q.identity FROM ({known}) q WHERE q.identity IS NOT NULL ORDER BY q.identity"
+    return _marked(f"SELECT pg_advisory_xact_lock(hashtextextended(h.identity, 0)) FROM ({ordered}) h")
+
+
 def look(session: Session, case_id: str) -> Located:
     """The same without a lock, for a page."""
     rows = _cases(session, "c.id = :id", {"id": case_id}, "")
@@ -299,22 +332,22 @@ def claim(session: Session, *, at: Any, limit: int) -> list[Located]:
 
 def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: str) -> list[Located]:
     connection = session.connection()
-    sql = _case_sql(connection.dialect.name, where, suffix)
-    if connection.dialect.name == "postgresql":
-        rows = connection.exec_driver_sql(sql, dict(parameters))
-        return [Located(typed("cases", row), sha256) for row, sha256 in rows]
+    is_postgresql = connection.dialect.name == "postgresql"
+    sql, names = _case_sql(is_postgresql, where, suffix)
     with driver_cursor(connection) as cursor:
-        found = cursor.execute(sql, _spelt(parameters)).fetchall()
-    names = _columns("cases")
-    return [Located(stored("cases", dict(zip(names, row, strict=True))), sha256) for *row, sha256 in found]
+        values = [parameters[name] for name in names] if is_postgresql else _spelt(parameters)
+        found = cursor.execute(sql, values).fetchall()
+    if is_postgresql:
+        return [Located(typed("cases", row), sha256) for row, sha256 in found]
+    columns = _columns("cases")
+    return [Located(stored("cases", dict(zip(columns, row, strict=True))), sha256) for *row, sha256 in found]
 
 
 @lru_cache(maxsize=32)
-def _case_sql(dialect: str, where: str, suffix: str) -> str:
-    is_postgresql = dialect == "postgresql"
+def _case_sql(is_postgresql: bool, where: str, suffix: str) -> tuple[str, tuple[str, ...]]:
     row = "row_to_json(c)" if is_postgresql else ", ".join(f"c.{name}" for name in _columns("cases"))
     sql = f"SELECT {row}, e.sha256 FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
-    return _marks(sql) if is_postgresql else _unlisted(sql)
+    return _marked(sql) if is_postgresql else (_unlisted(sql), ())
 
 
 @lru_cache(maxsize=64)
@@ -322,11 +355,12 @@ def _columns(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in Base.metadata.tables[table].columns)
 
 
-def _marks(sql: str) -> str:
-    """Named marks in psycopg's style, lists as arrays."""
+def _marked(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The statement in PostgreSQL's own marks, lists as arrays, and the names of its parameters in their order."""
     for name, kind in LISTS.items():
         sql = sql.replace(f"IN (:{name})", f"= ANY(:{name}::{kind}[])")
-    return re.sub(r"(?<!:):([a-z]+)", r"%(\1)s", sql)
+    names = tuple(dict.fromkeys(re.findall(r"(?<!:):([a-z]+)", sql)))
+    return re.sub(r"(?<!:):([a-z]+)", lambda found: f"${names.index(found[1]) + 1}", sql), names
 
 
 def _spelt(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -418,10 +452,12 @@ def _wished(subject: str, names: tuple[str, ...]) -> Mapping[str, Part]:
 def _read_at_once(
     connection: Connection, subject: str, parts: Mapping[str, Part], ids: list[str], values: Mapping[str, Any]
 ) -> tuple[int, dict[str, Parts]]:
-    sql = _one_statement(subject, tuple(parts.items()), len(ids) == 1)
+    sql, marked = _one_statement(subject, tuple(parts.items()), len(ids) == 1)
     answer: dict[str, Parts] = {}
     now = 0
-    for case_id, revision, found in connection.exec_driver_sql(sql, dict(values)):
+    with driver_cursor(connection) as cursor:
+        read = cursor.execute(sql, [values[name] for name in marked]).fetchall()
+    for case_id, revision, found in read:
         now = revision or 0
         answer[case_id] = {
             name: tuple(typed(parts[name].table, row) for row in rows)
@@ -433,7 +469,9 @@ def _read_at_once(
 
 
 @lru_cache(maxsize=64)
-def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bool) -> str:
+def _one_statement(
+    subject: str, parts: tuple[tuple[str, Part], ...], is_one: bool
+) -> tuple[str, tuple[str, ...]]:
     """One JSON object per case, in it one array per part. What all cases share comes with the first of them only.
 
     A single case is named by itself: for an array PostgreSQL expects ten and would plan the statement anew each time.
@@ -449,7 +487,7 @@ def _one_statement(subject: str, parts: tuple[tuple[str, Part], ...], is_one: bo
             column = f"CASE WHEN c.id = :first THEN {column} END"
         columns.append(f"'{name}', {column}")
     which = "c.id = :first" if is_one else "c.id = ANY(:ids::uuid[])"
-    return _marks(
+    return _marked(
         f"SELECT c.id::text, ({THE_REVISION}), json_build_object({', '.join(columns)}) "
         f"FROM cases c LEFT JOIN {subject} s ON s.case_id = c.id WHERE {which}"
     )

@@ -55,11 +55,15 @@ class Turn:
 
 
 class Client:
-    """Carries out acts, through the engine or by hand. Each act is prepared before the clock starts."""
+    """Carries out acts, through the engine or by hand. Each act is prepared before the clock starts.
+
+    What is tried and taken back has connections of its own: after a rollback psycopg forgets the prepared statements.
+    """
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.database = Database(spec.url)
+        self.rehearsal = Database(spec.url)
         self.connection = naive.connect(spec.url)
         self.dialect = naive.dialect_of(spec.url)
         self.head_column = naive.head_column(self.connection)
@@ -87,7 +91,7 @@ class Client:
     def rehearse(self, job: Job) -> None:
         """Carry out an act and take it back before it is committed."""
         form = read_form(self.definition, self.definition.acts[self.spec.act], job.copy.raw)
-        with self.database.transaction() as session:
+        with self.rehearsal.transaction() as session:
             answer = perform(
                 session, job.copy.case_id, self.spec.act, form=form, version=job.version, ctx=self._ctx(job)
             )
@@ -98,6 +102,7 @@ class Client:
     def close(self) -> None:
         self.connection.close()
         self.database.dispose()
+        self.rehearsal.dispose()
 
     def _engine(self, item: tuple[Job, Form]) -> None:
         job, form = item
@@ -114,7 +119,7 @@ class Client:
             naive.carry_out(cursor, act, self.dialect, self.head_column)
 
     def _recorded(self, job: Job, form: Form) -> naive.RawAct:
-        with naive.recorded() as recorder, self.database.transaction() as session:
+        with naive.recorded() as recorder, self.rehearsal.transaction() as session:
             answer = perform(
                 session, job.copy.case_id, self.spec.act, form=form, version=job.version, ctx=self._ctx(job)
             )

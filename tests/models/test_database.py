@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from models import Counter, Database, UnitName
-from models.database import ATTEMPTS, answers, is_passing
+from models.database import ATTEMPTS, answers, driver_cursor, is_passing
 from models.schema import create_all
 
 
@@ -74,6 +74,21 @@ def test_writing_is_possible_after_reading_on_the_same_connection(database: Data
         add(session)
 
     assert value(database) == 1
+
+
+def test_reading_leaves_the_connection_its_prepared_statements(database: Database) -> None:
+    if database.is_sqlite:
+        pytest.skip("SQLite keeps compiled statements whatever happens")
+    sql = "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%counters%'"
+    with database.transaction() as session:
+        for _ in range(10):
+            session.scalar(select(Counter.value))
+
+    with database.reading() as session:
+        session.scalar(select(Counter.value))
+
+    with database.transaction() as session:
+        assert session.scalars(text(sql)).all()
 
 
 def test_reading_sees_one_state_while_others_write(database: Database) -> None:
@@ -268,12 +283,22 @@ def test_fault_postgresql_names_as_passing_is_tried_again(database: Database, st
     assert (database.run(work), len(tries), value(database)) == (2, 2, 2)
 
 
-def test_lost_connection_is_opened_anew(database: Database) -> None:
+def through_sqlalchemy(session: Session, sql: str) -> None:
+    session.execute(text(sql))
+
+
+def through_the_driver(session: Session, sql: str) -> None:
+    with driver_cursor(session.connection()) as cursor:
+        cursor.execute(sql)
+
+
+@pytest.mark.parametrize("executed", [through_sqlalchemy, through_the_driver])
+def test_lost_connection_is_opened_anew(database: Database, executed: Callable[[Session, str], None]) -> None:
     if database.is_sqlite:
         pytest.skip("SQLite has no connection to lose")
 
     def cut(session: Session) -> None:
-        session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        executed(session, "SELECT pg_terminate_backend(pg_backend_pid())")
 
     work, tries = failing(1, cut)
 

@@ -23,6 +23,7 @@ from tests.workflow.racing import CLIENTS, TRIALS, acting, entries, race, sweepi
 from workflow.context import Actor, Context, Source
 from workflow.operations import Receipt, Refusal, fire_due
 from workflow.operations.clockwork import Swept
+from workflow.operations.organisations import rename_partner
 from workflow.operations.settings import change_setting
 
 
@@ -165,6 +166,29 @@ def test_first_submissions_of_a_year_get_different_numbers(university: Universit
         ).all()
     assert tally(answers) == {"done": 8}
     assert sorted(map(str, numbers)) == [f"SB-2026-{n:03d}" for n in range(1, 9)]
+
+
+def test_partner_submitted_under_its_old_and_its_new_name_at_once_lives_once(university: University) -> None:
+    for trial in range(TRIALS):
+        old, new = f"聊城{trial:04d}号农机站", f"聊城{trial:04d}号农业装备中心"
+        university.done(university.proposed(partner=old), "withdraw", "leader")
+        with university.database.transaction() as session:
+            key = session.scalars(select(Partner.id).where(Partner.name == old)).one()
+            ctx = university.ctx("office")
+            rename_partner(session, key, name=new, from_on=ctx.today, reason="asked for", ctx=ctx)
+        clients = [
+            acting(
+                university,
+                case_id,
+                "submit",
+                "leader",
+                **university.proposal(case_id, partner=name),
+            )
+            for name in (old, new, old, new)
+            for case_id in [university.open()]
+        ]
+
+        assert tally(race(university, clients)) == {"done": 1, "refused": 3}
 
 
 def test_same_pair_submitted_twice_at_once_lives_once(university: University) -> None:

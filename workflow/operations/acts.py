@@ -135,8 +135,8 @@ def _read(
         key=kept_under(ctx),
         since=form.effective_on,
     )
-    if wish.counters and "twins" in wish.parts:
-        take_turns(session, wish.counters)
+    if "twins" in wish.parts:
+        gather.hold_identities(session, str(row.row["id"]), definition.subject, wish)
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
     if not snapshot.numbers.keys() >= {*wish.counters}:
         take_turns(session, wish.counters)

@@ -51,10 +51,9 @@ def drawn(changes: Iterable[Change]) -> dict[str, int]:
 
 
 def take_turns(session: Session, names: Sequence[str]) -> None:
-    """Lock the year's counters before anything is read, and make those it does not have yet.
+    """Lock the year's counters, and make those it does not have yet: two first draws of a year would both make them.
 
-    Two proposals of one pair submitted at the same instant would otherwise not see each other, and two first draws of
-    a year would both make its counter. On SQLite only one act writes at a time anyway.
+    On SQLite only one act writes at a time anyway.
     """
     connection = session.connection()
     if connection.dialect.name != "postgresql":
