@@ -140,7 +140,7 @@ def preview_setting(
     faults.done()
     moves: list[Move] = []
     for batch in _batches(session, lifecycle):
-        located = [gather.look(session, case_id) for case_id in batch]
+        located = gather.look_at(session, batch)
         for _, _, moved in _moved(session, located, row, ctx):
             moves += moved
     return Preview(
