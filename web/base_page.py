@@ -15,7 +15,7 @@ from web.words import t
 from workflow import explain, routes
 from workflow.blockers import Blocker
 from workflow.definition.values import Act, ActKind, Definition, Held, Step
-from workflow.plan import Form, decide, probe
+from workflow.plan import Form, foresee, probe
 from workflow.queries import Case, Names, Page
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.timers import FIRED, HELD, HELD_BY_IMPORT
@@ -111,7 +111,7 @@ def _overriding(look: Look, case: Case, act: Act) -> str:
     stated = {need.params["unless"] for need in act.needs if need.params.get("unless") in asked}
     if not stated:
         return ""
-    plan = decide(
+    plan = foresee(
         case.snapshot, act.name, Form(values=dict.fromkeys(stated, "…")), look.ctx, proposed_by=None
     )
     if any(field_of(blocker, act) is None for blocker in plan.blockers):

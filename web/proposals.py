@@ -29,7 +29,7 @@ from workflow.operations import open_case
 from workflow.operations.answers import Made
 from workflow.operations.papers import save_draft
 from workflow.operations.repeats import once
-from workflow.plan import Form, Plan, decide, probe
+from workflow.plan import Form, Plan, foresee, probe
 from workflow.queries import Case
 from workflow.reasons import Reason, reasons_of
 from workflow.snapshot import Row
@@ -390,7 +390,7 @@ def planned(look: Look, proposal: Proposal, values: Mapping[str, Any]) -> tuple[
     """What submitting these values would do, or what stands in its way."""
     case_id, name = proposal.case.snapshot.id, proposal.act.name
     case = queries.case_for(look.session, case_id, ctx=look.ctx, act=name, values=values)
-    return case, decide(case.snapshot, name, Form(values=values), look.ctx, proposed_by=None)
+    return case, foresee(case.snapshot, name, Form(values=values), look.ctx, proposed_by=None)
 
 
 # ───────────────────────────── Review

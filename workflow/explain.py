@@ -463,7 +463,7 @@ def shown(plan: Plan, form: Form) -> list[Any]:
     Numbers still to be given are left out: another act may take one in between without changing anything else.
     """
     return [
-        [plan.act.name, plan.proposes, sorted(warning.code for warning in plan.warnings), dict(form.values)],
+        [plan.act.name, plan.proposes, plan.undisclosed, sorted(warning.code for warning in plan.warnings), dict(form.values)],
         [
             [
                 step.act, step.outcome, step.to_state, step.effective_on, step.actor.on_behalf_of,

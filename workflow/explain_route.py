@@ -130,7 +130,7 @@ def sheet_text(definition: Definition, field: Field, value: Mapping[str, Any], l
 
 def people_asked(plan: Plan) -> tuple[str, ...]:
     """The people whose turn it is once the ballot or motion is recorded."""
-    if not plan.steps:
+    if not plan.steps or plan.undisclosed is not None:
         return ()
     after = plan.steps[0].before.after(plan.steps[0].changes)
     here = routes.standing(after)
@@ -143,6 +143,8 @@ def brought_about(plan: Plan, snapshot: Snapshot, names: Names, language: str) -
     """Say whether the ballot or motion closes its round and what then follows, or who is still waited for."""
     if not plan.steps:
         return []
+    if plan.undisclosed is not None:
+        return [undisclosed_text(plan, language)]
     after = plan.steps[0].before.after(plan.steps[0].changes)
     lines = list(_rounds_moved(plan, after, names, language))
     if plan.moves is not None:
@@ -152,6 +154,14 @@ def brought_about(plan: Plan, snapshot: Snapshot, names: Names, language: str) -
     if lines or here.step is None or here.round is None or here.step.name != plan.act.name:
         return lines
     return [_still_waiting(after, here.step, here.round, names, language)]
+
+
+def undisclosed_text(plan: Plan, language: str) -> str:
+    """Say that the ballot closes its round and the ballots together decide what follows; nothing where all is shown."""
+    if plan.undisclosed is None:
+        return ""
+    step = _step(plan.steps[0].before.definition, plan.undisclosed)
+    return say("route.brings.undisclosed", language, step=step.label)
 
 
 def _rounds_moved(plan: Plan, after: Snapshot, names: Names, language: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
@@ -11,6 +12,7 @@ import time_machine
 from models import Database
 from tests.university import University
 from tests.web.conftest import Walk, text_of
+from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded
 from workflow.operations.rounds import name_experts
@@ -85,18 +87,56 @@ def test_ballot_goes_from_what_is_decided_to_its_receipt(site: Site) -> None:
     assert here.state(case_id) == "proposed"
 
 
-def test_last_ballot_says_what_it_closes_and_what_follows(lite: Site) -> None:
-    case_id = at_vote(lite.university)
+@pytest.mark.parametrize("secret", [False, True])
+def test_last_vote_tells_nothing_of_the_others_before_it_is_cast(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object, secret: bool
+) -> None:
+    """Whoever tries both choices sees the same page but for their own; the receipt tells what it came to."""
+    here = founded(sqlite_database, secret_ballot=secret)
+    lite = site_over(sqlite_database, monkeypatch, university=here)
+    case_id = at_vote(here)
     for who in MEMBERS[:4]:
-        lite.university.done(case_id, "selection", who, outcome="agree")
+        here.done(case_id, "selection", who, outcome="agree")
     step = walk(lite, MEMBERS[4], case_id, "selection")
+    form = step.form()
 
-    page = text_of(step.preview({"outcome": "agree"}))
+    pages = {choice: step.preview({"outcome": choice}, form=form) for choice in ("agree", "refuse")}
 
-    assert "此项使“领导小组表决”结束：通过。" in page
-    assert "“公示”跳过：设定“立项公示”为“否”。" in page
-    assert "确定立项（待签协议）" in page
-    assert "随即自动生效：批准立项" in page
+    text = text_of(pages["agree"])
+    assert "此项使“领导小组表决”结束；其后如何，由全部表态共同决定，提交后显示。" in text
+    assert "批准立项" not in text.partition("<main")[2]
+    assert "期限不变" not in text
+    assert _impersonal(pages["agree"]) == _impersonal(pages["refuse"])
+    receipt = step.browser.get(step.carry_out(pages["refuse"]).location)
+    assert "确定立项" in text_of(receipt).partition("<main")[2]
+    assert here.state(case_id) == "approved"
+
+
+def _impersonal(answer: Any) -> str:
+    """A page of consequences without the reader's own choice and the hash of what it shows."""
+    text = re.sub(r'(name="shown" value=")[0-9a-f]{64}', r"\1", text_of(answer))
+    for own in ('value="agree"', 'value="refuse"', "不同意", "同意"):
+        text = text.replace(own, "…")
+    return text
+
+
+def test_program_is_told_no_more_than_the_page(lite: Site) -> None:
+    here = lite.university
+    case_id = at_vote(here)
+    for who in MEMBERS[:4]:
+        here.done(case_id, "selection", who, outcome="agree")
+    asks = program(lite, MEMBERS[4])
+
+    told = {
+        choice: asks.send(f"/cases/{case_id}/acts/selection/preview", {"outcome": choice}).json
+        for choice in ("agree", "refuse")
+    }
+
+    for answer in told.values():
+        assert answer.pop("changes")
+    assert told["agree"] == told["refuse"]
+    assert [step["act"]["name"] for step in told["agree"]["steps"]] == ["selection"]
+    assert "decided by all the ballots together" in told["agree"]["undisclosed"]
 
 
 def test_signature_says_who_comes_next_by_name(lite: Site) -> None:
@@ -123,7 +163,7 @@ def test_ballot_that_became_the_last_meanwhile_is_shown_again(lite: Site) -> Non
     answer = step.carry_out(consequences)
 
     assert answer.status_code == 409
-    assert "此项使“领导小组表决”结束：通过。" in text_of(answer)
+    assert "此项使“领导小组表决”结束；其后如何" in text_of(answer)
     assert here.state(case_id) == "proposed"
     assert step.carry_out(answer).status_code == 303
     assert here.state(case_id) == "approved"

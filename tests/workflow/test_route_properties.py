@@ -24,7 +24,7 @@ from workflow.doctor import examine
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal
 from workflow.operations.rounds import add_signer, close_vote, name_experts, reassign, withdraw_ballot
-from workflow.plan import decide
+from workflow.plan import foresee
 
 PEOPLE = ("head", "office", "second_office", "officer", "leader", "other_head", *MEMBERS, *EXPERTS)
 CHOICES = ("agree", "refuse", "abstain", "recuse", "seal", "back_to_college_opinion", "back_to_form_check")
@@ -72,22 +72,27 @@ class Proposal(RuleBasedStateMachine):
             raw["eligibility_opinion"] = {
                 name: {"met": True, "note": "seen"} for name in self.here.definition.lists["eligibility"]
             }
-        shown = self._shown(step, who, choice, raw)
+        shown, undisclosed = self._shown(step, who, choice, raw)
         answer = self.here.act(self.case_id, step, who, outcome=choice, **raw)
         if isinstance(answer, Receipt):
             assert who not in self.lost, "a right taken away stops at once"
-            assert [act for _, act, _ in answer.entries] == shown, "what was shown is what was written"
+            written = [act for _, act, _ in answer.entries]
+            assert written[: len(shown)] == shown, "what was shown is what was written"
+            assert undisclosed or written == shown, (
+                "only a confidential round leaves something to be seen later"
+            )
+            assert not undisclosed or step in CONFIDENTIAL
         else:
             assert answer.blockers or answer.stale is not None
 
-    def _shown(self, step: str, who: str, choice: str, raw: dict[str, Any]) -> list[str]:
-        """The acts the page of consequences announces."""
+    def _shown(self, step: str, who: str, choice: str, raw: dict[str, Any]) -> tuple[list[str], bool]:
+        """The acts the page of consequences announces, and whether it leaves out what the ballots come to."""
         ctx = self.here.ctx(who)
         form = read_form(self.here.definition, self.here.definition.acts[step], raw, outcome=choice)
         with self.database.reading() as session:
             case = queries.case_for(session, self.case_id, ctx=ctx, act=step, values=form.values)
-        plan = decide(case.snapshot, step, form, ctx, proposed_by=None)
-        return [one.act for one in plan.steps]
+        plan = foresee(case.snapshot, step, form, ctx, proposed_by=None)
+        return [one.act for one in plan.steps], plan.undisclosed is not None
 
     @precondition(lambda self: self.is_open)
     @rule(who=st.sampled_from(PEOPLE))

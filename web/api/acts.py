@@ -31,12 +31,13 @@ from workflow.blockers import Rank
 from workflow.definition.values import Act, Definition
 from workflow.errors import BadInput, NotFound
 from workflow.explain import deadlines_of, finals_of, lines_of, told_of
+from workflow.explain_route import undisclosed_text
 from workflow.forms import read_form
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal, confirm, decline, perform
 from workflow.operations.repeats import once
 from workflow.plan import Form as Stated
-from workflow.plan import Plan, catch_up, decide, probe
+from workflow.plan import Plan, catch_up, foresee, probe
 from workflow.queries import Rights, case_for, history_page, names_of, seen, told, units_by_id
 from workflow.queries.proposals import case_of_proposal, proposals_page
 from workflow.snapshot import Row, Snapshot
@@ -98,7 +99,7 @@ def preview_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
         _, snapshot = catch_up(case.snapshot, desk.ctx)
         if call.version is not None and snapshot.case["version"] != call.version:
             raise Refused(Kind.STALE, version=snapshot.case["version"])
-        plan = decide(snapshot, act, form, desk.ctx, proposed_by=None)
+        plan = foresee(snapshot, act, form, desk.ctx, proposed_by=None)
         names = names_of(
             desk.session,
             people=told(plan),
@@ -123,6 +124,7 @@ def preview_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
         ],
         told=[Told(who=it.who, how=it.what) for it in told_of(plan, names, call.language)],
         final=finals_of(plan, snapshot, call.language) if plan.steps else [],
+        undisclosed=undisclosed_text(plan, call.language),
     )
     return Reply(body=preview, headers=tag(version))
 

@@ -411,6 +411,8 @@ class Preview(Shape):
     told: list[Told]
     final: list[str]
     """What cannot be undone."""
+    undisclosed: str
+    """Where a ballot closes a confidential round: that all ballots together decide what follows, which is not shown before."""
 
 
 class EntryMark(Shape):

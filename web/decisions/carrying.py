@@ -14,7 +14,7 @@ from workflow.context import Context
 from workflow.errors import BadInput, WorkflowError
 from workflow.operations import Receipt, Refusal, perform
 from workflow.operations.papers import discard
-from workflow.plan import decide
+from workflow.plan import foresee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ def _as_shown(
     case = queries.case_for(session, case_id, ctx=ctx, act=act, values=read.values)
     if case.version == version:
         unconfirmed = replace(read, confirmed=frozenset())
-        plan = decide(case.snapshot, act, unconfirmed, ctx, proposed_by=None)
+        plan = foresee(case.snapshot, act, unconfirmed, ctx, proposed_by=None)
         if not plan.blockers and digest_of(plan, unconfirmed) != shown:
             return Changed()
     answer = perform(session, case_id, act, form=read, version=version, ctx=ctx)

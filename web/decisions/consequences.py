@@ -59,6 +59,7 @@ def following(look: Look, case: Case, plan: Plan, read: Form) -> dict[str, Any]:
         "from_state": explain.badge_of(definition, snapshot.state, language),
         "to_state": explain.badge_of(definition, after, language) if after != snapshot.state else None,
         "proposes": explain.proposes_text(plan, definition, language),
+        "undisclosed": plan.undisclosed is not None,
         "brings": explain_route.brought_about(plan, snapshot, names, language),
         "changes": explain.lines_of(plan, snapshot, read, names, language),
         "deadlines": explain.deadlines_of(plan, snapshot, language),

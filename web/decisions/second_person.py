@@ -21,7 +21,7 @@ from workflow.context import Actor, Context
 from workflow.errors import NotFound
 from workflow.forms import CONTROL
 from workflow.operations import Receipt, Refusal, confirm, decline
-from workflow.plan import Form, Plan, decide, form_of
+from workflow.plan import Form, Plan, foresee, form_of
 from workflow.queries import Case
 from workflow.snapshot import Row
 
@@ -75,7 +75,7 @@ def proposed_plan(look: Look, case_id: str, waiting: Row) -> tuple[Case, Form, P
         values=read.values,
         people=(waiting["proposed_by"],),
     )
-    plan = decide(
+    plan = foresee(
         case.snapshot, waiting["act"], read, look.ctx, proposed_by=Actor(person=waiting["proposed_by"])
     )
     asked = {ask.field for ask in plan.act.asks}

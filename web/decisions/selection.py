@@ -16,7 +16,7 @@ from workflow import explain, queries
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import TO_SAME, TO_UNDO, Act, ActKind, Definition, FieldType
 from workflow.errors import BadInput, NotFound
-from workflow.plan import Form, Plan, decide, probe
+from workflow.plan import Form, Plan, foresee, probe
 from workflow.queries import Case
 from workflow.world import editions_in_use
 
@@ -137,7 +137,7 @@ def _planned(look: Look, one: Selected, act: str, sent: Sent) -> Planned:
     definition = one.case.definition
     read = sent.read(definition, definition.acts[act])
     form = replace(read, confirmed=frozenset())
-    plan = decide(one.case.snapshot, act, form, look.ctx, proposed_by=None)
+    plan = foresee(one.case.snapshot, act, form, look.ctx, proposed_by=None)
     return Planned(one=one, form=form, plan=plan)
 
 

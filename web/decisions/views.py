@@ -21,7 +21,7 @@ from workflow.blockers import Fault, Rank
 from workflow.errors import BadInput, WorkflowError
 from workflow.operations import Receipt, Refusal
 from workflow.operations.papers import save_draft
-from workflow.plan import Plan, decide, probe
+from workflow.plan import Plan, foresee, probe
 
 HOPELESS = frozenset({Rank.ROLE, Rank.TIME, Rank.FINAL})
 """Reasons that no value of the form can remove."""
@@ -92,7 +92,7 @@ def _previewed(
     if faults or request.form.get("do") == "edit":
         return form_page(look, case, plan, sent, Wrong(faults=faults), key=key), 400 if faults else 200
     case = pages.case_seen(look, case_id, act, values=read.values)
-    plan = decide(case.snapshot, act, replace(read, confirmed=frozenset()), look.ctx, proposed_by=None)
+    plan = foresee(case.snapshot, act, replace(read, confirmed=frozenset()), look.ctx, proposed_by=None)
     if plan.blockers:
         return form_page(look, case, plan, sent, Wrong(blockers=plan.blockers), key=key), 422
     return consequences_page(look, case, plan, read, sent, key=key)
@@ -136,7 +136,7 @@ def _not_done(
         return form_page(look, case, plan, sent, Wrong(blockers=answer.blockers), key=key), 422
     read = sent.read(case.definition, plan.act)
     case = pages.case_seen(look, case_id, act, values=read.values)
-    plan = decide(case.snapshot, act, replace(read, confirmed=frozenset()), look.ctx, proposed_by=None)
+    plan = foresee(case.snapshot, act, replace(read, confirmed=frozenset()), look.ctx, proposed_by=None)
     changed = isinstance(answer, Changed)
     page = consequences_page(look, case, plan, read, sent, key=key, changed=changed)
     return page, 409 if changed else 422

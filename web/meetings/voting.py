@@ -17,12 +17,12 @@ from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.meetings.showing import Sight, page_of, sight_of
 from web.words import t
-from workflow import explain, gather, queries
+from workflow import explain, explain_route, gather, queries
 from workflow.context import Context
 from workflow.errors import WorkflowError
 from workflow.operations import Receipt, Refusal
 from workflow.operations.meetings import cast
-from workflow.plan import Form, Plan, decide
+from workflow.plan import Form, Plan, foresee
 from workflow.queries.meetings import Agendum
 from workflow.words import label_text
 
@@ -65,7 +65,10 @@ def _shown(sight: Sight, item: Agendum, form: Form) -> dict[str, Any]:
         "name": item.snapshot.subject.get("base_name") or t("bases.unnamed", language),
         "choice": form.outcome,
         "said": explain.title_of(item.definition.outcomes[str(form.outcome)].label, language),
-        "follows": following(plan.steps[1:], item, language),
+        "follows": [
+            *filter(None, [explain_route.undisclosed_text(plan, language)]),
+            *following(plan.steps[1:], item, language),
+        ],
         "reasons": reasons_shown(plan.blockers, item.definition, language),
         "version": pages.sent_number(f"version.{item.id}"),
         "shown": digest_of(plan, form),
@@ -86,7 +89,7 @@ def following(steps: Iterable[Any], item: Agendum, language: str) -> list[str]:
 
 
 def _planned(snapshot: Any, item: Agendum, form: Form, ctx: Context) -> Plan:
-    return decide(snapshot, item.step.name, form, ctx, proposed_by=None)
+    return foresee(snapshot, item.step.name, form, ctx, proposed_by=None)
 
 
 @blueprint.post("/<uuid:meeting_id>/votes")

@@ -7,6 +7,7 @@ chain of steps, one per log entry: the act itself, and every timer it lets take 
 from workflow.plan.clock import catch_up
 from workflow.plan.deciding import decide, probe
 from workflow.plan.following import follow
+from workflow.plan.foreseeing import foresee
 from workflow.plan.moving import voided
 from workflow.plan.notices import notice, recipients
 from workflow.plan.values import Form, Plan, Step, form_of
@@ -18,6 +19,7 @@ __all__ = [
     "catch_up",
     "decide",
     "follow",
+    "foresee",
     "form_of",
     "notice",
     "probe",

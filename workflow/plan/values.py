@@ -105,6 +105,8 @@ class Plan:
     """The act only becomes a proposal: another person must confirm it."""
     moves: str | None = None
     """The act only becomes a motion: the step that decides on it."""
+    undisclosed: str | None = None
+    """The confidential step that the act closes: what its ballots come to is left out of the plan until then."""
     on_behalf_of: str | None = None
     """Of an act that was only probed: for whom it would be done, where not in one's own right."""
 
