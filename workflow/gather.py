@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from models import Base
 from models.changes import sqlite_value, stored, typed
 from models.database import driver_cursor
-from workflow.definition.values import Act, Definition
+from workflow.definition.values import Act, Definition, StepKind
 from workflow.errors import NotFound
 from workflow.snapshot import Row, Snapshot
 from workflow.world import REVISION, definition_of, world
@@ -253,13 +253,15 @@ _electing_roles: dict[str, frozenset[str]] = {}
 
 
 def _electing(definition: Definition) -> frozenset[str]:
-    """The roles whose holders have seats in rounds, and those that keep somebody from one."""
+    """The roles whose holders have a turn in a decision, those that keep somebody from one, and who names a panel."""
     known = _electing_roles.get(definition.sha256)
     if known is None:
-        steps = [step for route in definition.routes.values() for step in route.steps if step.by_ballot]
-        roles = {role for step in steps for role in step.by}
+        every = [step for route in definition.routes.values() for step in route.steps]
+        steps = [step for step in every if step.by_ballot]
+        roles = {role for step in every if steps and step.kind is not StepKind.TASK for role in step.by}
         if steps:
             roles |= {conflict.who_is for conflict in definition.conflicts.values() if conflict.who_is}
+            roles |= {definition.import_.by}
         known = _electing_roles[definition.sha256] = frozenset(roles)
     return known
 

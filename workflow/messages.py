@@ -9,6 +9,7 @@ from typing import Any
 
 from workflow.definition.values import Definition, Label
 from workflow.periods import Kind
+from workflow.tasks import NAME_PANEL
 from workflow.words import article_text, say
 
 
@@ -60,7 +61,10 @@ def _label(definition: Definition, name: str) -> Label:
     """The label of an act, a timer or a step of a route."""
     if name in definition.acts:
         return definition.acts[name].label
-    return definition.timers[name].label
+    if name in definition.timers:
+        return definition.timers[name].label
+    steps = (step for route in definition.routes.values() for step in route.steps)
+    return next(step.label for step in steps if step.name == name)
 
 
 def _frame(about: About, *middle: str) -> Iterator[str]:
@@ -138,12 +142,17 @@ def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterato
 
 
 def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
-    act = about.definition.acts[params["act"]]
+    what = _called(about, params["act"])
     middle = [
-        _say(about, "line.asked", what=act.label, base=about.base),
+        _say(about, "line.asked", what=what, base=about.base),
         _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
     ]
-    return _say(about, "turn_subject", act=act.label, base=about.base), _frame(about, *middle)
+    return _say(about, "turn_subject", act=what, base=about.base), _frame(about, *middle)
+
+
+def _called(about: About, name: str) -> Label | str:
+    """What is asked for: an act, a step, or the naming of a panel."""
+    return say("explain.name_panel", about.language) if name == NAME_PANEL else _label(about.definition, name)
 
 
 def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

@@ -186,8 +186,16 @@ def in_turn(snapshot: Snapshot, step: Step, row: Row) -> tuple[Seat, ...]:
     """The seats whose ballot is waited for now: added signers before the others, roles in their order."""
     waiting = [seat for seat in seats(snapshot, step, row) if ballot_of(snapshot, row, seat.person) is None]
     first = tuple(seat for seat in waiting if seat.kind == "before")
-    if first:
-        return first
+    return first or in_regular_turn(snapshot, step, row)
+
+
+def in_regular_turn(snapshot: Snapshot, step: Step, row: Row) -> tuple[Seat, ...]:
+    """The seats whose turn it is once no signer added before them is waited for."""
+    waiting = [
+        seat
+        for seat in seats(snapshot, step, row)
+        if seat.kind != "before" and ballot_of(snapshot, row, seat.person) is None
+    ]
     if step.rule is Rule.IN_ORDER:
         for role in step.by:
             if not _agreed(snapshot, step, row, role):
@@ -197,6 +205,11 @@ def in_turn(snapshot: Snapshot, step: Step, row: Row) -> tuple[Seat, ...]:
     if step.kind is StepKind.SIGN and _has_passed_without(snapshot, step, row):
         return tuple(seat for seat in waiting if seat.kind == "after")
     return tuple(seat for seat in waiting if seat.kind != "after" or step.rule is not Rule.IN_ORDER)
+
+
+def wants_panel(snapshot: Snapshot, step: Step, row: Row) -> bool:
+    """Whether a panel has fewer experts than it needs, and somebody has to name them."""
+    return step.kind is StepKind.SCORE and len(seats(snapshot, step, row)) < row["rules"]["count"]
 
 
 # ───────────────────────────── What the ballots come to

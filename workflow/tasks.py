@@ -11,7 +11,7 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import asked_about
 from workflow.definition.values import Held, Step, StepKind, Timer
 from workflow.guards import last_day
-from workflow.routes import in_turn, seats, standing
+from workflow.routes import in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED, rungs
 
@@ -104,7 +104,7 @@ def _of_round(snapshot: Snapshot, step: Step, row: Row) -> Iterator[Turn]:
         return
     if step.kind is not StepKind.SCORE:
         yield from _for_roles(snapshot, step.name, step.by, None)
-    elif len(seats(snapshot, step, row)) < row["rules"]["count"]:
+    elif wants_panel(snapshot, step, row):
         yield from _for_roles(snapshot, NAME_PANEL, (snapshot.definition.import_.by,), None)
     for seat in in_turn(snapshot, step, row):
         if seat.kind != "role":

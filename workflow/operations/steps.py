@@ -61,7 +61,7 @@ def note(
         armed=follows.armed,
         ended=(*held, *follows.ended),
         turns=follows.turns,
-        notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
+        notices=tuple(asked(snapshot, follows.after, seq, ctx)),
     )
 
 

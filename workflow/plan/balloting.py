@@ -148,7 +148,7 @@ def _step(
         armed=follows.armed,
         ended=follows.ended,
         turns=follows.turns,
-        notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
+        notices=tuple(asked(view.snapshot, follows.after, seq, ctx)),
         confidential=confidential,
         details=details,
     )

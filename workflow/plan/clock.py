@@ -126,7 +126,7 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         armed=follows.armed,
         ended=(change, *(c for c in follows.ended if c.key != row["id"])),
         turns=follows.turns,
-        notices=tuple(asked(follows.after, follows.rounds, seq, ctx)),
+        notices=tuple(asked(snapshot, follows.after, seq, ctx)),
         due_at=row["due_at"],
     )
 

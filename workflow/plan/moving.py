@@ -94,7 +94,6 @@ def completed(
             act_notices(
                 view,
                 follows.after,
-                follows.rounds,
                 seq,
                 ctx,
                 template="asked_to_confirm" if kind == "proposal" else "act",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, Change, plain
 from workflow import routes
+from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import Held
+from workflow.definition.values import Held, StepKind
 from workflow.guards import View
 from workflow.snapshot import Row, Snapshot
+from workflow.tasks import NAME_PANEL
 
 CHANNELS = ("app", "mail")
 
@@ -31,12 +35,10 @@ def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
     ]
 
 
-def act_notices(
-    view: View, after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context, *, template: str
-) -> Iterator[Change]:
+def act_notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
     """One row per person and channel; whoever acted is not told of their own act, whoever is now asked is asked."""
     act = view.act
-    turns = tuple(asked(after, rounds, seq, ctx))
+    turns = tuple(asked(view.snapshot, after, seq, ctx))
     yield from turns
     people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
     for person in (ctx.actor.person, *(turn.values["person_id"] for turn in turns)):
@@ -99,26 +101,73 @@ def lifted_notices(view: View, ctx: Context) -> Iterator[Change]:
         )
 
 
-def asked(after: Snapshot, rounds: Sequence[Change], seq: int, ctx: Context) -> Iterator[Change]:
-    """Tell the people with a seat in a round that was opened that it is their turn."""
-    for change in rounds:
-        row = change.values
-        if change.op != INSERT or row["result"] is not None:
+def asked(before: Snapshot, after: Snapshot, seq: int, ctx: Context) -> Iterator[Change]:
+    """Tell whoever has a turn after an act that they had not before it; nobody of two turns at once, nor of their own act."""
+    if not after.definition.has_ballots:
+        return
+    known = {ctx.actor.person}
+    for turn in _turns(after):
+        if turn.person in known or _had(before, turn):
             continue
-        step = after.definition.step(after.state, row["step"])
-        if step is None:
-            continue
-        people = dict.fromkeys(seat.person for seat in routes.in_turn(after, step, row))
-        people.pop(ctx.actor.person or "", None)
-        for person in people:
-            yield from notice(
-                after.id,
-                person,
-                key=f"{after.id}:{seq}",
-                template="your_turn",
-                at=ctx.at,
-                params={"act": step.name, "basis": step.basis, "day": plain(row["opened_on"])},
-            )
+        known.add(turn.person)
+        params = {"act": turn.act, "basis": turn.basis, "day": plain(turn.since or ctx.today)}
+        yield from notice(
+            after.id,
+            turn.person,
+            key=f"{after.id}:{seq}",
+            template="your_turn",
+            at=ctx.at,
+            params=params,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    """What somebody is asked for: the act, and the run of the step it belongs to."""
+
+    person: str
+    act: str
+    run: tuple[Any, ...]
+    basis: str
+    since: date | None = None
+
+
+def _turns(snapshot: Snapshot, *, interrupted: bool = False) -> Iterator[_Turn]:
+    """The turns people have; with `interrupted`, also those that wait for a signer who was added before them."""
+    here = routes.standing(snapshot)
+    step, row = here.step, here.round
+    if step is None:
+        return
+    if row is None:
+        if step.kind is StepKind.DECIDE:
+            run: tuple[Any, ...] = (snapshot.case["stay"], len(routes.rounds(snapshot)))
+            for person in _unbiased(snapshot, step.by):
+                yield _Turn(person=person, act=step.name, run=run, basis=step.basis)
+        return
+    opened, run = row["opened_on"], (row["id"],)
+    if routes.wants_panel(snapshot, step, row):
+        for person in _unbiased(snapshot, (snapshot.definition.import_.by,)):
+            yield _Turn(person=person, act=NAME_PANEL, run=run, basis=step.basis, since=opened)
+    seats = routes.in_turn(snapshot, step, row)
+    if interrupted:
+        seats += routes.in_regular_turn(snapshot, step, row)
+    for seat in seats:
+        yield _Turn(person=seat.person, act=step.name, run=run, basis=step.basis, since=opened)
+
+
+def _had(before: Snapshot, turn: _Turn) -> bool:
+    return any(
+        (had.person, had.act, had.run) == (turn.person, turn.act, turn.run)
+        for had in _turns(before, interrupted=True)
+    )
+
+
+def _unbiased(snapshot: Snapshot, roles: tuple[str, ...]) -> Iterator[str]:
+    """The people a role stands for who need not stand aside."""
+    for role in roles:
+        for person in recipients(snapshot, role):
+            if conflict_of(snapshot, person, (role,)) is None:
+                yield person
 
 
 def notice(
