@@ -481,7 +481,7 @@ def _entry(look: Look, definition: Definition, names: Names, row: Row) -> dict[s
         "from_state": _state_word(definition, row["from_state"], language) if moved else "",
         "to_state": _state_word(definition, row["to_state"], language) if moved else "",
         "basis": article_text(row["body"]["basis"], language) if row["body"].get("basis") else "",
-        "note": explain.entry_note(row, definition, language),
+        "note": explain.entry_note(row, definition, names, language),
         "changes": explain.entry_lines(row, definition, names, language),
         "hash": row["hash"][:12],
         "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"]),

@@ -21,6 +21,7 @@ from workflow import explain, queries, way
 from workflow.blockers import Fault
 from workflow.definition.values import Definition
 from workflow.errors import BadInput, NotFound
+from workflow.explain_seats import people_of
 from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
@@ -231,7 +232,7 @@ def show(case_id: UUID) -> str:
         people = [row["person_id"] for row in (*snapshot.table("duties"), *snapshot.table("hand_ins"))]
         people += [row["uploaded_by"] for row in snapshot.table("documents")]
         shown, before = route_page.stops_of(look, case)
-        people += way.people_named((*shown, *before))
+        people += [*way.people_named((*shown, *before)), *people_of(history.rows)]
         names = queries.names_of(
             look.session, people=people, documents=snapshot.table("documents"), partners=snapshot.partners
         )

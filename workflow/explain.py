@@ -11,6 +11,7 @@ from models.changes import INSERT, Change
 from workflow.definition.values import Definition, Field, FieldType, Label
 from workflow.definition.values import Step as RouteStep
 from workflow.explain_route import sheet_lines, sheet_text
+from workflow.explain_seats import SAID, seats_text
 from workflow.periods import Kind, beijing_day
 from workflow.plan import Form, Plan, Step, recipients
 from workflow.queries.names import Names
@@ -520,17 +521,21 @@ def entry_title(row: Row, definition: Definition, language: str) -> str:
     return say("explain.kind_of", language, kind=headed(say(kind, language), language), what=what)
 
 
-def entry_note(row: Row, definition: Definition, language: str) -> str:
-    """The reason or opinion an entry carries, and its outcome; personal values stay hidden."""
+def entry_note(row: Row, definition: Definition, names: Names, language: str) -> str:
+    """The reason or opinion an entry carries, whom it seats, and its outcome; personal values stay hidden."""
     form = row["body"].get("form") or {}
-    parts = []
+    seated = seats_text(row, names, language)
+    parts = [seated] if seated else []
     if row["outcome"] and row["outcome"] in definition.outcomes:
         parts.append(label_text(definition.outcomes[row["outcome"]].label, language))
     for name in form:
         field = definition.fields.get(name)
+        if not form[name] or (seated and name in SAID):
+            continue
         if isinstance(form[name], str) and (field is None or field.type is FieldType.TEXT):
             label = label_text(field.label, language) if field else act_label(definition, name, language)
-            parts.append(say("explain.reason_line", language, field=label, text=form[name]))
+            text = names.documents.get(form[name], form[name])
+            parts.append(say("explain.reason_line", language, field=label, text=text))
     return say("blocked.between", language).join(parts)
 
 
