@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from web import door, pages
 from web.decisions.selection import may_be_selected
 from web.pages import Look
+from web.words import t
 from workflow import explain, queries
 from workflow.definition.values import Definition
 from workflow.errors import BadInput
@@ -20,7 +21,7 @@ from workflow.operations.papers import mark_read
 from workflow.queries import Page, TodoFilter
 from workflow.snapshot import Row
 from workflow.tasks import CONFIRM
-from workflow.words import days_left_text
+from workflow.words import days_left_text, say
 from workflow.world import current_edition, editions_in_use
 
 blueprint = Blueprint("inbox", __name__)
@@ -68,6 +69,9 @@ def _todo(look: Look) -> dict[str, Any]:
     current = current_edition(look.session, pages.LIFECYCLE)[1]
     overdue = "1" if wanted.overdue else ""
     return {
+        "stuck": [
+            _stuck_row(look, one) for one in queries.stuck_steps(look.session, look.rights, ctx=look.ctx)
+        ],
         "rows": [_todo_row(look, row, editions) for row in found.rows],
         "turn": pages.turn(
             found, "inbox.index", list="todo", state=wanted.state, q=wanted.text, overdue=overdue
@@ -81,6 +85,19 @@ def _todo(look: Look) -> dict[str, Any]:
             for state in current.states.values()
             if not state.end
         ],
+    }
+
+
+def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
+    """The step, why nobody can act on it, and what mends it."""
+    subject, language = stuck.snapshot.subject, look.language
+    roles = [stuck.snapshot.definition.roles[role].label for role in stuck.step.by]
+    return {
+        "name": subject.get("base_name") or subject.get("application_number") or t("bases.unnamed", language),
+        "href": url_for("bases.show", case_id=stuck.snapshot.id),
+        "step": explain.title_of(stuck.step.label, language),
+        "reason": say(f"route.lack.{stuck.lack}", language, roles=roles),
+        "mend": say(f"route.mend.{stuck.lack}", language, roles=roles),
     }
 
 

@@ -212,6 +212,31 @@ def wants_panel(snapshot: Snapshot, step: Step, row: Row) -> bool:
     return step.kind is StepKind.SCORE and len(seats(snapshot, step, row)) < row["rules"]["count"]
 
 
+class Lack(StrEnum):
+    """Why nobody can act on a step."""
+
+    NO_SEAT = "no_seat"
+    """Whoever could act has stood aside, left, or is kept out by a conflict."""
+    NO_EXPERT = "no_expert"
+    """The pool holds fewer experts without a conflict than the panel still lacks."""
+
+
+def lack(snapshot: Snapshot, step: Step, row: Row) -> Lack | None:
+    """Why nobody can act on the open round of a step, None where somebody can. Objections are not waited for."""
+    if step.kind is StepKind.PUBLICITY:
+        return None
+    if not wants_panel(snapshot, step, row):
+        return None if in_turn(snapshot, step, row) else Lack.NO_SEAT
+    panel = {seat.person for seat in seats(snapshot, step, row)}
+    spent = panel | recused(snapshot, row)
+    pool = {
+        person
+        for person, role in _holders(snapshot, step)
+        if person not in spent and conflict_of(snapshot, person, (role,)) is None
+    }
+    return Lack.NO_EXPERT if len(panel) + len(pool) < row["rules"]["count"] else None
+
+
 # ───────────────────────────── What the ballots come to
 
 

@@ -99,14 +99,17 @@ def _of_rest(snapshot: Snapshot) -> Iterator[Turn]:
 
 
 def _of_round(snapshot: Snapshot, step: Step, row: Row) -> Iterator[Turn]:
-    """The step's roles; people asked one by one; while a panel lacks experts, whoever names them."""
+    """The roles whose turn it is, all of them while nobody has it; people asked one by one; whoever names a panel that lacks experts."""
     if step.kind is StepKind.PUBLICITY:
         return
-    if step.kind is not StepKind.SCORE:
-        yield from _for_roles(snapshot, step.name, step.by, None)
-    elif wants_panel(snapshot, step, row):
+    if wants_panel(snapshot, step, row):
         yield from _for_roles(snapshot, NAME_PANEL, (snapshot.definition.import_.by,), None)
-    for seat in in_turn(snapshot, step, row):
+    waiting = in_turn(snapshot, step, row)
+    if step.kind is not StepKind.SCORE:
+        roles = {seat.role for seat in waiting if seat.kind == "role"} if waiting else {*step.by}
+        in_order = tuple(role for role in step.by if role in roles)
+        yield from _for_roles(snapshot, step.name, in_order, None)
+    for seat in waiting:
         if seat.kind != "role":
             yield Turn(act=step.name, role=seat.role, unit_id=None, due_on=None, person_id=seat.person)
 

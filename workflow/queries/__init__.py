@@ -29,6 +29,7 @@ from workflow.queries.papers import (
 )
 from workflow.queries.proposals import case_of_proposal
 from workflow.queries.rights import Rights, rights_of, seen, units_offered, visible_to
+from workflow.queries.stuck import Stuck, stuck_steps
 
 __all__ = [
     "BaseFilter",
@@ -37,6 +38,7 @@ __all__ = [
     "Names",
     "Page",
     "Rights",
+    "Stuck",
     "TodoFilter",
     "base_rows",
     "bases_page",
@@ -62,6 +64,7 @@ __all__ = [
     "people_found",
     "rights_of",
     "seen",
+    "stuck_steps",
     "subjects_of",
     "to_do",
     "to_do_count",

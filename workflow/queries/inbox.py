@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, 
 from sqlalchemy.orm import Session
 
 from models import (
-    Ballot,
     Case,
     Duty,
     Entry,
@@ -20,13 +19,13 @@ from models import (
     Partner,
     PendingAct,
     Person,
-    Round,
     Task,
     Unit,
 )
 from workflow.definition.values import Held
+from workflow.queries.kept_out import conflicted, kept_out
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
-from workflow.queries.rights import Rights, on_duty, visible_to
+from workflow.queries.rights import Rights, on_duty, rights_of, visible_to
 from workflow.snapshot import Row
 from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.world import editions_in_use
@@ -102,7 +101,7 @@ def _turns(session: Session, rights: Rights) -> Iterator[tuple[str, ColumnElemen
     yield rights.person, _own_turn(session, rights)
     lenders = dict.fromkeys(right.lender for right in rights.lent)
     for lender in lenders:
-        yield lender, _lent_turn(rights, lender)
+        yield lender, _lent_turn(session, rights, lender)
 
 
 def _own_turn(session: Session, rights: Rights) -> ColumnElement[bool]:
@@ -124,12 +123,15 @@ def _own_turn(session: Session, rights: Rights) -> ColumnElement[bool]:
     return and_(
         or_(and_(Task.person_id.is_(None), or_(*by_grant, by_duty)), Task.person_id == rights.person),
         or_(Task.act != CONFIRM, ~own_proposal),
-        ~_has_cast(rights.person),
+        ~kept_out(session, rights),
     )
 
 
-def _lent_turn(rights: Rights, lender: str) -> ColumnElement[bool]:
-    """By a role the lender has delegated. A second look and the naming of a panel are nobody else's to do."""
+def _lent_turn(session: Session, rights: Rights, lender: str) -> ColumnElement[bool]:
+    """By a role the lender has delegated, unless one of the two is kept out.
+
+    A second look and the naming of a panel are nobody else's to do.
+    """
     mine = [right for right in rights.lent if right.lender == lender]
     return and_(
         or_(
@@ -137,26 +139,14 @@ def _lent_turn(rights: Rights, lender: str) -> ColumnElement[bool]:
             and_(Task.person_id == lender, Task.role.in_([right.role for right in mine])),
         ),
         Task.act.not_in((CONFIRM, NAME_PANEL)),
-        ~_has_cast(lender),
+        ~kept_out(session, rights_of(session, lender, today=rights.today)),
+        ~conflicted(session, rights),
     )
 
 
 def _of_role(role: str, unit: str | None) -> ColumnElement[bool]:
     here = Task.unit_id.is_(None) | (Task.unit_id == unit) if unit else Task.unit_id.is_(None)
     return and_(Task.role == role, here)
-
-
-def _has_cast(person: str) -> ColumnElement[bool]:
-    """Whoever has cast their ballot in the open round of the task's step is no longer waited for."""
-    return exists().where(
-        Round.case_id == Task.case_id,
-        Round.step == Task.act,
-        Round.closed_seq.is_(None),
-        Round.voided_seq.is_(None),
-        Ballot.round_id == Round.id,
-        Ballot.person_id == person,
-        Ballot.voided_seq.is_(None),
-    )
 
 
 def _with_takers(session: Session, rights: Rights, found: Page) -> Page:
