@@ -506,7 +506,7 @@ def asked_people(snapshot: Snapshot) -> tuple[str, ...]:
 DECIDED = frozenset(
     {
         "transition", "task", "proposal", "import", "open", "released", "declined", "withdrawn",
-        "ballot", "motion", "seated", "signer_added", "signer_removed", "reassigned", "vote_closed", "ballot_withdrawn",
+        "ballot", "motion", "seated", "signer_added", "signer_removed", "reassigned", "vote_closed", "ballot_withdrawn", "reopened",
     }
 )  # fmt: skip
 """Kinds of entries that are decisions; the others are routine and may be folded."""

@@ -29,6 +29,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "second": ("dates", "fields", "acts"),
     "state": ("states",),
     "step": ("steps",),
+    "steps": ("steps",),
     "task": ("acts",),
     "timer": ("timers",),
     "transition": ("acts",),

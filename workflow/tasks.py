@@ -11,7 +11,7 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import asked_about
 from workflow.definition.values import Held, Step, StepKind, Timer
 from workflow.guards import last_day
-from workflow.routes import in_turn, standing, wants_panel
+from workflow.routes import conclusion, in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED, rungs
 
@@ -71,6 +71,11 @@ def _of_route(snapshot: Snapshot) -> Iterator[Turn]:
         return
     if step is not None:
         yield from _for_roles(snapshot, step.name, step.by, _due_on(snapshot, step.name))
+        return
+    found = conclusion(snapshot)
+    if route is not None and found is not None and found.act != route.then and snapshot.pending is None:
+        act = snapshot.definition.acts[found.act]
+        yield from _for_roles(snapshot, act.name, act.by, None)
         return
     if route is not None and route.then is not None and not _is_untouched(snapshot):
         act = snapshot.definition.acts[route.then]

@@ -17,6 +17,7 @@ from workflow.definition.names import PUNISHING
 from workflow.definition.problems import Findings
 from workflow.definition.situations import (
     LASTING,
+    REOPENING,
     Move,
     Setting,
     Situation,
@@ -59,7 +60,12 @@ class Explored:
         while self.onward[at]:
             move = self.onward[at][0]
             stays = move.after.state == at.state
-            if move.after in seen or (stays and move.after.place == at.place) or (within and not stays):
+            if (
+                move.word == REOPENING
+                or move.after in seen
+                or (stays and move.after.place == at.place)
+                or (within and not stays)
+            ):
                 break
             more.append(move)
             at = move.after

@@ -13,6 +13,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from workflow.definition.values import (
+    REOPENED,
     TO_SAME,
     TO_UNDO,
     Act,
@@ -36,8 +37,8 @@ class Situation(NamedTuple):
 
     state: str
     place: int = 0
-    motion: tuple[str, str] | None = None
-    """The transition and the outcome that were moved and await the steps after."""
+    motion: tuple[str, str | None] | None = None
+    """The transition and the outcome that were moved and await the steps after, or that a route which is over has come to."""
     decided: bool = False
     """Whether somebody has agreed, voted or picked an outcome since the case came into the state."""
     facts: frozenset[str] = frozenset()
@@ -70,6 +71,9 @@ class Setting:
 
 LASTING = "happened:"
 
+REOPENING = "reopened"
+"""What a trace calls the office's reopening of a route that is over."""
+
 
 def begin(here: Setting) -> Situation:
     """The situation every case begins in."""
@@ -91,6 +95,8 @@ def moves(here: Setting, at: Situation) -> Iterator[Move]:
     yield from _of_papers(here, at, step)
     yield from _of_people(here, at, route, step)
     yield from _of_clock(here, at)
+    if step is None and route is not None and route.has_ballots:
+        yield from _reopened(here, at, route)
 
 
 # ───────────────────────────── Along the route
@@ -195,7 +201,7 @@ def _concluded(
     act = here.definition.acts[name]
     lacking = {ask.field for ask in act.asks if ask.required} - {*filled}
     if lacking or not _is_met(at, act, outcome) or (act.second and not at.decided):
-        return Move(word, at._replace(place=len(route.steps)))
+        return Move(word, at._replace(place=len(route.steps), motion=(name, outcome)))
     return Move(
         word,
         _fired(here, at, act),
@@ -204,6 +210,16 @@ def _concluded(
         concludes=True,
         alone=not at.decided and not act.second,
     )
+
+
+def _reopened(here: Setting, at: Situation, route: Route) -> Iterator[Move]:
+    """The office reopens a route that is over; from the first step on every other is reached again."""
+    if not _has_people(here, (here.definition.import_.by,)):
+        return
+    for place, step in enumerate(route.steps):
+        if step.kind in REOPENED and _is_taken(here, step):
+            yield Move(REOPENING, _moved(here, at._replace(motion=None), route, place))
+            return
 
 
 # ───────────────────────────── Beside the route
@@ -245,17 +261,21 @@ def _fillings(here: Setting, act: Act) -> Iterator[tuple[str, ...]]:
 
 
 def _of_people(here: Setting, at: Situation, route: Route | None, step: Step | None) -> Iterator[Move]:
-    """The transitions somebody may carry out; those a route decides on only once it is over."""
+    """The transitions somebody may carry out; of those a route decides on, once it is over, the one it came to."""
     governed = route.governed if route is not None else frozenset()
     for act in here.definition.acts.values():
         if act.kind is not ActKind.TRANSITION or act.to == TO_UNDO or at.state not in act.source:
             continue
-        closed = route is not None and route.has_ballots and step is not None and act.name in governed
-        if (closed and not act.by_turn) or not _has_people(here, _deciders(here, act, route, step)):
+        decided = route is not None and route.has_ballots and act.name in governed and not act.by_turn
+        if decided and (step is not None or at.motion is None or at.motion[0] != act.name):
+            continue
+        if not _has_people(here, _deciders(here, act, route, step)):
             continue
         if act.second and not _has_people(here, (act.second,)):
             continue
-        outcomes = act.outcomes_by_state.get(at.state, ()) or (None,)
+        outcomes: tuple[str | None, ...] = act.outcomes_by_state.get(at.state, ()) or (None,)
+        if decided and at.motion is not None and at.motion[1] is not None:
+            outcomes = (at.motion[1],)
         after, concludes = _fired(here, at, act), act.name in governed
         if (concludes or after != at) and any(_is_met(at, act, word) for word in outcomes):
             yield Move(act.name, after, act.name, place="then", concludes=concludes)

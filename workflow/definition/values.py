@@ -53,6 +53,10 @@ CONFIDENTIAL = frozenset({StepKind.VOTE, StepKind.SCORE})
 """The kinds whose ballots nobody else sees before the round is closed."""
 
 
+REOPENED = frozenset({StepKind.SIGN, StepKind.VOTE, StepKind.SCORE, StepKind.DECIDE})
+"""The kinds at which a route that is over may be reopened: those at which people decide."""
+
+
 class Rule(StrEnum):
     """Whose agreement a signed step wants."""
 

@@ -80,6 +80,21 @@ def at_round(
     `people` are those concerned besides the actor; their rights are read too. A stale version, a round that is not
     open and every reason of `work` refuse it, and nothing is written. Raises NotFound for a case that does not exist.
     """
+    return at_case(
+        session, case_id, lambda known: planned(known, work, ctx), version=version, ctx=ctx, people=people
+    )
+
+
+def at_case(
+    session: Session,
+    case_id: str,
+    plan: Callable[[Snapshot], tuple[Planned, ...] | Blocker],
+    *,
+    version: int,
+    ctx: Context,
+    people: Iterable[str] = (),
+) -> Receipt | Refusal:
+    """Write what is planned on the case as it stood at `version`, read with every role. Refuses and raises as `at_round`."""
     located = gather.lock(session, case_id)
     definition = definition_of(session, located[1])
     concerned = tuple(person for person in (ctx.actor.person, *people) if person)
@@ -94,7 +109,7 @@ def at_round(
     _, steps = numbered(
         session,
         snapshot,
-        lambda known: planned(known, work, ctx),
+        plan,
         lambda made: () if isinstance(made, Blocker) else rows_of(made),
     )
     if isinstance(steps, Blocker):
@@ -120,9 +135,14 @@ def planned(snapshot: Snapshot, work: Work, ctx: Context) -> tuple[Planned, ...]
             snapshot, kind=wanted.kind, act=here.step.name, changes=wanted.changes, form=wanted.form, ctx=ctx
         )
     )
-    after = moved(snapshot, step)
     if any(change.key == here.round["id"] for change in step.changes):
-        step = replace(step, details=routes.revealed(after, str(here.round["id"])))
+        step = replace(step, details=routes.revealed(moved(snapshot, step), str(here.round["id"])))
+    return carried(snapshot, step, ctx)
+
+
+def carried(snapshot: Snapshot, step: Planned, ctx: Context) -> tuple[Planned, ...]:
+    """A step, the transition the route then comes to, and the timers that take effect with it."""
+    after = moved(snapshot, step)
     decided = concluding(after, ctx)
     chain = (step,) if decided is None else (step, decided)
     late, _ = catch_up(after if decided is None else moved(after, decided), ctx)

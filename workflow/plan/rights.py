@@ -58,11 +58,14 @@ def is_motion(snapshot: Snapshot, act: Act) -> bool:
 
 
 def route_open(view: View) -> Iterator[Blocker]:
-    """A transition that the route decides on is nobody's to carry out while the route is at another step."""
+    """A transition that the route decides on is nobody's while the route is at another step, or came to something else."""
     here = routes.standing(view.snapshot)
     if here.route is None or not here.route.has_ballots or view.act.kind is not ActKind.TRANSITION:
         return
-    if view.act.name not in here.route.governed or view.act.by_turn or here.step is None:
+    if view.act.name not in here.route.governed or view.act.by_turn:
+        return
+    if here.step is None:
+        yield from _not_concluded(view, here.route.basis)
         return
     if here.step.kind is StepKind.DECIDE and view.act.name in here.step.choices.values():
         return
@@ -73,6 +76,19 @@ def route_open(view: View) -> Iterator[Blocker]:
         params={"step": here.step.name},
         mend=here.step.by,
     )
+
+
+def _not_concluded(view: View, basis: str) -> Iterator[Blocker]:
+    """Once the route is over only what it came to may be carried out; another wants the route reopened by the office."""
+    found = routes.conclusion(view.snapshot)
+    office = view.snapshot.definition.import_.by
+    if found is None:
+        yield Blocker(code="no_conclusion", basis=basis, rank=Rank.TIME, mend=(office,))
+        return
+    is_other = view.outcome is not None and found.outcome is not None and view.outcome != found.outcome
+    if found.act != view.act.name or is_other:
+        params = {"transition": found.act}
+        yield Blocker(code="not_concluded", basis=basis, rank=Rank.TIME, params=params, mend=(office,))
 
 
 # ───────────────────────────── By a role
