@@ -30,5 +30,7 @@ def seats_text(row: Row, names: Names, language: str) -> str:
         return ""
     form = row["body"].get("form") or {}
     key = f"{row['kind']}_{form['side']}" if row["kind"] == "signer_added" else row["kind"]
+    if row["kind"] == "reassigned" and "person" not in form:
+        key = "seated_in_stead"
     named = {name: names.person(form[name]) or NO_NAME for name in ("person", "to") if name in form}
     return say(f"entry.seats.{key}", language, **named)

@@ -151,8 +151,20 @@ def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
     for seat in given:
         person = seat["person_id"]
         if seat["kind"] != "removed" and person not in gone | found.keys():
-            found[person] = Seat(person=person, role=step.by[0] if step.by else "", kind=seat["kind"])
+            role = _role_taken(snapshot, step, seat)
+            found[person] = Seat(person=person, role=role, kind=seat["kind"])
     return tuple(seat for seat in found.values() if conflict_of(snapshot, seat.person, (seat.role,)) is None)
+
+
+def _role_taken(snapshot: Snapshot, step: Step, seat: Row) -> str:
+    """The role a seat was given in: that of whom it stands for, the vacant one where they have left, else the first."""
+    roles = list(_holders(snapshot, step))
+    theirs = next((role for person, role in roles if person == seat["instead_of"]), None)
+    if theirs is not None:
+        return theirs
+    held = {role for _, role in roles}
+    vacant = (role for role in step.by if role not in held) if seat["kind"] == "reassigned" else iter(())
+    return next(vacant, step.by[0] if step.by else "")
 
 
 def recused(snapshot: Snapshot, row: Row | None) -> set[str]:

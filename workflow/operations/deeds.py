@@ -25,9 +25,15 @@ from workflow.operations.answers import Answer
 
 LINE_LONGEST = 200
 REASON_LONGEST = 2000
+KEY = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EARLIEST, LATEST = date(1990, 1, 1), date(2100, 12, 31)
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 CONTROL_BUT_LINES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
+
+
+def is_key(text: str) -> bool:
+    """Whether a text can be an identifier; a database with a type for them refuses to compare any other."""
+    return KEY.fullmatch(text) is not None
 
 
 class Role(StrEnum):

@@ -18,7 +18,18 @@ from models import Call, Grant, Incident, Notice, Person, Unit, UnitName, new_ke
 from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
 from workflow.errors import WorkflowError
-from workflow.operations.deeds import GUARDED, OFFICE, ON_A_UNIT, Done, Faults, Role, demand, found, record
+from workflow.operations.deeds import (
+    GUARDED,
+    OFFICE,
+    ON_A_UNIT,
+    Done,
+    Faults,
+    Role,
+    demand,
+    found,
+    is_key,
+    record,
+)
 from workflow.operations.organisations import days_borne, last_day_borne
 from workflow.world import bump
 
@@ -218,7 +229,7 @@ def give_grant(
     demand(session, ctx, *OFFICE)
     _not_to_oneself(person_id, ctx)
     faults = Faults()
-    if session.scalar(select(Person.id).where(Person.id == person_id)) is None:
+    if not is_key(person_id) or session.scalar(select(Person.id).where(Person.id == person_id)) is None:
         faults.add("person", "unknown_choice")
     if role not in list(Role):
         faults.add("role", "unknown_choice")
@@ -295,7 +306,7 @@ def _right_unit(session: Session, faults: Faults, role: str, unit_id: str | None
     if unit_id is None:
         if role in ON_A_UNIT:
             faults.add("unit", "missing")
-    elif session.scalar(select(Unit.id).where(Unit.id == unit_id)) is None:
+    elif not is_key(unit_id) or session.scalar(select(Unit.id).where(Unit.id == unit_id)) is None:
         faults.add("unit", "unknown_choice")
 
 

@@ -278,7 +278,11 @@ def reassign(
     ctx: Context,
     person: str | None = None,
 ) -> Receipt | Refusal:
-    """Pass one's turn on to another person who could take it (转交); the office may pass on that of somebody who has left."""
+    """Pass one's turn on to another person who could take it (转交); the office may pass on that of somebody else.
+
+    Of a signer who stood aside or has left the office passes on the turn too, and where nobody is left to sign it seats
+    somebody without naming whom they stand for.
+    """
 
     def work(here: Here) -> Wanted | Blocker:
         giver = person or here.ctx.actor.person
@@ -287,15 +291,20 @@ def reassign(
         turns = routes.in_turn(here.snapshot, here.step, here.row)
         if here.step.kind is not StepKind.SIGN:
             return barrier("not_signed_here", Rank.TIME, step=here.step.name)
-        if all(seat.person != giver for seat in turns):
+        in_stead = here.is_office() and (not turns or giver in routes.recused(here.snapshot, here.row))
+        if all(seat.person != giver for seat in turns) and not in_stead:
             return only(*here.step.by)
+        if to in routes.recused(here.snapshot, here.row):
+            return barrier("has_acted", Rank.FINAL)
         found = _unfit(here, to, ())
         if found is not None:
             return found
+        named = person if person in routes.recused(here.snapshot, here.row) else None
+        stands_for = named if in_stead else giver
         return Wanted(
             kind="reassigned",
-            changes=[_seat(here, to, "reassigned", instead_of=giver, comment=reason)],
-            form={"person": giver, "to": to, "reason": reason},
+            changes=[_seat(here, to, "reassigned", instead_of=stands_for, comment=reason)],
+            form={"to": to, "reason": reason} | ({"person": stands_for} if stands_for else {}),
         )
 
     return at_round(

@@ -151,7 +151,9 @@ def _seated(view: View, actor: Actor) -> Iterator[Blocker]:
     if here.step is None or here.round is None or (act.kind is ActKind.BALLOT and here.step.name != act.name):
         yield _closed(view, here)
         return
-    if view.on_behalf_of and not set(here.step.by) & _roles_used(view, actor):
+    is_lent = view.on_behalf_of is not None
+    own_hand = here.step.kind is StepKind.SCORE  # a sheet is the judgement of the expert who was named
+    if is_lent and (own_hand or not set(here.step.by) & _roles_used(view, actor)):
         yield Blocker(
             code="not_delegated", basis="local", rank=Rank.ROLE, params={"roles": list(here.step.by)}
         )
@@ -202,7 +204,7 @@ def lender_for(snapshot: Snapshot, act: Act, actor: Actor) -> str | None:
         return None
     here = routes.standing(snapshot)
     if act.kind is ActKind.BALLOT or act.by_turn:
-        if here.step is None or here.round is None:
+        if here.step is None or here.round is None or here.step.kind is StepKind.SCORE:
             return None
         waiting = [seat.person for seat in routes.in_turn(snapshot, here.step, here.round)]
         if actor.person in waiting:

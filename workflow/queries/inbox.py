@@ -22,7 +22,7 @@ from models import (
     Task,
     Unit,
 )
-from workflow.definition.values import Held
+from workflow.definition.values import Held, StepKind
 from workflow.queries.kept_out import conflicted, kept_out
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
 from workflow.queries.rights import Rights, on_duty, rights_of, visible_to
@@ -130,7 +130,7 @@ def _own_turn(session: Session, rights: Rights) -> ColumnElement[bool]:
 def _lent_turn(session: Session, rights: Rights, lender: str) -> ColumnElement[bool]:
     """By a role the lender has delegated, unless one of the two is kept out.
 
-    A second look and the naming of a panel are nobody else's to do.
+    A second look, the naming of a panel and an expert's sheet are nobody else's to do.
     """
     mine = [right for right in rights.lent if right.lender == lender]
     return and_(
@@ -138,9 +138,19 @@ def _lent_turn(session: Session, rights: Rights, lender: str) -> ColumnElement[b
             and_(Task.person_id.is_(None), or_(*(_of_role(right.role, right.unit) for right in mine))),
             and_(Task.person_id == lender, Task.role.in_([right.role for right in mine])),
         ),
-        Task.act.not_in((CONFIRM, NAME_PANEL)),
+        Task.act.not_in((CONFIRM, NAME_PANEL, *_score_steps(session))),
         ~kept_out(session, rights_of(session, lender, today=rights.today)),
         ~conflicted(session, rights),
+    )
+
+
+def _score_steps(session: Session) -> frozenset[str]:
+    return frozenset(
+        step.name
+        for definition in editions_in_use(session).values()
+        for route in definition.routes.values()
+        for step in route.steps
+        if step.kind is StepKind.SCORE
     )
 
 
