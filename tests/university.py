@@ -36,11 +36,11 @@ from workflow.operations import Receipt, Refusal, confirm, fire_due, open_case, 
 from workflow.operations.clockwork import Swept
 from workflow.periods import BEIJING, seed_rows
 
-BASE_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.toml"
-"""The edition of the product, in which each decision has one decider."""
+ROUTED_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.toml"
+"""The product's edition, in which decisions are reached by routes."""
 
-ROUTED_FILE = Path(__file__).parent / "lifecycles" / "base_2026.toml"
-"""The next edition of the same lifecycle, in which decisions are reached by routes."""
+SINGLE_FILE = Path(__file__).parent / "lifecycles" / "base_2024.toml"
+"""The edition before it, in which each decision has one decider: what does not depend on routes is tested on it."""
 
 BODIES: Mapping[str, tuple[tuple[str, str | None], ...]] = {
     "third_member": (("leading_group", None),),
@@ -109,7 +109,7 @@ class University:
         cls,
         database: Database,
         *,
-        file: Path = BASE_FILE,
+        file: Path = SINGLE_FILE,
         more: Mapping[str, tuple[tuple[str, str | None], ...]] = MappingProxyType({}),
     ) -> University:
         """Set down units, people, grants, the calendar, a call for 2026 and the edition in `file`."""

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import func, select, text
 
 from models import Account, Case, Database, Edition, Entry, Grant, Timer
-from tests.university import BASE_FILE, University
+from tests.university import ROUTED_FILE, University
 from web.cli import main
 
 SAMPLE = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
@@ -209,7 +209,7 @@ def test_check_of_the_shipped_file_is_good(shell: Shell) -> None:
 def test_check_names_every_problem(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "broken.toml"
     file.write_text(
-        BASE_FILE.read_text()
+        ROUTED_FILE.read_text()
         .replace('to    = "proposed"', 'to    = "propsed"')
         .replace('kind = "decide"', 'kind = "decyde"')
     )
@@ -226,7 +226,7 @@ def test_diagram_is_mermaid_text(shell: Shell) -> None:
 
 def test_same_label_with_other_bytes_is_refused(furnished: Shell, tmp_path: Path) -> None:
     file = tmp_path / "base.toml"
-    file.write_text(BASE_FILE.read_text() + "\n# a change\n")
+    file.write_text(ROUTED_FILE.read_text() + "\n# a change\n")
 
     answer = furnished("publish", str(file))
 
@@ -237,7 +237,7 @@ def test_same_label_with_other_bytes_is_refused(furnished: Shell, tmp_path: Path
 
 def test_new_label_is_published(furnished: Shell, tmp_path: Path) -> None:
     file = tmp_path / "base.toml"
-    file.write_text(BASE_FILE.read_text().replace('edition    = "2024-1"', 'edition    = "2027-1"'))
+    file.write_text(ROUTED_FILE.read_text().replace('edition    = "2026-1"', 'edition    = "2027-1"'))
 
     answer = furnished("publish", str(file))
 
@@ -304,6 +304,6 @@ def test_demonstration_is_sound(shell: Shell) -> None:
 
     assert loaded.exit_code == 0, loaded.output
     assert "account office, password" in loaded.stdout
-    assert count(shell.url, Case) == 64
+    assert count(shell.url, Case) == 67
     assert shell("log", "verify").exit_code == 0
     assert shell("doctor").exit_code == 0

@@ -37,14 +37,14 @@ def founded(database: Database, *, file: Path = ROUTED_FILE, **settings: Any) ->
     return here
 
 
-def proposed(here: University) -> str:
+def proposed(here: University, **rest: Any) -> str:
     case_id = here.open()
-    here.done(case_id, "submit", "leader", **here.proposal(case_id))
+    here.done(case_id, "submit", "leader", **here.proposal(case_id, **rest))
     return case_id
 
 
-def at_vote(here: University) -> str:
-    case_id = proposed(here)
+def at_vote(here: University, **rest: Any) -> str:
+    case_id = proposed(here, **rest)
     here.done(case_id, "college_opinion", "head", outcome="agree")
     here.done(case_id, "form_check", "office", outcome="agree")
     return case_id

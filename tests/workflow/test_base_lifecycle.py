@@ -1,9 +1,11 @@
-"""The base's lifecycle file says what the regulation and the office's readings of it say, row by row."""
+"""The base's lifecycle file says what the regulation and the office's readings of it say, row by row.
 
-from pathlib import Path
+What is said here holds of both editions: the product's, and the one before it, which cases that began under it keep.
+"""
 
 import pytest
 
+from tests.university import ROUTED_FILE, SINGLE_FILE
 from workflow.definition import (
     ActKind,
     Addend,
@@ -18,7 +20,7 @@ from workflow.definition import (
 )
 from workflow.periods import Kind, Period
 
-BASE = Path(__file__).parents[2] / "workflow" / "lifecycles" / "base.toml"
+EDITIONS = {"2026-1": ROUTED_FILE, "2024-1": SINGLE_FILE}
 
 BUILDING = ("agreement_signed", "midterm", "midterm_assessed")
 ASSESSED = ("final", "extended", "rectification")
@@ -28,21 +30,25 @@ ANY = (
 )
 
 
-@pytest.fixture(scope="module")
-def base() -> Definition:
-    return load_file(BASE)
+@pytest.fixture(scope="module", params=EDITIONS)
+def base(request: pytest.FixtureRequest) -> Definition:
+    return load_file(EDITIONS[request.param])
 
 
-def test_base_file_has_no_problems() -> None:
-    found = problems(BASE.read_bytes(), file="base.toml")
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_base_file_has_no_problems(edition: str) -> None:
+    found = problems(EDITIONS[edition].read_bytes(), file="base.toml")
 
     assert [problem.line("en") for problem in found] == []
 
 
+WHOSE_TURN = "whose_turn"
+SENT_BACK_BY = {"2024-1": ("college_head", "base_office", "leading_group"), "2026-1": (WHOSE_TURN,)}
+
 # from, transition, to, who decides (timer: the clock), the other person who confirms
 TABLE = [
     (("draft",), "submit", "proposed", ("project_leader",), None),  # Art. 4, 6
-    (("proposed",), "send_back", "draft", ("college_head", "base_office", "leading_group"), None),
+    (("proposed",), "send_back", "draft", (), None),  # by SENT_BACK_BY
     (("draft", "proposed"), "withdraw", "withdrawn", ("project_leader",), None),
     (("proposed",), "approve", "approved", ("leading_group",), None),  # Art. 5, 7
     (("proposed",), "reject", "not_approved", ("leading_group",), None),  # Art. 7
@@ -71,7 +77,8 @@ def test_transition_follows_the_table(
 
     assert act.source == frozenset(source)
     assert act.to == to
-    assert (("timer",) if act.by_timer else ()) + act.by == by
+    others = (("timer",) if act.by_timer else ()) + ((WHOSE_TURN,) if act.by_turn else ())
+    assert others + act.by == (by or SENT_BACK_BY[base.edition])
     assert act.second == second
 
 
@@ -212,6 +219,12 @@ def test_timer_follows_the_readings(
     assert (timer.fires, timer.answer) == (fires, answer)
 
 
+def test_timers_are_those_of_the_table(base: Definition) -> None:
+    routed = {"publicity_over"} if base.edition == "2026-1" else set()
+
+    assert base.timers.keys() == {"yearly_data", *(name for name, *_ in TIMERS), *routed}
+
+
 def test_report_deadlines_are_those_the_office_may_move(base: Definition) -> None:
     movable = {
         timer.name: (timer.moved_by, timer.asked_after) for timer in base.timers.values() if timer.moved_by
@@ -282,6 +295,7 @@ def test_term_is_what_the_text_fixes(base: Definition, name: str, value: Period 
         ("backdate_limit", "30 days", None),
         ("late_opening", "7 days", None),
         ("recuse_own_head", True, None),
+        ("yearly_data_day", "01-31", None),
     ],
 )
 def test_setting_has_the_default_of_the_readings(
@@ -290,52 +304,6 @@ def test_setting_has_the_default_of_the_readings(
     setting = base.settings[name]
 
     assert (setting.default, setting.pinned_by) == (default, pinned_by)
-
-
-@pytest.mark.parametrize(
-    ("state", "step", "by", "choices"),
-    [
-        (
-            "midterm",
-            "conclusion",
-            ("base_office",),
-            dict.fromkeys(("passed", "improve", "failed", "not_held"), "conclude_midterm"),
-        ),
-        (
-            *("final", "grading", ("leading_group",)),
-            {
-                "excellent": "certify",
-                "qualified": "certify",
-                "not_yet": "extend",
-                "unqualified": "order_rectification",
-                "not_submitted": "order_rectification",
-                "still_unmet": "revoke",
-            },
-        ),
-        (
-            *("rectification", "grading", ("leading_group",)),
-            {"excellent": "certify", "qualified": "certify", "still_unmet": "revoke"},
-        ),
-    ],
-)
-def test_route_ends_in_its_choices(
-    base: Definition, state: str, step: str, by: tuple[str, ...], choices: dict[str, str]
-) -> None:
-    task, decision = base.routes[state].steps
-
-    assert (task.kind, task.overdue) == (StepKind.TASK, step)
-    assert (decision.name, decision.kind, decision.by, decision.choices) == (
-        step,
-        StepKind.DECIDE,
-        by,
-        choices,
-    )
-
-
-@pytest.mark.parametrize(("state", "then"), [("proposed", "approve"), ("approved", "sign_agreement")])
-def test_route_without_steps_says_whose_turn_it_is(base: Definition, state: str, then: str) -> None:
-    assert base.routes[state].then == then
-    assert base.routes[state].steps == ()
 
 
 @pytest.mark.parametrize(
@@ -383,9 +351,8 @@ def test_final_report_takes_exactly_one_of_report_and_application(base: Definiti
 
 def test_duties_are_held_on_one_base(base: Definition) -> None:
     assert {role.name for role in base.roles.values() if role.held is Held.DUTY} == {
-        "project_leader",
-        "expert",
-        "partner_contact",
+        *("project_leader", "partner_contact"),
+        *(("expert",) if base.edition == "2024-1" else ()),
     }
     assert {role.name: role.of for role in base.roles.values() if role.of} == {
         "college_head": "lead_college",
@@ -516,3 +483,57 @@ def test_every_state_is_named_in_the_glossary(base: Definition) -> None:
     named = {row.split()[1] for row in GLOSSARY.strip().splitlines() if row.startswith("states ")}
 
     assert base.states.keys() == named
+
+
+# ───────────────────────────── The edition before: one decider for each decision
+
+
+@pytest.fixture(scope="module")
+def single() -> Definition:
+    return load_file(SINGLE_FILE)
+
+
+@pytest.mark.parametrize(
+    ("state", "step", "by", "choices"),
+    [
+        (
+            "midterm",
+            "conclusion",
+            ("base_office",),
+            dict.fromkeys(("passed", "improve", "failed", "not_held"), "conclude_midterm"),
+        ),
+        (
+            *("final", "grading", ("leading_group",)),
+            {
+                "excellent": "certify",
+                "qualified": "certify",
+                "not_yet": "extend",
+                "unqualified": "order_rectification",
+                "not_submitted": "order_rectification",
+                "still_unmet": "revoke",
+            },
+        ),
+        (
+            *("rectification", "grading", ("leading_group",)),
+            {"excellent": "certify", "qualified": "certify", "still_unmet": "revoke"},
+        ),
+    ],
+)
+def test_single_decider_picks_an_outcome(
+    single: Definition, state: str, step: str, by: tuple[str, ...], choices: dict[str, str]
+) -> None:
+    task, decision = single.routes[state].steps
+
+    assert (task.kind, task.overdue) == (StepKind.TASK, step)
+    assert (decision.name, decision.kind, decision.by, decision.choices) == (
+        step,
+        StepKind.DECIDE,
+        by,
+        choices,
+    )
+
+
+@pytest.mark.parametrize(("state", "then"), [("proposed", "approve"), ("approved", "sign_agreement")])
+def test_single_decider_needs_no_step(single: Definition, state: str, then: str) -> None:
+    assert single.routes[state].then == then
+    assert single.routes[state].steps == ()

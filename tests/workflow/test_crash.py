@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import func, select
 
 from models import Case, Database, Entry, Notice, Passage, Rung, Timer
-from tests.university import University, instant
+from tests.university import SINGLE_FILE, University, instant
 from workflow.doctor import examine
 from workflow.verify import verify
 
@@ -98,7 +98,7 @@ def prepared(university: University) -> dict[str, object]:
         cases[case_id] = university.agreement(case_id)
     return {
         "url": university.database.url.render_as_string(hide_password=False),
-        "file": str(Path(__file__).parents[2] / "workflow" / "lifecycles" / "base.toml"),
+        "file": str(SINGLE_FILE),
         "at": university.at.isoformat(),
         "until": instant(MIDTERM, 0).isoformat(),
         "member": university.people["member"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import Database
-from tests.university import BASE_FILE, ROUTED_FILE, SIGNED, instant
+from tests.university import ROUTED_FILE, SIGNED, SINGLE_FILE, instant
 from workflow.context import Actor, Context, Source
 from workflow.definition import DefinitionProblems, Problem, explore, load, problems
 from workflow.operations.editions import publish
@@ -253,7 +253,7 @@ def test_revocation_by_people_is_no_fault() -> None:
 # ───────────────────────────── What is sound, how far it looks, how long it takes
 
 
-@pytest.mark.parametrize("file", [ROUTED_FILE, BASE_FILE], ids=["2026-1", "2024-1"])
+@pytest.mark.parametrize("file", [ROUTED_FILE, SINGLE_FILE], ids=["2026-1", "2024-1"])
 def test_editions_of_the_base_are_sound(file: Path) -> None:
     assert [problem.line("en") for problem in problems(file.read_bytes(), file=file.name)] == []
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models import Database
-from tests.university import BASE_FILE, University
+from tests.university import SINGLE_FILE, University
 from workflow.blockers import Fault
 from workflow.definition import load
 from workflow.errors import BadInput
@@ -19,7 +19,7 @@ from workflow.forms import read_form
 from workflow.operations import Receipt
 from workflow.plan import Form
 
-DEFINITION = load(BASE_FILE.read_bytes())
+DEFINITION = load(SINGLE_FILE.read_bytes())
 KEY = "01a20a7f-483d-7ce2-8fbc-339b8e125960"
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from models import Agreement, Ban, Case, Database, Entry, HandIn, JointBase, Partner, Timer
 from tests.university import University
+from tests.workflow.routing import MEMBERS, at_vote, founded, rounds
 from workflow.context import Actor, Context, Source
 from workflow.ledger import read_ledger
 from workflow.operations import release_held
@@ -27,7 +28,7 @@ CTX = Context(actor=Actor(system="cli"), at=AT, source=Source.IMPORT)
 
 @pytest.fixture
 def university(database: Database) -> University:
-    here = University.founded(database)
+    here = founded(database)
     here.at = AT
     return here
 
@@ -131,6 +132,17 @@ def test_agreement_ban_and_cycle_are_kept(university: University) -> None:
     assert extended == {"cycle_start": "2023-06-18", "cycle_end": "2027-06-18"}
 
 
+def test_base_under_rectification_goes_on_by_its_route(university: University) -> None:
+    imported = brought_in(university)
+    case_id = next(item.case_id for item in imported if university.state(item.case_id) == "rectification")
+    university.assign(case_id, "project_leader", "leader")
+
+    before = rounds(university, case_id)
+    university.evidence(case_id)
+
+    assert (before, rounds(university, case_id)) == ([], [("evidence_check", None)])
+
+
 def test_yearly_figures_are_evidence(university: University) -> None:
     brought_in(university)
 
@@ -204,8 +216,9 @@ def test_unknown_unit_is_a_fault_unless_it_may_be_created(university: University
 def test_next_number_comes_after_those_of_the_ledger(university: University) -> None:
     brought_in(university)
 
-    case_id = university.proposed(partner="东昌湖实验小学")
-    university.done(case_id, "approve", "member")
+    case_id = at_vote(university, partner="东昌湖实验小学")
+    for who in MEMBERS:
+        university.done(case_id, "selection", who, outcome="agree")
 
     with university.database.reading() as session:
         assert session.get_one(JointBase, case_id).base_number == "LP2026-058"

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from models import Database, Disclosure, Entry, HandIn, JointBase, PendingAct
 from models.changes import INSERT, UPDATE, Change, write
-from tests.university import BASE_FILE, University
+from tests.university import SINGLE_FILE, University
 from workflow import entries
 from workflow.doctor import examine
 from workflow.log import (
@@ -293,7 +293,7 @@ def test_personal_values_stand_in_no_entry(database: Database) -> None:
     assert signed["form"]["contact_person"] == duty["contact_name"]
 
 
-PERSONAL_BASE = BASE_FILE.read_text(encoding="utf-8").replace(
+PERSONAL_BASE = SINGLE_FILE.read_text(encoding="utf-8").replace(
     'students_half_year    = { type = "count",', 'students_half_year    = { type = "count", personal = true,'
 ).replace('base_name             = { type = "line",', 'base_name             = { type = "line", personal = true,')  # fmt: skip
 

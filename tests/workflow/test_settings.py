@@ -25,10 +25,10 @@ def university(database: Database) -> University:
 
 @pytest.fixture(scope="module")
 def definition() -> Any:
-    from tests.university import BASE_FILE
+    from tests.university import SINGLE_FILE
     from workflow.definition import load
 
-    return load(BASE_FILE.read_bytes())
+    return load(SINGLE_FILE.read_bytes())
 
 
 def _change(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -233,7 +234,29 @@ def create_account(
     session: Session, *, person_id: str, login: str, password: str, reason: str, ctx: Context
 ) -> Done:
     """Give a person a way to sign in. Raises BadInput for a login in use or a password that is too plain."""
+    return create_accounts(session, {login: person_id}, password=password, reason=reason, ctx=ctx)[0]
+
+
+def create_accounts(
+    session: Session, people: Mapping[str, str], *, password: str, reason: str, ctx: Context
+) -> list[Done]:
+    """Give people, by login, a way to sign in with one password, such as that of a demonstration; it is hashed once.
+
+    Raises BadInput as `create_account` does.
+    """
     demand(session, ctx, *OFFICE)
+    asked = [
+        (person_id, *_new_login(session, person_id, login, password, reason, ctx))
+        for login, person_id in people.items()
+    ]
+    password_hash = _hasher.hash(password)
+    return [_opened(session, person_id, name, password_hash, why, ctx) for person_id, name, why in asked]
+
+
+def _new_login(
+    session: Session, person_id: str, login: str, password: str, reason: str, ctx: Context
+) -> tuple[str, str]:
+    """The login as it is kept and the reason, both found good."""
     found(session.execute(select(Person.id).where(Person.id == person_id)).first(), person=person_id)
     _guarded_person(session, person_id, ctx)
     faults = Faults()
@@ -245,11 +268,15 @@ def create_account(
     _good_password(faults, "password", password, login=name)
     why = faults.reason(reason)
     faults.done()
+    return name, why
+
+
+def _opened(session: Session, person_id: str, name: str, password_hash: str, why: str, ctx: Context) -> Done:
     row = {
         "id": new_key(),
         "person_id": person_id,
         "login": name,
-        "password_hash": _hasher.hash(password),
+        "password_hash": password_hash,
         "epoch": 0,
         "disabled_at": None,
         "failed_count": 0,
