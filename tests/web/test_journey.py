@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dateutil.relativedelta import relativedelta
+from sqlalchemy import select
 
-from models import Case, Database
+from models import Account, Case, Database
 from models.schema import upgrade
+from tests.university import ROUTED_FILE
 from tests.web.browsing import Visitor, chromium, served
 from web.app import create_app
 from web.config import Config, Environment
 from web.demo.loading import load_demonstration
 from workflow import clock
+from workflow.context import Actor, Context, Source
 from workflow.definition import load_file
 from workflow.doctor import examine
+from workflow.operations import Receipt
+from workflow.operations.rounds import name_experts
 from workflow.periods import beijing_day
 from workflow.verify import verify
 
 pytestmark = pytest.mark.xdist_group("journey")
 
-LISTS = load_file(Path(__file__).parents[2] / "workflow" / "lifecycles" / "base.toml").lists
+BASE = load_file(ROUTED_FILE)
+LISTS = BASE.lists
+MEMBERS = ("chair", "member", "member2", "member3", "member4")
+PANEL = ("expert1", "expert2")
+"""One from outside the university and one of its own, where the office has set the panel's size to two."""
 
 
 @dataclass
@@ -36,9 +45,18 @@ class Town:
     database: Database
     address: str
     browser: Any
+    signed_in: dict[str, Visitor] = field(default_factory=dict)
 
-    def visitor(self, login: str, **look: Any) -> Visitor:
-        return Visitor(self.browser, self.address, login, **look)
+    def visitor(self, login: str) -> Visitor:
+        """Somebody at the site; whoever is signed in stays so until the clock moves."""
+        if login not in self.signed_in:
+            self.signed_in[login] = Visitor(self.browser, self.address, login)
+        return self.signed_in[login]
+
+    def leave(self) -> None:
+        for visitor in self.signed_in.values():
+            visitor.close()
+        self.signed_in.clear()
 
     @property
     def today(self) -> date:
@@ -55,7 +73,16 @@ class Town:
         visitor.open("/demonstration/clock")
         visitor.fill({"day": day})
         visitor.press("button.btn-primary")
-        visitor.close()
+        self.leave()
+
+    def set(self, **settings: Any) -> None:
+        """Let the office change settings, each on its page, with what it moves shown in between."""
+        office = self.visitor("office")
+        for name, value in settings.items():
+            office.open(f"/admin/settings/{name}")
+            office.fill({"value": value, "reason": "试行"})
+            office.press("button.btn-primary")
+            office.press("button.btn-primary")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +108,10 @@ def town(founded: Path, browser: Any, tmp_path: Path) -> Iterator[Town]:
     database = Database(url)
     app = create_app(Config(environment=Environment.DEMONSTRATION, database_url=url), database=database)
     with served(app) as address:
-        yield Town(database=database, address=address, browser=browser)
+        here = Town(database=database, address=address, browser=browser)
+        here.set(panel_size="2", expert_review_on="no", midterm_experts_on="no")
+        yield here
+        here.leave()
     database.dispose()
 
 
@@ -115,14 +145,74 @@ def proposed(town: Town, partner: str) -> str:
     leader.open(f"/proposals/{case_id}/review")
     while leader.page.locator("main form button.btn-primary").count():
         leader.press("button.btn-primary")
-    leader.close()
     return case_id
 
 
-def signed(town: Town, partner: str, *, years: int = 4) -> str:
+def agree(town: Town, case_id: str, step: str, *logins: str) -> None:
+    """Let people sign or vote in favour at a step, one after the other."""
+    for login in logins:
+        town.visitor(login).decide(case_id, step, {"outcome": "agree"})
+
+
+def name_panel(town: Town, case_id: str) -> None:
+    """Give the experts their seats, as the office does."""
+    with town.database.transaction() as session:
+        people = dict(session.execute(select(Account.login, Account.person_id)).all())
+        office = Context(actor=Actor(person=people["office"]), at=clock.now(session), source=Source.PAGE)
+        version = session.get_one(Case, case_id).version
+        named = name_experts(
+            session, case_id, [people[login] for login in PANEL], version=version, ctx=office
+        )
+    assert isinstance(named, Receipt), named
+
+
+def judge(town: Town, case_id: str, step: str, sheet: dict[str, str]) -> None:
+    """Let every expert of the panel fill in the sheet, read it back and seal it."""
+    name_panel(town, case_id)
+    for login in PANEL:
+        town.visitor(login).decide(case_id, step, {**sheet, "outcome": "seal"})
+
+
+def assessment() -> dict[str, str]:
+    """Marks and remarks under the headings of Article 16."""
+    return {
+        name: value
+        for heading in BASE.sheets["assessment"]
+        for name, value in (
+            (f"assessment.{heading}.mark", "85"),
+            (f"assessment.{heading}.remark", "见报告"),
+        )
+    }
+
+
+def opinion() -> dict[str, str]:
+    """Every item of Article 6 found met."""
+    return {
+        name: value
+        for item in LISTS["eligibility"]
+        for name, value in (
+            (f"eligibility_opinion.{item}.met", "yes"),
+            (f"eligibility_opinion.{item}.note", "见申报书"),
+        )
+    }
+
+
+def approved(town: Town, partner: str, *, by_experts: bool = False) -> str:
     case_id = proposed(town, partner)
     assert town.state(case_id) == "proposed"
-    town.visitor("chair").decide(case_id, "approve")
+    agree(town, case_id, "college_opinion", "head")
+    agree(town, case_id, "form_check", "office")
+    if by_experts:
+        judge(town, case_id, "expert_review", opinion())
+    agree(town, case_id, "selection", *MEMBERS[:-1])
+    assert town.state(case_id) == "proposed"
+    agree(town, case_id, "selection", MEMBERS[-1])
+    assert town.state(case_id) == "approved"
+    return case_id
+
+
+def signed(town: Town, partner: str, *, years: int = 4, by_experts: bool = False) -> str:
+    case_id = approved(town, partner, by_experts=by_experts)
     town.visitor("office").decide(
         case_id,
         "sign_agreement",
@@ -136,20 +226,40 @@ def signed(town: Town, partner: str, *, years: int = 4) -> str:
     return case_id
 
 
-def in_final(town: Town, partner: str) -> tuple[str, date]:
-    """A base whose cycle is over and whose final report is handed in; with the cycle's last day."""
-    start = town.today
-    case_id = signed(town, partner)
+def midterm_over(town: Town, case_id: str, start: date, *, by_experts: bool = False) -> None:
+    """Take a base through its mid-term: the report, the college, the experts where they are asked, the office."""
     town.wait_until(start + relativedelta(months=18))
     assert town.state(case_id) == "midterm"
     town.visitor("leader").decide(case_id, "progress_report", {"progress_report_file": "进展报告.pdf"})
+    agree(town, case_id, "midterm_college", "head")
+    if by_experts:
+        judge(town, case_id, "midterm_experts", assessment())
     town.visitor("office").decide(case_id, "conclude_midterm", {"outcome": "passed", "opinion": "进展良好"})
+    assert town.state(case_id) == "midterm_assessed"
+
+
+def in_final(town: Town, partner: str, *, by_experts: bool = False) -> tuple[str, date]:
+    """A base whose cycle is over and whose experts have judged it; with the cycle's last day."""
+    start = town.today
+    case_id = signed(town, partner, by_experts=by_experts)
+    midterm_over(town, case_id, start, by_experts=by_experts)
     end = start + relativedelta(years=3)
     town.wait_until(end - timedelta(days=89))
     assert town.state(case_id) == "final"
     town.visitor("leader").decide(case_id, "final_report", {"final_report_file": "结项报告.pdf"})
+    agree(town, case_id, "final_college", "head")
+    judge(town, case_id, "final_experts", assessment())
     town.wait_until(end + timedelta(days=1))
     return case_id, end
+
+
+def moved(town: Town, case_id: str, act: str, fields: dict[str, Any], *, vote: str) -> str:
+    """Let the office move an outcome and the leading group carry it; return the page of the last receipt."""
+    before = town.state(case_id)
+    town.visitor("office").decide(case_id, act, fields)
+    assert town.state(case_id) == before
+    agree(town, case_id, vote, *MEMBERS)
+    return town.visitor(MEMBERS[-1]).text
 
 
 def criteria(*lists: str) -> dict[str, Any]:
@@ -169,9 +279,11 @@ def troubles(database: Database) -> list[object]:
 
 
 def test_base_goes_from_proposal_to_certification(town: Town) -> None:
-    case_id, _ = in_final(town, "聊城未来机器人有限公司")
+    town.set(expert_review_on="yes", midterm_experts_on="yes")
+    case_id, _ = in_final(town, "聊城未来机器人有限公司", by_experts=True)
 
-    receipt = town.visitor("chair").decide(
+    receipt = moved(
+        town,
         case_id,
         "certify",
         {
@@ -180,6 +292,7 @@ def test_base_goes_from_proposal_to_certification(town: Town) -> None:
             "override_reason": "年度数据已补交",
             **criteria("qualified"),
         },
+        vote="final_vote",
     )
 
     assert town.state(case_id) == "certified"
@@ -202,25 +315,31 @@ def test_unrenewed_agreement_lapses_on_the_day_after_its_last(town: Town) -> Non
 def test_revoked_pair_may_not_propose_again(town: Town) -> None:
     partner = "聊城Future机器人（集团）有限公司"
     case_id, end = in_final(town, partner)
-    chair = town.visitor("chair")
-    chair.decide(
-        case_id, "order_rectification",
+    moved(
+        town, case_id, "order_rectification",
         {"outcome": "unqualified", "reason": "成效不足", "rectify_by": end + timedelta(days=60)},
+        vote="final_vote",
     )  # fmt: skip
+    assert town.state(case_id) == "rectification"
     town.wait_until(end + timedelta(days=90))
-    asked = chair.decide(case_id, "revoke", {"reason": "整改不到位", "clawback": "no"})
-    assert town.state(case_id) == "rectification", asked
-    office = town.visitor("office")
-    office.open(f"/bases/{case_id}")
-    confirm(office)
+    agree(town, case_id, "evidence_check", "office")
+    judge(town, case_id, "rectification_experts", assessment())
+    moved(
+        town, case_id, "revoke",
+        {"reason": "整改不到位", "clawback": "no"},
+        vote="rectification_vote",
+    )  # fmt: skip
+    assert town.state(case_id) == "rectification"
+    second = town.visitor("office2")
+    second.open(f"/bases/{case_id}")
+    confirm(second)
     assert town.state(case_id) == "revoked"
     decided = town.today
 
     again = proposed(town, "聊城ＦＵＴＵＲＥ 机器人(集团)有限公司")
 
     assert town.state(again) == "draft"
-    leader = town.visitor("leader")
-    text = leader.open(f"/proposals/{again}/review")
+    text = town.visitor("leader").open(f"/proposals/{again}/review")
     possible = decided + relativedelta(years=3, days=1)
     assert f"{possible.year}年{possible.month}月{possible.day}日" in text
     assert troubles(town.database) == []
@@ -238,13 +357,16 @@ def confirm(visitor: Visitor) -> None:
 def test_base_is_extended_once(town: Town) -> None:
     start = town.today
     case_id = signed(town, "聊城延期试验有限公司")
-    town.wait_until(start + relativedelta(months=18))
+    town.wait_until(start + relativedelta(months=22))
+    agree(town, case_id, "midterm_college", "head")
     town.visitor("office").decide(case_id, "conclude_midterm", {"outcome": "not_held", "reason": "未开展"})
     end = start + relativedelta(years=3)
     town.wait_until(end - timedelta(days=80))
     town.visitor("leader").decide(case_id, "final_report", {"extension_application": "延期申请.pdf"})
+    agree(town, case_id, "final_college", "head")
+    judge(town, case_id, "final_experts", assessment())
 
-    town.visitor("chair").decide(case_id, "extend")
+    moved(town, case_id, "extend", {}, vote="final_vote")
 
     assert town.state(case_id) == "extended"
     town.wait_until(end + relativedelta(years=1) - timedelta(days=89))
