@@ -97,3 +97,12 @@ def test_no_page_text_is_left_over() -> None:
 
 def test_pages_say_the_shared_words_too() -> None:
     assert set(shared().entries) < set(catalogue().entries)
+
+
+def test_every_message_that_is_sent_has_its_name_in_the_outbox() -> None:
+    tree = ast.parse((WEB.parent / "workflow" / "messages.py").read_text(encoding="utf-8"))
+    compose = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "compose")
+    table = next(node for node in ast.walk(compose) if isinstance(node, ast.Dict))
+    sent = {ast.literal_eval(key) for key in table.keys if key is not None}
+
+    assert sent == {key.removeprefix("admin.template.") for key in OWN.entries if "admin.template." in key}
