@@ -24,6 +24,7 @@ PLACES = (
     "web.inbox",
     "web.bases",
     "web.decisions",
+    "web.reopening",
     "web.proposals",
     "web.documents",
     "web.audit",

@@ -25,6 +25,7 @@ from workflow.explain_seats import people_of
 from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
+from workflow.operations.reopening import may_reopen, offered
 from workflow.queries import BaseFilter, Deadline
 from workflow.snapshot import Row, held_roles
 from workflow.words import article_text, days_left_text, label_text
@@ -253,6 +254,7 @@ def show(case_id: UUID) -> str:
             documents=base_page.documents(look, case.definition, snapshot, names),
             duties=base_page.duties(look, case, names),
             may_link=may_link,
+            may_reopen=may_reopen(snapshot, look.rights.person) is None and bool(offered(snapshot)),
             found=queries.people_found(look.session, pages.asked("person")) if may_link else [],
             person_text=pages.asked("person"),
             version=case.version,

@@ -23,6 +23,7 @@ from web.api.shapes import (
     PendingView,
     Preview,
     Receipt,
+    Reopening,
     Step,
     Told,
 )
@@ -35,6 +36,7 @@ from workflow.explain_route import undisclosed_text
 from workflow.forms import read_form
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal, confirm, decline, perform
+from workflow.operations.reopening import reopen
 from workflow.operations.repeats import once
 from workflow.plan import Form as Stated
 from workflow.plan import Plan, catch_up, foresee, probe
@@ -216,6 +218,30 @@ def _since(call: Call, definition: Definition, case_id: str) -> list[Entry]:
         wording.entry(row, definition, actor=wording.actor_name(row, row["actor_name"], definition))
         for row in rows
     ]
+
+
+@operation(
+    "POST",
+    "/cases/<case_id>/reopen",
+    answer=Receipt,
+    body=Reopening,
+    key=True,
+    seen=Seen.WANTED,
+    decides=True,
+    tagged=True,
+)
+def reopen_route(call: Call, case_id: str, *, body: Reopening) -> Reply:
+    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+        seen(desk.session, desk.rights, case_id)
+        answer = once(
+            desk.session, what=["reopen", case_id, body.step, body.reason], ctx=desk.ctx, kind=Written,
+            work=lambda: reopen(
+                desk.session, case_id, body.step, reason=body.reason, version=call.version or 0, ctx=desk.ctx
+            ),
+        )  # fmt: skip
+        return _definition(desk, case_id), answer, _version(desk, case_id)
+
+    return _answered(call, case_id, work)
 
 
 # ───────────────────────────── The second person

@@ -130,6 +130,13 @@ class Decline(Shape):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
 
 
+class Reopening(Shape):
+    """At which step a route that is over is reopened, and why."""
+
+    step: Annotated[str, StringConstraints(min_length=1, max_length=60)]
+    reason: Annotated[str, StringConstraints(max_length=4000, strip_whitespace=True)]
+
+
 # ───────────────────────────── Out
 
 
