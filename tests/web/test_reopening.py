@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from models import Database
+from tests.web.browsing import chromium, served
 from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
-from tests.workflow.routing import rounds
+from tests.web.test_meetings import _signed_in
+from tests.workflow.routing import proposed, rounds
 from tests.workflow.test_reopening import approved_but_banned
 
 
@@ -78,3 +82,30 @@ def test_program_reopens_and_is_told_why_not(site: tuple[Site, str]) -> None:
     assert [one["code"] for one in blank.json["blockers"]] == ["reopening_without_reason"]
     assert (done.status_code, again.status_code, stale.status_code) == (200, 200, 409)
     assert done.json["seq"] == again.json["seq"]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_pages_fit_the_screen_and_axe_finds_nothing(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object, language: str, tmp_path: Path
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    here, case_id = approved_but_banned(sqlite_database)
+    aside = proposed(here)
+    here.done(aside, "college_opinion", "head", outcome="recuse")
+    town = site_over(sqlite_database, monkeypatch, university=here)
+    found, wide = [], []
+
+    with served(town.app) as root, chromium() as browser:
+        for width in (1280, 320):
+            page = _signed_in(browser, root, "office", language=language, width=width)
+            for path in ("/", f"/bases/{case_id}", f"/bases/{case_id}/reopen"):
+                page.goto(root + path)
+                name = path.replace(case_id, "one").replace("/", "-")
+                page.screenshot(path=tmp_path / f"office{name}-{width}-{language}.png", full_page=True)
+                found += [(path, violation["id"]) for violation in Axe().run(page).response["violations"]]
+                wide += (
+                    [(path, width)] if page.evaluate("document.documentElement.scrollWidth") > width else []
+                )
+
+    assert (found, wide) == ([], [])
