@@ -102,6 +102,12 @@ def canonical_code(text: str) -> str:
 
     Other signs that no code has are kept, so that `code_problems` names them.
     """
+    while (folded := _code_folded(text)) != text:
+        text = folded
+    return text
+
+
+def _code_folded(text: str) -> str:
     # Upper case comes first: a small Greek letter in a code stands for the capital it was.
     letters = _as_seen(text.upper()).upper().translate(_CODE_SLIPS)
     return "".join(c for c in letters if c not in _CODE_SEPARATORS and unicodedata.category(c) != "Pd")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from models import Database
@@ -63,17 +65,23 @@ def test_an_act_finds_every_row_by_an_index(sqlite_database: Database) -> None:
     assert slow == {}
 
 
-def test_an_act_takes_four_round_trips(database: Database) -> None:
-    """The lock, the counter's turn, one reading and one writing statement."""
+def test_an_act_takes_four_round_trips(database: Database, tmp_path: Path) -> None:
+    """The lock, the partner held, one reading and one writing statement."""
     if database.is_sqlite:
         pytest.skip("a statement is a function call there")
     university = University.founded(database)
     university.proposed(partner="东昌第二纺织厂")
     submit = submitting(university, university.open())
-    statements: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
 
-    with database.transaction() as session:
+    with (tmp_path / "trace").open("wb+") as trace, database.transaction() as session:
+        connection: Any = session.connection().connection.dbapi_connection
+        session.execute(text("SELECT 1"))
+        connection.pgconn.trace(trace.fileno())
         submit(session)
+        connection.pgconn.untrace()
+        trace.seek(0)
+        messages = [line.split(b"\t") for line in trace.read().splitlines()]
 
-    assert len(statements) == 4, statements
+    sent = [line[3] for line in messages if line[1] == b"F"]
+    assert sent.count(b"Execute") == 4, sent
+    assert b"Query" not in {kind.split()[0] for kind in sent}
