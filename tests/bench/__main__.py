@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench.acts import bench_act
+from tests.bench.ballots import bench_ballot
 from tests.bench.pairs import FEWEST_PAIRS, Options, Ratio
 from tests.bench.places import Places, places
 from tests.bench.shares import bench_memory, bench_transitions
@@ -16,6 +17,7 @@ from tests.bench.timers import bench_catchup, bench_idle
 
 BENCHES: Mapping[str, Callable[[Places, Options], Iterator[Ratio]]] = {
     "act": bench_act,
+    "ballot": bench_ballot,
     "idle": bench_idle,
     "transitions": bench_transitions,
     "memory": bench_memory,

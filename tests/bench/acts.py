@@ -22,6 +22,10 @@ class Scene:
     who: str
     case: Callable[[University, str], str]
     form: Callable[[University, str, str], Mapping[str, Any]]
+    outcome: str | None = None
+    name: str = ""
+    """What it is called in the table, where the act's own name does not tell."""
+    founded: Callable[[Database], University] = University.founded
 
 
 SCENES: Mapping[str, Scene] = {
@@ -59,6 +63,8 @@ class Supply:
     """Cases nobody has acted upon yet, handed out one by one."""
 
     spec: Spec
+    people: Mapping[str, str]
+    who: str
     version: int
     waiting: list[Copy]
     taken: int = 0
@@ -66,16 +72,22 @@ class Supply:
     def jobs(self, count: int) -> list[Job]:
         self.taken += count
         return [
-            Job(copy=self.waiting.pop(), version=self.version, key=f"k{self.taken}-{i}") for i in range(count)
+            Job(
+                copy=self.waiting.pop(),
+                version=self.version,
+                key=f"k{self.taken}-{i}",
+                person=self.people[self.who],
+            )
+            for i in range(count)
         ]
 
 
 def supply(url: str, scene: Scene, *, count: int) -> Supply:
     """A university with `count` cases just before the act, which has happened once before."""
     database = Database(url)
-    here = university(database)
+    here = university(database, scene.founded)
     earlier = scene.case(here, EARLIER)
-    here.done(earlier, scene.act, scene.who, **scene.form(here, earlier, EARLIER))
+    here.done(earlier, scene.act, scene.who, outcome=scene.outcome, **scene.form(here, earlier, EARLIER))
     case_id = scene.case(here, PARTNER)
     made = copies(here, case_id, scene.form(here, case_id, PARTNER), count)
     version = here.case(case_id).version
@@ -85,10 +97,10 @@ def supply(url: str, scene: Scene, *, count: int) -> Supply:
         url=url,
         lifecycle=here.definition.name,
         act=scene.act,
-        person=here.people[scene.who],
+        outcome=scene.outcome,
         at=here.at,
     )
-    return Supply(spec=spec, version=version, waiting=made)
+    return Supply(spec=spec, people=here.people, who=scene.who, version=version, waiting=made)
 
 
 def settled(database: Database) -> None:
@@ -152,7 +164,9 @@ def act_ratios(
 ) -> Iterator[Ratio]:
     measured, engine, raw = beside_raw(places, kind, scene, clients=clients, turn=turn, options=options)
     rates = middles(measured)
-    name = f"act {scene.act} · {LABELS[kind]} · {clients} client{'s' if clients > 1 else ''}"
+    name = (
+        f"{scene.name or 'act ' + scene.act} · {LABELS[kind]} · {clients} client{'s' if clients > 1 else ''}"
+    )
     yield Ratio(
         name=name,
         ratio=middle(measured),

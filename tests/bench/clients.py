@@ -26,21 +26,22 @@ ENGINE, RAW = "engine", "raw"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One act to carry out: on which case, which version it saw, what the form says."""
+    """One act to carry out: on which case, which version it saw, what the form says, and by whom."""
 
     copy: Copy
     version: int
     key: str
+    person: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """The act all clients carry out, by whom and when."""
+    """The act all clients carry out, with what outcome and when."""
 
     url: str
     lifecycle: str
     act: str
-    person: str
+    outcome: str | None
     at: datetime
 
 
@@ -71,9 +72,7 @@ class Client:
             self.definition: Definition = current_edition(session, spec.lifecycle)[1]
 
     def prepared(self, side: str, jobs: Sequence[Job]) -> list[Any]:
-        forms = [
-            read_form(self.definition, self.definition.acts[self.spec.act], job.copy.raw) for job in jobs
-        ]
+        forms = [self._form(job) for job in jobs]
         if side == ENGINE:
             return list(zip(jobs, forms, strict=True))
         return [self._recorded(job, form) for job, form in zip(jobs, forms, strict=True)]
@@ -90,7 +89,7 @@ class Client:
 
     def rehearse(self, job: Job) -> None:
         """Carry out an act and take it back before it is committed."""
-        form = read_form(self.definition, self.definition.acts[self.spec.act], job.copy.raw)
+        form = self._form(job)
         with self.rehearsal.transaction() as session:
             answer = perform(
                 session, job.copy.case_id, self.spec.act, form=form, version=job.version, ctx=self._ctx(job)
@@ -128,8 +127,12 @@ class Client:
             raise RuntimeError(answer)
         return naive.raw_act(job.copy.case_id, recorder.changes, self.dialect)
 
+    def _form(self, job: Job) -> Form:
+        act = self.definition.acts[self.spec.act]
+        return read_form(self.definition, act, job.copy.raw, outcome=self.spec.outcome)
+
     def _ctx(self, job: Job) -> Context:
-        return Context(actor=Actor(person=self.spec.person), at=self.spec.at, source=Source.PAGE, key=job.key)
+        return Context(actor=Actor(person=job.person), at=self.spec.at, source=Source.PAGE, key=job.key)
 
 
 # ───────────────────────────── Processes

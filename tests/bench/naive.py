@@ -90,15 +90,22 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawEntry:
+    """An entry of the log: its statement, what it says, and where in the values its text and its hash stand."""
+
+    statement: Statement
+    content: dict[str, Any]
+    body_at: int
+    hash_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawAct:
     """One act as its statements. `number` is the number the engine drew while it was recorded, to be drawn anew."""
 
     case_id: str
     statements: tuple[Statement, ...]
-    entry: Statement
-    content: dict[str, Any]
-    body_at: int
-    hash_at: int
+    entries: tuple[RawEntry, ...]
     case: Statement
     head_at: int
     counter: str | None = None
@@ -107,7 +114,7 @@ class RawAct:
     @property
     def length(self) -> int:
         """How many statements go out, the lock and the counter counted."""
-        return len(self.statements) + 3 + (self.counter is not None)
+        return len(self.statements) + len(self.entries) + 2 + (self.counter is not None)
 
 
 @dataclass(slots=True)
@@ -137,22 +144,27 @@ def recorded() -> Iterator[Recorder]:
 def raw_act(case_id: str, changes: Sequence[Change], dialect: Dialect) -> RawAct:
     """Take an act apart into its statements."""
     rows = merged(changes)
-    entry = next(change for change in rows if change.table == "entries")
     case = next(change for change in rows if change.table == "cases")
     counter = next((change for change in rows if change.table == "counters"), None)
     rest = [change for change in rows if change.table not in ("entries", "cases", "counters")]
-    columns = tuple(entry.values)
     return RawAct(
         case_id=case_id,
         statements=tuple(statement(change, dialect) for change in _in_order(rest)),
-        entry=statement(entry, dialect),
-        content=json.loads(entry.values["body"]),
-        body_at=columns.index("body"),
-        hash_at=columns.index("hash"),
+        entries=tuple(raw_entry(change, dialect) for change in rows if change.table == "entries"),
         case=statement(case, dialect),
         head_at=list(case.values).index("log_head"),
         counter=counter.key if counter else None,
         number=f"{counter.key}{counter.values['value']:03d}" if counter else "",
+    )
+
+
+def raw_entry(change: Change, dialect: Dialect) -> RawEntry:
+    columns = tuple(change.values)
+    return RawEntry(
+        statement=statement(change, dialect),
+        content=json.loads(change.values["body"]),
+        body_at=columns.index("body"),
+        hash_at=columns.index("hash"),
     )
 
 
@@ -193,17 +205,19 @@ def carry_out(cursor: Any, act: RawAct, dialect: Dialect, head_column: int) -> N
     number = act.number
     if act.counter is not None:
         number = f"{act.counter}{cursor.execute(dialect.counter, (act.counter,)).fetchone()[0]:03d}"
-    for one in act.statements:
-        cursor.execute(one.sql, _numbered(one.spelt(), act.number, number))
-    body = json.dumps(
-        {**act.content, "prev": prev}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
-    if act.number:
-        body = body.replace(act.number, number)
-    digest = entry_hash(body)
-    entry = act.entry.spelt()
-    entry[act.body_at], entry[act.hash_at] = body, digest
-    cursor.execute(act.entry.sql, entry)
+    for row in act.statements:
+        cursor.execute(row.sql, _numbered(row.spelt(), act.number, number))
+    digest = prev
+    for one in act.entries:
+        body = json.dumps(
+            {**one.content, "prev": digest}, ensure_ascii=False, sort_keys=True, separators=(",", ":")
+        )
+        if act.number:
+            body = body.replace(act.number, number)
+        digest = entry_hash(body)
+        entry = one.statement.spelt()
+        entry[one.body_at], entry[one.hash_at] = body, digest
+        cursor.execute(one.statement.sql, entry)
     # The case's row closes the act, for only now the hash of its entry is known.
     case = act.case.spelt()
     case[act.head_at] = digest

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -103,9 +103,11 @@ class Places:
 # ───────────────────────────── A university in the middle of its work
 
 
-def university(database: Database) -> University:
+def university(
+    database: Database, founded: Callable[[Database], University] = University.founded
+) -> University:
     """A university whose tables are as full as an act finds them: people, calendar, settings, bans in force."""
-    here = University.founded(database)
+    here = founded(database)
     with database.transaction() as session:
         session.add_all(
             Setting(

@@ -16,9 +16,15 @@ MEMBERS = ("member", "second_member", "third_member", "fourth_member", "fifth_me
 EXPERTS = tuple(f"expert_{number}" for number in range(1, 6))
 
 
-def founded(database: Database, *, file: Path = ROUTED_FILE, **settings: Any) -> University:
-    """A university under the edition with routes; proposals are not reviewed by experts unless a test says so."""
-    here = University.founded(database, file=file, more=BODIES)
+def founded(
+    database: Database, *, file: Path = ROUTED_FILE, members: tuple[str, ...] = (), **settings: Any
+) -> University:
+    """A university under the edition with routes; proposals are not reviewed by experts unless a test says so.
+
+    `members` are further people of the leading group.
+    """
+    more = {**BODIES, **dict.fromkeys(members, (("leading_group", None),))}
+    here = University.founded(database, file=file, more=more)
     with database.transaction() as session:
         session.get_one(Person, here.people["expert_1"]).external = True
         for name, value in {"expert_review_on": False, "panel_size": 3, **settings}.items():
