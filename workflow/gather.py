@@ -158,13 +158,21 @@ SURROUNDINGS = {
         after=" JOIN cases k ON k.id = t.case_id",
     ),
     "numbers": Part("counters", "t.name IN (:counters)"),
+    "foreseen": Part("counters", "t.name IN (:foreseen)"),
     "answered": Part("idempotency_keys", "t.name = :key"),
 }
 """Rows around the case, and what the act itself needs: the counters it draws from, the answer given to its key before."""
 
 THE_REVISION = f"SELECT value FROM installation WHERE name = '{REVISION}'"
 
-LISTS = {"cases": "uuid", "people": "uuid", "roles": "text", "units": "uuid", "counters": "text"}
+LISTS = {
+    "cases": "uuid",
+    "people": "uuid",
+    "roles": "text",
+    "units": "uuid",
+    "counters": "text",
+    "foreseen": "text",
+}
 """Parameters that are lists, and what of."""
 
 LOCKED = frozenset({"numbers"})
@@ -193,6 +201,8 @@ class Wish:
     units: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     """The counters the act draws a number from; they are locked."""
+    foreseen: tuple[str, ...] = ()
+    """The counters that what follows may draw from."""
     since: date | None = None
     """The day of effect, where it lies before today: a ban in force on either day bars."""
     key: str | None = None
@@ -200,7 +210,8 @@ class Wish:
 
     @property
     def all_parts(self) -> tuple[str, ...]:
-        return (*self.parts, *(("numbers",) if self.counters else ()), *(("answered",) if self.key else ()))
+        wanted = {"numbers": self.counters, "foreseen": self.foreseen, "answered": self.key}
+        return (*self.parts, *(name for name, value in wanted.items() if value))
 
     @classmethod
     def for_acts(
@@ -410,7 +421,10 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
         holders=parts["holders"],
         kin=parts.get("kin", ()),
         lent=parts.get("lent", ()),
-        numbers={row["name"]: row["value"] for row in parts.get("numbers", ())},
+        numbers={
+            row["name"]: row["value"] for name in ("foreseen", "numbers") for row in parts.get(name, ())
+        },
+        held=frozenset(row["name"] for row in parts.get("numbers", ())),
         answered=next(iter(parts.get("answered", ())), None),
     )
 
@@ -437,6 +451,7 @@ def _parts(
         "name": wish.partner_name,
         "units": list(wish.units),
         "counters": list(wish.counters),
+        "foreseen": list(wish.foreseen),
         "key": wish.key,
     }
     parts = _wished(subject, names)

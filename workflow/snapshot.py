@@ -82,7 +82,9 @@ class Snapshot:
     lent: tuple[Row, ...] = ()
     """Grants others have delegated to the people who act, with `delegate_id`."""
     numbers: Mapping[str, int] = field(default_factory=dict)
-    """The last number given out per counter, locked for this act."""
+    """The last number given out per counter."""
+    held: frozenset[str] = frozenset()
+    """The counters locked for this act; the others may have gone on since they were read."""
     undone: Mapping[str, Any] | None = None
     """The body of the entry a correction would undo."""
     built_on: bool = False

@@ -1,6 +1,6 @@
 """What may follow by itself in the wake of any act: what the case's route comes to, and what a timer fires.
 
-It commits with the act, so the bans it is held to are read with the act's own. Its numbers are another matter
+It commits with the act, so the bans it is held to are read with the act's own. So are its numbers, but unlocked
 (`workflow.operations.numbering`): few ballots are the last, and none may wait for a counter that all cases share.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from models import Ballot, Database, Round
+from models import Ballot, Database, JointBase, Round
 from tests.university import University
 from tests.workflow.racing import TRIALS, Client, acting, entries, race, tally
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed, rounds
@@ -66,6 +66,24 @@ def test_last_two_votes_close_the_round_once(university: University) -> None:
 
         assert tally(answers) == Counter(done=2)
         assert entries(university, case_id, "approve", "reject") == ["approve"]
+
+
+def test_votes_that_close_at_once_give_different_numbers(university: University) -> None:
+    """The number is read before it is known whether a ballot draws one, and may be taken by then."""
+    cases = [at_vote(university) for _ in range(6)]
+    for case_id in cases:
+        for who in MEMBERS[:-1]:
+            university.done(case_id, "selection", who, outcome="agree")
+
+    answers = race(
+        university,
+        [acting(university, case_id, "selection", MEMBERS[-1], outcome="agree") for case_id in cases],
+    )
+
+    with university.database.reading() as session:
+        numbers = session.scalars(select(JointBase.base_number).where(JointBase.case_id.in_(cases))).all()
+    assert tally(answers) == Counter(done=6)
+    assert sorted(map(str, numbers)) == [f"LP2026-{n:03d}" for n in range(1, 7)]
 
 
 def test_two_tabs_of_one_voter_are_one_ballot(university: University) -> None:

@@ -129,16 +129,18 @@ def _read(
     if known is None:
         raise NotFound("unknown_act", act=act)
     follow = in_its_wake(definition, row.row["state"])
+    year = (form.effective_on or ctx.today).year
     wish = replace(
         gather.Wish.for_acts(definition, (known, *follow), people=people, values=form.values),
-        counters=counters(known.does, (form.effective_on or ctx.today).year),
+        counters=counters(known.does, year),
+        foreseen=tuple(name for after in follow for name in counters(after.does, year)),
         key=kept_under(ctx),
         since=form.effective_on,
     )
     if "twins" in wish.parts:
         gather.hold_identities(session, str(row.row["id"]), definition.subject, wish)
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
-    if not snapshot.numbers.keys() >= {*wish.counters}:
+    if not snapshot.held >= {*wish.counters}:
         take_turns(session, wish.counters)
         snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[str(row[0]["id"])]
     return with_turned_away(session, with_undone(session, snapshot, known))

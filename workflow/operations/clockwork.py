@@ -53,7 +53,8 @@ def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None 
     for group in _by_edition(rows):
         numbers: dict[str, int] = {}
         for row, snapshot in zip(group, _snapshots(session, group, ctx), strict=True):
-            made, done = _sweep_one(session, row, replace(snapshot, numbers=dict(numbers)), ctx)
+            known = replace(snapshot, numbers=dict(numbers), held=frozenset(numbers))
+            made, done = _sweep_one(session, row, known, ctx)
             numbers |= drawn(made)
             changes += made
             swept += done

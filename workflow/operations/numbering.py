@@ -1,30 +1,32 @@
-"""Numbers a plan draws: their counters are locked before the plan counts, so that none is given twice.
+"""Numbers a plan draws: their counters are locked before it is written, so that none is given twice.
 
 An act that numbers something locks its counters as it reads. What a route comes to, or a timer, may number too, but only
-the plan shows whether it does: then the counters are locked and the plan is made again.
+the plan shows whether it does: then the counters are locked, and where they have gone on the plan is made again.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Counter
 from models.changes import Change
+from models.database import driver_cursor
 from workflow.snapshot import Snapshot
 
 T = TypeVar("T")
 
-LOCK_COUNTERS = "SELECT name FROM counters WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE"
+LOCK_COUNTERS = "SELECT name, value FROM counters WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE"
 
 MAKE_COUNTERS = (
-    "INSERT INTO counters (name, value) SELECT name, 0 FROM unnest(%(names)s::text[]) name ORDER BY name "
+    "INSERT INTO counters (name, value) SELECT name, 0 FROM unnest($1::text[]) name ORDER BY name "
     "ON CONFLICT DO NOTHING"
 )
+
+READ_COUNTERS = "SELECT name, value FROM counters WHERE name IN (SELECT value FROM json_each(?))"
 
 
 def numbered(
@@ -33,16 +35,15 @@ def numbered(
     plan: Callable[[Snapshot], T],
     changes_of: Callable[[T], Iterable[Change]],
 ) -> tuple[Snapshot, T]:
-    """Make a plan; where it draws numbers that were not locked, lock them and make it again on what they have come to."""
+    """Make a plan; lock the counters it draws from that are not held yet, and make it again where they have gone on."""
     made = plan(snapshot)
-    names = sorted(drawn(changes_of(made)).keys() - snapshot.numbers.keys())
+    names = drawn(changes_of(made)).keys() - snapshot.held
     if not names:
         return snapshot, made
-    take_turns(session, names)
-    rows = session.execute(select(Counter.name, Counter.value).where(Counter.name.in_(names)))
-    known = {row.name: row.value for row in rows}
-    snapshot = replace(snapshot, numbers={**snapshot.numbers, **known})
-    return snapshot, plan(snapshot)
+    known = take_turns(session, sorted(names))
+    has_moved = any(snapshot.numbers.get(name) != known.get(name) for name in names)
+    snapshot = replace(snapshot, numbers={**snapshot.numbers, **known}, held=snapshot.held | names)
+    return snapshot, plan(snapshot) if has_moved else made
 
 
 def drawn(changes: Iterable[Change]) -> dict[str, int]:
@@ -50,15 +51,18 @@ def drawn(changes: Iterable[Change]) -> dict[str, int]:
     return {change.key: change.values["value"] for change in changes if change.table == "counters"}
 
 
-def take_turns(session: Session, names: Sequence[str]) -> None:
-    """Lock the year's counters, and make those it does not have yet: two first draws of a year would both make them.
+def take_turns(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """Lock the year's counters and return how far they have come.
 
-    On SQLite only one act writes at a time anyway.
+    Those there are none of yet are made, for two first draws of a year would both make them. On SQLite only one act
+    writes at a time anyway.
     """
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        return
-    wanted = {"names": list(names)}
-    if len(connection.exec_driver_sql(LOCK_COUNTERS, wanted).all()) < len(names):
-        connection.exec_driver_sql(MAKE_COUNTERS, wanted)
-        connection.exec_driver_sql(LOCK_COUNTERS, wanted)
+    connection, wanted = session.connection(), list(names)
+    with driver_cursor(connection) as cursor:
+        if connection.dialect.name != "postgresql":
+            return dict(cursor.execute(READ_COUNTERS, [json.dumps(wanted)]).fetchall())
+        found = dict(cursor.execute(LOCK_COUNTERS, [wanted]).fetchall())
+        if len(found) < len(names):
+            cursor.execute(MAKE_COUNTERS, [wanted])
+            found = dict(cursor.execute(LOCK_COUNTERS, [wanted]).fetchall())
+        return found
