@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
+from workflow.operations.deeds import Role
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("models", "workflow", "schedules", "web")
 AGREED = {
@@ -23,6 +25,16 @@ HOMONYMS = {
     ("workflow/operations/papers.py", "draft"),  # what somebody typed and has not sent
     ("workflow/explain.py", "withdrawn"),  # the kind of the entry that takes a proposal back
     ("workflow/operations/acts.py", "withdrawn"),  # the status of a proposal waiting for a second person
+}
+MEANS_A_ROLE = {
+    *(
+        ("workflow/operations/deeds.py", role) for role in Role
+    ),  # the closed list of what a person may be granted
+    ("workflow/effects.py", "partner_contact"),  # the effect is named for it
+    ("workflow/operations/ledger_import.py", "partner_contact"),  # a column of the office's ledger
+    ("workflow/snapshot.py", "partner_contact"),  # what that effect keeps, read back as a field
+    ("workflow/definition/names.py", "project_leader"),  # a word of the format: whom a ban may bind
+    ("workflow/barring.py", "project_leader"),  # likewise, kept on the ban
 }
 CLOCKS = {
     ROOT / "workflow" / "clock.py",
@@ -112,6 +124,19 @@ def test_engine_knows_no_state_and_no_lifecycle_by_name() -> None:
     assert known == [], (
         "what belongs to one lifecycle goes into its file, or into a guard or an effect it names"
     )
+
+
+def test_engine_knows_no_role_of_a_lifecycle_by_name() -> None:
+    roles = tomllib.loads(LIFECYCLE.read_text(encoding="utf-8"))["roles"].keys()
+
+    known = [
+        f"{_place(path, line)} {word!r}"
+        for path in _sources("workflow", "schedules")
+        for word, line in _words(path)
+        if word in roles and (str(path.relative_to(ROOT)), word) not in MEANS_A_ROLE
+    ]
+
+    assert known == [], "who a role is, the lifecycle file says: take it from the definition"
 
 
 def test_only_the_transaction_commits() -> None:

@@ -193,7 +193,7 @@ def impose_bans(view: View, seq: int) -> Iterator[Change]:
     for ban in snapshot.definition.bans.values():
         if ban.starts != view.act.name:
             continue
-        leader = next(iter(snapshot.duty("project_leader")), None)
+        leader = next(iter(snapshot.duty(snapshot.definition.opens)), None)
         length: Period = snapshot.length(ban.lasts)
         yield _insert(
             "bans",

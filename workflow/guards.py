@@ -16,7 +16,7 @@ from workflow.barring import HELD, Applicant, Found, tie_to
 from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
 from workflow.deadlines import asked_about, movable, room
-from workflow.definition.values import Act, Ban, Day, Item, Need
+from workflow.definition.values import Act, ActKind, Ban, Day, Item, Need
 from workflow.periods import add, beijing_day
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.timers import FIRED, falls_due, is_answered, wanted
@@ -82,14 +82,20 @@ def call_open(view: View, need: Need) -> Iterator[Blocker]:
     if until is not None and day <= until:
         return
     coming = min((call["opens_on"] for call in calls if call["opens_on"] > day), default=None)
-    yield _blocker(need, "call_closed", Rank.TIME, from_on=coming, mend=("base_office",), day=coming)
+    yield _blocker(need, "call_closed", Rank.TIME, from_on=coming, mend=_office(view), day=coming)
+
+
+def _office(view: View) -> tuple[str, ...]:
+    """The role that keeps calls, rights and what else an act may want mended."""
+    return (view.snapshot.definition.import_.by,)
 
 
 def _sent_back_until(snapshot: Snapshot, need: Need) -> date | None:
     """The last day to send again after a return: the one the reviewer named, else so long after the return."""
-    returned_on = snapshot.happened_on("send_back")
-    if returned_on is None:
+    returns = [row for row in snapshot.passages() if row["to_state"] == snapshot.state != row["from_state"]]
+    if not returns:
         return None
+    returned_on: date = returns[-1]["effective_on"]
     named: date | None = snapshot.stored(need.params["or_until"]) if "or_until" in need.params else None
     if named is not None and named >= returned_on:
         return named
@@ -252,7 +258,16 @@ def handed_in(view: View, need: Need) -> Iterator[Blocker]:
     if rows:
         yield _blocker(need, "handed_in_too_late", Rank.FINAL, field=field, step=before)
     else:
-        yield _blocker(need, "not_handed_in", Rank.MATERIAL, field=field, mend=("project_leader",))
+        mend = _handed_in_by(view, field)
+        yield _blocker(need, "not_handed_in", Rank.MATERIAL, field=field, mend=mend)
+
+
+def _handed_in_by(view: View, field: str) -> tuple[str, ...]:
+    """The roles whose task it is to hand a field in."""
+    tasks = [act for act in view.snapshot.definition.acts.values() if act.kind is ActKind.TASK]
+    return tuple(
+        dict.fromkeys(role for act in tasks for role in act.by if any(ask.field == field for ask in act.asks))
+    )
 
 
 def _of_this_stay(view: View, table: str) -> list[Row]:
@@ -332,7 +347,7 @@ def granted_on(view: View, need: Need) -> Iterator[Blocker]:
         if grant["person_id"] == view.person and grant["role"] == role
     }
     if unit not in granted:
-        yield _blocker(need, "not_granted_on", Rank.RULE, field=field, roles=[role], mend=("base_office",))
+        yield _blocker(need, "not_granted_on", Rank.RULE, field=field, roles=[role], mend=_office(view))
 
 
 def no_twin(view: View, need: Need) -> Iterator[Blocker]:
@@ -381,7 +396,7 @@ def bans_against(view: View, ban: Ban) -> Iterator[tuple[Row, Found]]:
     applicant = Applicant(
         partner=view.partner,
         colleges=view.college_ids,
-        leaders=frozenset(row["person_id"] for row in snapshot.duty("project_leader")),
+        leaders=frozenset(row["person_id"] for row in snapshot.duty(snapshot.definition.opens)),
     )
     for bar in snapshot.bars:
         if bar["name"] != ban.name or bar["last_day"] < min(view.effective_on, snapshot.today):
@@ -507,9 +522,8 @@ def yearly_data_on_time(view: View, need: Need) -> Iterator[Blocker]:
             yield _blocker(need, "yearly_data_late", Rank.RULE, year=row["period"])
     for row in view.snapshot.table("timers"):
         if row["period"] is not None and row["status"] == FIRED and row["ended_seq"] is None:
-            yield _blocker(
-                need, "yearly_data_missing", Rank.RULE, year=row["period"], mend=("project_leader",)
-            )
+            mend = view.snapshot.definition.acts[row["name"]].by
+            yield _blocker(need, "yearly_data_missing", Rank.RULE, year=row["period"], mend=mend)
 
 
 # ───────────────────────────── Corrections

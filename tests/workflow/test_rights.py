@@ -12,6 +12,7 @@ from tests.university import University
 from tests.workflow.routing import at_vote, do, founded
 from workflow.operations.rounds import name_experts, replace_expert
 from workflow.queries import Rights, rights_of, visible_to
+from workflow.queries.rights import Sight
 
 TODAY = date(2026, 3, 20)
 
@@ -54,7 +55,8 @@ def test_case_is_seen_by_its_colleges_and_those_on_duty(
 def test_one_college_of_several_is_enough(university: University) -> None:
     case_id = university.proposed(others=("药学院",))
     grants = tuple(("college_head", university.units[name]) for name in ("药学院", "法学院"))
-    rights = Rights(person=university.people["stranger"], today=TODAY, grants=grants)
+    of_college = {"base": Sight(on_their_unit=frozenset({"college_head"}))}
+    rights = Rights(person=university.people["stranger"], today=TODAY, grants=grants, sights=of_college)
 
     with university.database.reading() as session:
         seen = session.scalars(select(Case.id).where(visible_to(rights))).all()

@@ -107,7 +107,8 @@ def decline(session: Session, pending_id: str, *, reason: str, ctx: Context) -> 
     if waiting is None or waiting["id"] != pending_id:
         return Refusal(stale=since(session, pending.case_id, snapshot.case["version"]))
     act = snapshot.definition.acts[pending.act]
-    own, second = pending.proposed_by == ctx.actor.person, act.second or "base_office"
+    own = pending.proposed_by == ctx.actor.person
+    second = act.second or snapshot.definition.import_.by
     if not own and second not in held_roles(snapshot, ctx.actor.person):
         return only_for(second)
     status = "withdrawn" if own else "declined"

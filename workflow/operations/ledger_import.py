@@ -203,7 +203,7 @@ def _bring_in(
         *_agreement(row, case_id),
         *_results(row, case_id),
         *_yearly(row, definition, case_id, ctx),
-        *_duties(row, case_id),
+        *_duties(row, definition, case_id),
         *_bans(row, definition, case_id, units, partners, past),
     ]
     after = begin(
@@ -382,10 +382,10 @@ def _yearly(row: LedgerRow, definition: Definition, case_id: str, ctx: Context) 
             yield Change(table="hand_ins", op=INSERT, key=str(values["id"]), values=values)
 
 
-def _duties(row: LedgerRow, case_id: str) -> Iterator[Change]:
+def _duties(row: LedgerRow, definition: Definition, case_id: str) -> Iterator[Change]:
     """Names as contacts; the office links them to people later."""
     people = (
-        ("project_leader", row.leader_name, None),
+        (definition.opens, row.leader_name, None),
         ("partner_contact", row.partner_contact_name, row.contact_phone),
     )
     for role, name, phone in people:

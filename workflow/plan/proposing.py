@@ -39,6 +39,7 @@ def proposal(view: View, form: Form, ctx: Context) -> Step:
         *settled_pending(view, ctx, confirmed=False),
         Change(table="pending_acts", op=INSERT, key=str(row["id"]), values=row),
     ]
-    told = replace(view, act=replace(view.act, tell=(view.act.second or "base_office",)))
+    second = view.act.second or snapshot.definition.import_.by
+    told = replace(view, act=replace(view.act, tell=(second,)))
     step = completed(told, form, ctx, changes, seq=seq, kind="proposal", proposed_by=ctx.actor.person)
     return replace(step, act=view.act.name)

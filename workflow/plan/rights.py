@@ -25,7 +25,7 @@ def rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Blocke
     else:
         yield from _entitled(view, actor, deciders(snapshot, act))
     if confirmer is not None:
-        second = act.second or "base_office"
+        second = act.second or snapshot.definition.import_.by
         if confirmer.person == actor.person:
             yield _other(second)
         elif second not in held_roles(snapshot, confirmer.person):

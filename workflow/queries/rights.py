@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
@@ -12,12 +12,46 @@ from sqlalchemy.orm import Session
 
 from models import Case, Delegation, Duty, Grant, JointBase, Seat
 from models.lists import holds_any
-from workflow.definition.values import Act
+from workflow.definition.values import Act, Definition, Held, StepKind
 from workflow.errors import NotFound
 from workflow.guards import granted_on
+from workflow.operations.deeds import Role
+from workflow.world import editions_in_use
 
-SEE_EVERYTHING = frozenset({"administrator", "auditor", "base_office", "leading_group"})
-SEE_THEIR_COLLEGE = frozenset({"college_head", "college_officer"})
+WATCHERS = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
+"""Who watches over the installation sees every case of every lifecycle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """The roles of a lifecycle that see all of its cases, and those that see the cases of the unit they hold them on."""
+
+    everywhere: frozenset[str] = frozenset()
+    on_their_unit: frozenset[str] = frozenset()
+
+
+def sights(editions: Iterable[Definition]) -> dict[str, Sight]:
+    """What each lifecycle's roles let people see, by its editions in use.
+
+    A role held by grant sees the cases it may have a part in: everywhere, or where its unit is the case's. A pool of
+    experts sees those in which it was given a seat.
+    """
+    found: dict[str, Sight] = {}
+    for edition in editions:
+        granted = {role.name: role.of for role in edition.roles.values() if role.held is Held.GRANT}
+        known = found.get(edition.name, Sight())
+        found[edition.name] = Sight(
+            everywhere=known.everywhere
+            | ({name for name, of in granted.items() if not of} - _pools(edition)),
+            on_their_unit=known.on_their_unit | {name for name, of in granted.items() if of},
+        )
+    return found
+
+
+def _pools(edition: Definition) -> set[str]:
+    """The roles a panel is named from."""
+    steps = [step for route in edition.routes.values() for step in route.steps]
+    return {role for step in steps if step.kind is StepKind.SCORE for role in step.by}
 
 
 class Lent(NamedTuple):
@@ -37,6 +71,8 @@ class Rights:
     grants: tuple[tuple[str, str | None], ...]
     lent: tuple[Lent, ...] = ()
     """What they may do for others. Whoever acts for somebody sees what that person sees by the role."""
+    sights: Mapping[str, Sight] = field(default_factory=dict)
+    """What roles see, by lifecycle."""
 
     @property
     def roles(self) -> frozenset[str]:
@@ -44,13 +80,25 @@ class Rights:
 
     @property
     def sees_everything(self) -> bool:
-        return bool((self.roles | {right.role for right in self.lent}) & SEE_EVERYTHING)
+        return bool(self.usable & WATCHERS) or (
+            bool(self.sights) and len(self.seen_whole) == len(self.sights)
+        )
 
     @property
-    def college_ids(self) -> tuple[str, ...]:
-        """The colleges whose cases the person sees."""
-        lent = {right.unit for right in self.lent if right.unit and right.role in SEE_THEIR_COLLEGE}
-        return tuple(sorted({*self.units_of(*SEE_THEIR_COLLEGE), *lent}))
+    def usable(self) -> frozenset[str]:
+        """Their own roles, and those lent to them."""
+        return self.roles | {right.role for right in self.lent}
+
+    @property
+    def seen_whole(self) -> tuple[str, ...]:
+        """The lifecycles all of whose cases the person sees."""
+        return tuple(sorted(name for name, sight in self.sights.items() if self.usable & sight.everywhere))
+
+    def college_ids(self, lifecycle: str) -> tuple[str, ...]:
+        """The colleges whose cases of a lifecycle the person sees."""
+        roles = self.sights[lifecycle].on_their_unit
+        lent = {right.unit for right in self.lent if right.unit and right.role in roles}
+        return tuple(sorted({*self.units_of(*roles), *lent}))
 
     def units_of(self, *roles: str) -> tuple[str, ...]:
         """The units on which the person holds one of the roles."""
@@ -83,6 +131,7 @@ def rights_of(session: Session, person: str, *, today: date) -> Rights:
             for row in sorted(rows, key=str)
             if row.person_id != person
         ),
+        sights=sights(editions_in_use(session).values()),
     )
 
 
@@ -105,13 +154,14 @@ def units_offered(rights: Rights, act: Act, field: str) -> tuple[str, ...] | Non
 def visible_to(rights: Rights) -> ColumnElement[bool]:
     """The condition over `cases` that holds for what a person may see.
 
-    The office, the leading group, auditors and administrators see every case, a college's roles those it leads or
-    takes part in, everybody else those on which they hold a duty or were given a seat; and a delegate what the
-    delegator's role sees.
+    Auditors and administrators see every case; those who decide everywhere, such as the office and the leading group,
+    every case of their lifecycle; a college's roles those it leads or takes part in; everybody else those on which they
+    hold a duty or were given a seat; and a delegate what the delegator's role sees.
     """
     if rights.sees_everything:
         return true()
-    return Case.id.in_(union_all(_by_duty(rights), _by_seat(rights), *_by_college(rights)))
+    whole = [select(Case.id).where(Case.lifecycle.in_(rights.seen_whole))] if rights.seen_whole else []
+    return Case.id.in_(union_all(_by_duty(rights), _by_seat(rights), *whole, *_by_college(rights)))
 
 
 def _by_duty(rights: Rights) -> Select[str]:
@@ -120,12 +170,20 @@ def _by_duty(rights: Rights) -> Select[str]:
 
 def _by_college(rights: Rights) -> Iterator[Select[str]]:
     """The cases of the person's colleges, each way by an index of its own, so that a list reads no others."""
-    colleges = rights.college_ids
-    if not colleges:
-        return
-    yield select(JointBase.case_id).where(JointBase.lead_college_id.in_(colleges)).correlate(None)
-    taking_part = holds_any(JointBase.other_college_ids, *colleges)
-    yield select(JointBase.case_id).where(taking_part).correlate(None)
+    for lifecycle in sorted(rights.sights):
+        colleges = rights.college_ids(lifecycle)
+        if not colleges:
+            continue
+        taking_part = holds_any(JointBase.other_college_ids, *colleges)
+        for of_theirs in (JointBase.lead_college_id.in_(colleges), taking_part):
+            yield _of(lifecycle, rights, select(JointBase.case_id).where(of_theirs)).correlate(None)
+
+
+def _of(lifecycle: str, rights: Rights, cases: Select[str]) -> Select[str]:
+    """Those of one lifecycle; where there is but one, nothing need be asked."""
+    if len(rights.sights) == 1:
+        return cases
+    return cases.join(Case, Case.id == JointBase.case_id).where(Case.lifecycle == lifecycle)
 
 
 def _by_seat(rights: Rights) -> Select[str]:
