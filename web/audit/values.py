@@ -15,16 +15,17 @@ from web.audit.filters import chip_text
 from web.audit.wording import act_text, word
 from web.words import catalogue, t
 from workflow import queries
-from workflow.definition.values import Definition
+from workflow.definition.values import BACK_TO, Definition
 from workflow.explain import NO_VALUE, headed, role_label, value_text
-from workflow.queries.log import Proof, disclosed
-from workflow.words import article_text, written
+from workflow.queries.log import Proof, disclosed, is_undisclosed
+from workflow.words import article_text, say, written
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 ISO_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z", re.ASCII)
 
 ACTS = frozenset({"act", "transition", "task", "field"})
 LABELS: Mapping[str, str] = {
+    "ballots.choice": "outcomes",
     "bans.name": "bans",
     "from_state": "states",
     "outcome": "outcomes",
@@ -34,13 +35,14 @@ LABELS: Mapping[str, str] = {
     "to_state": "states",
 }
 """Columns that name something of the lifecycle file, and the part of the file that labels it."""
-FORMS = frozenset({"cases.facts", "hand_ins.form"})
+FORMS = frozenset({"ballots.form", "cases.facts", "hand_ins.form"})
 """Columns that keep a form: the file's fields with their values."""
 CODES: Mapping[str, str] = {
     "bases.level": "level.",
     "holidays.kind": "audit.holiday.",
     "partners.kind": "partner_kind.",
     "pending_acts.status": "audit.pending.",
+    "seats.kind": "audit.seat.",
     "timers.hold": "audit.hold.",
     "timers.kind": "audit.timer.",
     "timers.status": "timer.",
@@ -60,7 +62,8 @@ class Values:
         found: set[str] = set()
         keys: set[str] = set()
         _walk(proof.body, found, keys)
-        self._values = disclosed(look.session, found)
+        self._waits = is_undisclosed(look.session, proof.body)
+        self._values = {} if self._waits else disclosed(look.session, found)
         self._units = {key: row["name"] for key, row in queries.units_by_id(look.session).items()}
         self._names = queries.names_of(look.session, people=sorted(keys))
         self._people = self._names.people
@@ -129,7 +132,9 @@ class Values:
 
     def _stated(self, name: str, value: Any) -> str:
         if _is_commitment(value):
-            return self._text(value)
+            if value["commitment"] not in self._values:
+                return self._text(value)
+            value = self._values[value["commitment"]]
         if name in self._definition.fields:
             field = self._definition.fields[name]
             return value_text(self._definition, field, value, self._names, self._language)
@@ -151,6 +156,23 @@ class Values:
                 return written([column_text(one, self._language) for one in value] or None, self._language)
             case "incident":
                 return word("admin.incident.", value, self._language)
+        return self._of_round(name, value)
+
+    def _of_round(self, name: str, value: Any) -> str:
+        """What is said of a round: its step, its result, and whose ballots made it."""
+        match name:
+            case "side":
+                return word("audit.seat.", value, self._language)
+            case "step":
+                return self._step(value)
+            case "result":
+                return self._result(value)
+            case "choice":
+                return self._label(self._definition.outcomes, value)
+            case "choices":
+                return written([self._stated("choice", one) for one in value] or None, self._language)
+            case "ballots":
+                return "\n".join(self._fields(ballot) for ballot in value) or NO_VALUE
         return self._text(value)
 
     # ───────────────────────────── What changed
@@ -165,6 +187,8 @@ class Values:
         """A column's value in words. A value that nothing is known of stays as the entry spells it."""
         place = f"{table}.{name}"
         known = LABELS.get(place) or LABELS.get(name)
+        if _is_commitment(value) and value["commitment"] in self._values:
+            value = self._values[value["commitment"]]
         if value is None or _is_commitment(value):
             return self._text(value)
         if place in CODES:
@@ -188,6 +212,12 @@ class Values:
                 return self._setting(row.get("name", ""), value)
             case "bans.subject":
                 return self._choice(value)
+            case "rounds.step":
+                return self._step(value)
+            case "rounds.result":
+                return self._result(value)
+            case "rounds.motion" | "rounds.rules" | "rounds.tally":
+                return self._fields(value)
             case "pending_acts.form":
                 return self._fields(value.get("values") or {})
             case "people.language":
@@ -202,6 +232,16 @@ class Values:
 
     def _label(self, known: Mapping[str, Any], name: str) -> str:
         return written(known[name].label, self._language) if name in known else name
+
+    def _step(self, name: str) -> str:
+        steps = [step for route in self._definition.routes.values() for step in route.steps]
+        return next((written(step.label, self._language) for step in steps if step.name == name), name)
+
+    def _result(self, value: str) -> str:
+        """What a round came to; a sending back names the step."""
+        if value.startswith(BACK_TO):
+            return say("route.result.back_to", self._language, step=self._step(value.removeprefix(BACK_TO)))
+        return word("audit.round.", value, self._language)
 
     def _choice(self, value: str) -> str:
         """A choice that a setting of the lifecycle offers."""
@@ -244,9 +284,9 @@ class Values:
 
     def _text(self, value: Any) -> str:
         if _is_commitment(value):
-            found = value["commitment"] in self._values
-            hidden = self._values[value["commitment"]] if found else t("audit.erased", self._language)
-            return written(hidden, self._language)
+            if value["commitment"] in self._values:
+                return written(self._values[value["commitment"]], self._language)
+            return t("audit.undisclosed" if self._waits else "audit.erased", self._language)
         if isinstance(value, Mapping):
             if set(value) == {"sha256"}:
                 return t("audit.sealed", self._language, sha256=value["sha256"])

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from models import Account, Case, Disclosure, Entry, JointBase, Person, Unit
+from models import Account, Case, Disclosure, Entry, JointBase, Person, Round, Unit
 from workflow.errors import NotFound
 from workflow.log import GENESIS, entry_hash
 from workflow.periods import end_of, start_of
@@ -228,6 +228,16 @@ def _faults(row: Any, body: Mapping[str, Any], older: Any, newer: Any) -> Iterat
     repeated = ("stream", "seq", "kind", "act", "outcome", "actor", "source")
     if any(body.get(name) != row[name] for name in repeated):
         yield "columns"
+
+
+def is_undisclosed(session: Session, body: Mapping[str, Any]) -> bool:
+    """Whether an entry is of a ballot whose round is still open; what was chosen is told to nobody before it closes."""
+    ballots = [change for change in body.get("changes") or () if change.get("table") == "ballots"]
+    rounds = {str((change.get("set") or {}).get("round_id")) for change in ballots}
+    if not rounds:
+        return False
+    running = select(Round.id).where(Round.id.in_(rounds), Round.closed_seq.is_(None))
+    return session.execute(running.limit(1)).first() is not None
 
 
 def disclosed(session: Session, commitments: set[str]) -> dict[str, Any]:
