@@ -25,9 +25,14 @@ from models import (
 )
 from models.schema import upgrade
 from tests.university import ROUTED_FILE
+from web.app import create_app
+from web.config import Config, Environment
 from web.demo.loading import ACCOUNTS, load_demonstration
+from workflow import clock
 from workflow.definition import load_file
 from workflow.operations.meetings import open_votes
+from workflow.periods import beijing_day
+from workflow.queries import rights_of, visible_to
 
 BASE = load_file(ROUTED_FILE)
 
@@ -110,3 +115,19 @@ def test_every_account_of_the_login_page_opens_the_door(town: Database) -> None:
 
     assert {login for login, _ in accounts} == shown.keys()
     assert all(PasswordHasher().verify(secret, shown[login]) for login, secret in accounts[:3])
+
+
+@pytest.mark.parametrize("login", ["office", "head", "expert1"])
+def test_every_case_has_its_page_for_whoever_may_see_it(town: Database, login: str) -> None:
+    config = Config(environment=Environment.DEMONSTRATION, database_url="sqlite://")
+    browser = create_app(config, database=town).test_client()
+    with town.reading() as session:
+        account = session.scalars(select(Account).where(Account.login == login)).one()
+        rights = rights_of(session, account.person_id, today=beijing_day(clock.now(session)))
+        cases = session.scalars(select(Case.id).where(visible_to(rights))).all()
+    with browser.session_transaction() as cookie:
+        cookie["_user_id"] = f"{account.id}:{account.epoch}"
+
+    answers = Counter(browser.get(f"/bases/{case_id}").status_code for case_id in cases)
+
+    assert set(answers) == {200}
