@@ -34,6 +34,7 @@ PLACES = (
     "web.tokens",
     "web.delegations",
     "web.meetings",
+    "web.seats",
     "web.api",
 )
 """Modules that each export one `blueprint`."""

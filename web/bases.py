@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as Redirect
 from web import base_page, door, pages, route_page
 from web.decisions.saying import reasons_shown
 from web.pages import Look
+from web.seats.offering import about_round
 from web.words import t
 from workflow import explain, queries, way
 from workflow.blockers import Fault
@@ -244,6 +245,7 @@ def show(case_id: UUID) -> str:
             **base_page.top(look, case),
             **base_page.acts(look, case),
             route=route_page.route(look, case, names, shown, before),
+            offer=about_round(look, case),
             cycle=base_page.cycle(look, snapshot),
             deadlines=base_page.deadlines(look, snapshot),
             way=base_page.way(look, case),

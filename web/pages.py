@@ -118,6 +118,15 @@ def asked_for() -> str | None:
         raise BadInput((Fault(field="for", code="unreadable"),)) from None
 
 
+def is_key(text: str) -> bool:
+    """Whether a text has the shape of a row's identifier."""
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
 def storable(text: str) -> str:
     """A text with the one sign no database keeps made visible, so that what was typed can be saved and shown again."""
     return text.replace("\x00", "\ufffd")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from workflow.queries.names import Names
 from workflow.snapshot import Row
@@ -13,7 +14,7 @@ NO_NAME = "—"
 SAID = frozenset({"person", "to", "side"})
 """What the form of such an entry holds besides a reason, and `seats_text` puts into words."""
 
-KINDS = frozenset({"signer_added", "signer_removed", "reassigned"})
+KINDS = frozenset({"seated", "signer_added", "signer_removed", "reassigned"})
 
 
 def people_of(rows: Iterable[Row]) -> Iterator[str]:
@@ -21,7 +22,7 @@ def people_of(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         if row["kind"] in KINDS:
             form = row["body"].get("form") or {}
-            yield from filter(None, (form.get("person"), form.get("to")))
+            yield from filter(None, (form.get("person"), form.get("to"), *form.get("people", ())))
 
 
 def seats_text(row: Row, names: Names, language: str) -> str:
@@ -32,5 +33,9 @@ def seats_text(row: Row, names: Names, language: str) -> str:
     key = f"{row['kind']}_{form['side']}" if row["kind"] == "signer_added" else row["kind"]
     if row["kind"] == "reassigned" and "person" not in form:
         key = "seated_in_stead"
-    named = {name: names.person(form[name]) or NO_NAME for name in ("person", "to") if name in form}
+    named: dict[str, Any] = {
+        name: names.person(form[name]) or NO_NAME for name in ("person", "to") if name in form
+    }
+    if "people" in form:
+        named["people"] = [names.person(one) or NO_NAME for one in form["people"]]
     return say(f"entry.seats.{key}", language, **named)

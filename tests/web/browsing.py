@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,21 @@ class Visitor:
     def _leave(self, act: Any) -> None:
         with self.page.expect_navigation():
             act()
+
+
+def signed_in(
+    browser: Any, address: str, who: str, *, password: str, language: str = "zh", width: int = 1280
+) -> Any:
+    """A page in a context of its own, in which somebody of the university has signed in."""
+    visitor = Visitor(
+        browser, address, who.replace("_", "-"), password=password, language=language, width=width
+    )
+    return visitor.page
+
+
+def faults_of(page: Any, axe: Any, where: str, picture: Path) -> list[str]:
+    """What axe finds on a page, what hangs over its edge, and what is too low to touch; a picture of it is kept."""
+    page.screenshot(path=picture, full_page=True)
+    violations = [(one["id"], one["nodes"][0]["html"]) for one in axe.run(page).response["violations"]]
+    found = [*violations, *page.evaluate(BESIDE), *page.evaluate(SMALL)]
+    return [f"{where}: {one}" for one in found]

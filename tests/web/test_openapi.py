@@ -157,6 +157,7 @@ def _real(site: Site) -> dict[str, Any]:
         "pending_id": waiting["id"],
         "delegation_id": office.send("/delegations", lent, key="lend").json["id"],
         "act": "sign_agreement",
+        "round_act": "withdraw_ballot",
         "name": "base",
     }
 

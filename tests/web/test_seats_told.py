@@ -43,7 +43,7 @@ def seated(site: Site) -> str:
     here.done(case_id, "college_opinion", "second_office", outcome="agree")
     here.done(case_id, "form_check", "office", outcome="agree")
     do(here, name_experts, case_id, [people[name] for name in EXPERTS[:3]], who="office")
-    do(here, replace_expert, case_id, people[EXPERTS[0]], by=people[EXPERTS[3]], reason="生病", who="office")
+    do(here, replace_expert, case_id, people[EXPERTS[1]], by=people[EXPERTS[3]], reason="生病", who="office")
     return case_id
 
 
@@ -53,12 +53,12 @@ def seated(site: Site) -> str:
         (
             "zh",
             ("由head改为officer；理由：出差", "请second_office先行签署；意见：请先看", "不再请second_office签署",
-             "请second_office随后签署", "由expert_1改为expert_4；理由：生病"),
+             "请second_office随后签署", "由expert_2改为expert_4；理由：生病"),
         ),
         (
             "en",
             ("from head to officer", "second_office is asked to sign first", "second_office is no longer asked to sign",
-             "second_office is asked to sign afterwards", "from expert_1 to expert_4"),
+             "second_office is asked to sign afterwards", "from expert_2 to expert_4"),
         ),
     ],
 )  # fmt: skip

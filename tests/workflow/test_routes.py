@@ -293,7 +293,7 @@ def test_leader_is_never_asked_to_sign_their_own_case(small: University) -> None
 
     answer = do(small, add_signer, case_id, small.people["leader"], side="before", comment="", who="head")
 
-    assert codes(answer) == ["conflict"]
+    assert codes(answer) == ["their_conflict"]
 
 
 def test_ballot_is_taken_back_while_nobody_has_acted_after_it(small: University) -> None:
@@ -365,7 +365,7 @@ def test_expert_of_the_lead_college_is_refused(sqlite_database: Database) -> Non
     near = do(here, name_experts, case_id, [here.people["near_expert"]], who="office")
 
     assert codes(outsider) == ["not_in_the_pool"]
-    assert codes(near) == ["conflict"]
+    assert codes(near) == ["their_conflict"]
 
 
 def test_replaced_expert_has_no_seat_any_more(sqlite_database: Database) -> None:

@@ -60,7 +60,7 @@ def test_office_passes_on_the_turn_of_whoever_stood_aside(sqlite_database: Datab
     ("who", "to", "code"),
     [
         ("officer", "officer", "not_your_role"),
-        ("office", "leader", "conflict"),
+        ("office", "leader", "their_conflict"),
         ("office", "head", "has_acted"),
     ],
 )

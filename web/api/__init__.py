@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from web.api import acts, cases, delegations, documents, entries, inbox, lifecycles
+from web.api import acts, cases, delegations, documents, entries, inbox, lifecycles, rounds
 from web.api.description import description
 from web.api.problems import answer_to
 from web.api.routing import blueprint
@@ -23,6 +23,7 @@ __all__ = [
     "inbox",
     "init_app",
     "lifecycles",
+    "rounds",
 ]
 
 

@@ -102,20 +102,23 @@ def preview_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
         if call.version is not None and snapshot.case["version"] != call.version:
             raise Refused(Kind.STALE, version=snapshot.case["version"])
         plan = foresee(snapshot, act, form, desk.ctx, proposed_by=None)
-        names = names_of(
-            desk.session,
-            people=told(plan),
-            documents=snapshot.table("documents"),
-            partners=snapshot.partners,
-        )
-    version = int(snapshot.case["version"])
-    preview = Preview(
-        version=version,
+        preview = preview_of(desk, call, plan, snapshot, form)
+    return Reply(body=preview, headers=tag(preview.version))
+
+
+def preview_of(desk: Desk, call: Call, plan: Plan, snapshot: Snapshot, form: Stated) -> Preview:
+    """What a plan would do, in the caller's language."""
+    definition = snapshot.definition
+    names = names_of(
+        desk.session, people=told(plan), documents=snapshot.table("documents"), partners=snapshot.partners
+    )
+    return Preview(
+        version=int(snapshot.case["version"]),
         allowed=plan.allowed,
         proposes=plan.proposes,
         blockers=wording.reasons(plan.blockers, definition),
         warnings=wording.reasons(plan.warnings, definition),
-        steps=_steps(plan, definition),
+        steps=steps_of(plan, definition),
         changes=[
             Change(text=line.name, old=line.old, new=line.new)
             for line in (lines_of(plan, snapshot, form, names, call.language) if plan.steps else ())
@@ -128,10 +131,9 @@ def preview_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
         final=finals_of(plan, snapshot, call.language) if plan.steps else [],
         undisclosed=undisclosed_text(plan, call.language),
     )
-    return Reply(body=preview, headers=tag(version))
 
 
-def _steps(plan: Plan, definition: Definition) -> list[Step]:
+def steps_of(plan: Plan, definition: Definition) -> list[Step]:
     return [
         Step(
             act=wording.act(definition, step.act),
@@ -163,13 +165,13 @@ def perform_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
         form = _form(definition, known, body)
         version = call.version or 0
         answer = perform(desk.session, case_id, act, form=form, version=version, ctx=desk.ctx)
-        return definition, answer, _version(desk, case_id)
+        return definition, answer, version_of(desk, case_id)
 
-    return _answered(call, case_id, work)
+    return answered(call, case_id, work)
 
 
 def _known_act(desk: Desk, case_id: str, act: str) -> tuple[Definition, Act]:
-    definition = _definition(desk, case_id)
+    definition = edition_of(desk, case_id)
     if act not in definition.acts:
         raise NotFound("unknown_act", act=act)
     return definition, definition.acts[act]
@@ -186,11 +188,11 @@ def _form(definition: Definition, act: Act, body: Form) -> Stated:
         raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, definition)) from None
 
 
-def _version(desk: Desk, case_id: str) -> int:
+def version_of(desk: Desk, case_id: str) -> int:
     return int(desk.session.get_one(Case, case_id, populate_existing=True).version)
 
 
-def _answered(
+def answered(
     call: Call, case_id: str, work: Callable[[Desk], tuple[Definition, Written | Refusal, int]]
 ) -> Reply:
     """Do the work and show its receipt. Raises Refused for a refusal, once what it left in the log is kept."""
@@ -239,9 +241,9 @@ def reopen_route(call: Call, case_id: str, *, body: Reopening) -> Reply:
                 desk.session, case_id, body.step, reason=body.reason, version=call.version or 0, ctx=desk.ctx
             ),
         )  # fmt: skip
-        return _definition(desk, case_id), answer, _version(desk, case_id)
+        return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
-    return _answered(call, case_id, work)
+    return answered(call, case_id, work)
 
 
 # ───────────────────────────── The second person
@@ -289,9 +291,9 @@ def confirm_pending(call: Call, pending_id: str) -> Reply:
     def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
         case_of_proposal(desk.session, desk.rights, pending_id)
         answer = confirm(desk.session, pending_id, version=call.version or 0, ctx=desk.ctx)
-        return _definition(desk, case_id), answer, _version(desk, case_id)
+        return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
-    return _answered(call, case_id, work)
+    return answered(call, case_id, work)
 
 
 @operation(
@@ -313,9 +315,9 @@ def decline_pending(call: Call, pending_id: str, *, body: Decline) -> Reply:
             desk.session, what=what, ctx=desk.ctx, kind=Written,
             work=lambda: decline(desk.session, pending_id, reason=body.reason, ctx=desk.ctx),
         )  # fmt: skip
-        return _definition(desk, case_id), answer, _version(desk, case_id)
+        return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
-    return _answered(call, case_id, work)
+    return answered(call, case_id, work)
 
 
 def _case_of(call: Call, pending_id: str) -> str:
@@ -323,5 +325,5 @@ def _case_of(call: Call, pending_id: str) -> str:
         return str(case_of_proposal(desk.session, desk.rights, pending_id)["case_id"])
 
 
-def _definition(desk: Desk, case_id: str) -> Definition:
+def edition_of(desk: Desk, case_id: str) -> Definition:
     return definition_of(desk.session, gather.look(desk.session, case_id)[1])

@@ -21,7 +21,8 @@ from workflow.context import Context
 from workflow.errors import NotFound, WorkflowError
 from workflow.operations import Receipt, Refusal
 from workflow.operations.meetings import close_meeting, close_row
-from workflow.operations.rounds import closing, planned
+from workflow.operations.open_round import planned
+from workflow.operations.rounds import closing
 from workflow.queries.meetings import Agendum
 
 Answer = Response | str | tuple[str, int]

@@ -128,7 +128,7 @@ def _convened(session: Session, ctx: Context) -> Done:
 
     def work() -> Done:
         return convene(
-            session, role=BODY, held_on=day, place=pages.storable(place), chair=chair if _is_key(chair) else None,
+            session, role=BODY, held_on=day, place=pages.storable(place), chair=chair if pages.is_key(chair) else None,
             present=present, agenda=agenda, ctx=ctx,
         )  # fmt: skip
 
@@ -139,15 +139,7 @@ def _convened(session: Session, ctx: Context) -> Done:
 
 def ticked(name: str) -> list[str]:
     """The keys ticked in the sent form."""
-    return [key for key in request.form.getlist(name) if _is_key(key)]
-
-
-def _is_key(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
+    return [key for key in request.form.getlist(name) if pages.is_key(key)]
 
 
 def _day(text: str) -> date | None:

@@ -11,7 +11,7 @@ from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.definition.values import BACK_TO, REOPENED
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.rounds import at_case, barrier, carried, only
+from workflow.operations.open_round import at_case, barrier, carried, only
 from workflow.operations.steps import note
 from workflow.plan import Step
 from workflow.snapshot import Snapshot, held_roles

@@ -14,7 +14,7 @@ from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.definition.values import StepKind
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.rounds import Here, at_round, barrier, only
+from workflow.operations.open_round import Here, at_round, barrier, only
 from workflow.plan import Form, Step
 from workflow.plan.balloting import ballot
 from workflow.plan.blocking import view_of
