@@ -163,8 +163,13 @@ def _message(session: Session, row: Notice, person: Person, server: MailServer, 
         link=f"{server.base_url}/bases/{row.case_id}",
         today=beijing_day(now),
         proposer=proposer or "",
+        by=_name_of(session, row.params.get("by")),
     )
     return compose(row.template, row.params, about)
+
+
+def _name_of(session: Session, person_id: str | None) -> str:
+    return session.scalar(select(Person.name).where(Person.id == person_id)) or "" if person_id else ""
 
 
 def _record(database: Database, letter: Letter, failure: str | None) -> None:

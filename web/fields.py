@@ -41,6 +41,7 @@ OUR_OWN = frozenset(
         "outcome",
         "effective_on",
         "confirmed",
+        "copies",
         "for",
         "case",
         "row",

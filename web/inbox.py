@@ -194,6 +194,7 @@ def _copied(look: Look) -> dict[str, Any]:
 
 def _messages(look: Look, found: Page) -> list[dict[str, Any]]:
     editions = editions_in_use(look.session)
+    senders = queries.names_of(look.session, people=[row["params"].get("by") for row in found.rows])
     rows = []
     for row in found.rows:
         if row["case_id"] is None:
@@ -206,6 +207,7 @@ def _messages(look: Look, found: Page) -> list[dict[str, Any]]:
             link="",
             today=look.ctx.today,
             proposer=row["proposer"] or "",
+            by=senders.person(row["params"].get("by")),
         )
         rows.append(
             {

@@ -8,9 +8,13 @@ from datetime import date
 from typing import Any
 
 from workflow.definition.values import Definition, Label
+from workflow.explain import act_label
 from workflow.periods import Kind
 from workflow.tasks import NAME_PANEL
 from workflow.words import article_text, say
+
+NOBODY = "—"
+"""What stands for a name that is not known any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +40,8 @@ class About:
     link: str
     today: date
     proposer: str = ""
+    by: str = ""
+    """The name of whoever the notice comes from, where it says so."""
 
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
@@ -46,6 +52,8 @@ def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
         "ban_lifted": _ban_lifted,
         "late_opening": _late_opening,
         "your_turn": _turn,
+        "urged": _urged,
+        "copied": _copied,
         "reminder": _reminder,
         "overdue": _reminder,
     }[template]
@@ -98,7 +106,7 @@ def _act(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
 def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
     act = about.definition.acts[params["act"]]
     middle = [
-        _say(about, "line.proposed", who=about.proposer or "—", base=about.base, act=act.label),
+        _say(about, "line.proposed", who=about.proposer or NOBODY, base=about.base, act=act.label),
         _say(about, "line.basis", basis=article_text("local", about.language)),
     ]
     return _say(about, "confirm_subject", act=act.label, base=about.base), _frame(about, *middle)
@@ -153,6 +161,25 @@ def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
 def _called(about: About, name: str) -> Label | str:
     """What is asked for: an act, a step, or the naming of a panel."""
     return say("explain.name_panel", about.language) if name == NAME_PANEL else _label(about.definition, name)
+
+
+def _urged(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """Who waits for what, and by when it is due."""
+    what = act_label(about.definition, params["act"], about.language)
+    middle = [_say(about, "line.urged", who=about.by or NOBODY, what=what, base=about.base)]
+    if params["due"]:
+        middle.append(_say(about, "line.by_when", day=date.fromisoformat(params["due"])))
+    return _say(about, "urged_subject", act=what, base=about.base), _frame(about, *middle)
+
+
+def _copied(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """Who took part in what; their choice only where it is open to everybody at once."""
+    act = about.definition.acts[params["act"]]
+    middle = [_say(about, "line.copied", who=about.by or NOBODY, what=act.label, base=about.base)]
+    if params["outcome"]:
+        middle.append(_say(about, "line.outcome", outcome=about.definition.outcomes[params["outcome"]].label))
+    middle.append(_say(about, "line.copied_sight"))
+    return _say(about, "copied_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
 def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

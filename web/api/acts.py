@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from models import Case
 from models.changes import Overtaken
@@ -36,6 +37,7 @@ from workflow.explain_route import undisclosed_text
 from workflow.forms import read_form
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal, confirm, decline, perform
+from workflow.operations.deeds import known_people
 from workflow.operations.reopening import reopen
 from workflow.operations.repeats import once
 from workflow.plan import Form as Stated
@@ -96,7 +98,7 @@ def preview_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
     with call.reading() as desk:
         seen(desk.session, desk.rights, case_id)
         definition, known = _known_act(desk, case_id, act)
-        form = _form(definition, known, body)
+        form = _form(desk, definition, known, body)
         case = case_for(desk.session, case_id, ctx=desk.ctx, act=act, values=form.values)
         _, snapshot = catch_up(case.snapshot, desk.ctx)
         if call.version is not None and snapshot.case["version"] != call.version:
@@ -162,7 +164,7 @@ def perform_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
     def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
         seen(desk.session, desk.rights, case_id)
         definition, known = _known_act(desk, case_id, act)
-        form = _form(definition, known, body)
+        form = _form(desk, definition, known, body)
         version = call.version or 0
         answer = perform(desk.session, case_id, act, form=form, version=version, ctx=desk.ctx)
         return definition, answer, version_of(desk, case_id)
@@ -177,13 +179,15 @@ def _known_act(desk: Desk, case_id: str, act: str) -> tuple[Definition, Act]:
     return definition, definition.acts[act]
 
 
-def _form(definition: Definition, act: Act, body: Form) -> Stated:
+def _form(desk: Desk, definition: Definition, act: Act, body: Form) -> Stated:
     """The body as a form of the act. Raises Refused with every fault of its values."""
     day = body.effective_on.isoformat() if body.effective_on else None
     try:
-        return read_form(
+        form = read_form(
             definition, act, body.values, outcome=body.outcome, effective_on=day, confirmed=body.confirmed
         )
+        known_people(desk.session, "copies", body.copies)
+        return replace(form, copies=tuple(body.copies))
     except BadInput as bad:
         raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, definition)) from None
 
@@ -200,6 +204,8 @@ def answered(
         definition, answer, version = call.act(work)
     except Overtaken:
         raise Refused(Kind.STALE) from None
+    except BadInput as bad:
+        raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, None)) from None
     if isinstance(answer, Written):
         return Reply(body=wording.receipt(answer, definition), headers=tag(answer.version))
     if answer.stale is not None:

@@ -24,6 +24,7 @@ from workflow.operations.rounds import (
     offered,
     work_of,
 )
+from workflow.operations.urging import urge
 from workflow.plan import Form, Plan
 from workflow.plan.moving import moved
 from workflow.queries import seen
@@ -121,10 +122,25 @@ def act_about_round(call: Call, case_id: str, round_act: str, *, body: RoundForm
         answer = act_on_round(desk.session, case_id, act, stated, version=version, ctx=desk.ctx)
         return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
-    try:
-        return answered(call, case_id, work)
-    except BadInput as bad:
-        raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, None)) from None
+    return answered(call, case_id, work)
+
+
+@operation(
+    "POST",
+    "/cases/<case_id>/acts/<act>/urge",
+    answer=Receipt,
+    key=True,
+    seen=Seen.WANTED,
+    decides=True,
+    tagged=True,
+)
+def urge_act(call: Call, case_id: str, act: str) -> Reply:
+    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+        seen(desk.session, desk.rights, case_id)
+        answer = urge(desk.session, case_id, act, version=call.version or 0, ctx=desk.ctx)
+        return edition_of(desk, case_id), answer, version_of(desk, case_id)
+
+    return answered(call, case_id, work)
 
 
 def _known(name: str) -> RoundAct:

@@ -122,6 +122,8 @@ class Form(Shape):
     outcome: Word | None = None
     effective_on: date | None = None
     confirmed: list[Word] = Field(default_factory=list, max_length=50)
+    copies: list[Key] = Field(default_factory=list, max_length=50)
+    """The people who are sent a copy of a ballot; it gives them no right to see more."""
 
 
 class RoundForm(Shape):

@@ -48,7 +48,7 @@ def _as_shown(
     queries.seen(session, look.rights, case_id)
     gather.lock(session, case_id)
     definition = queries.case_for(session, case_id, ctx=ctx, act=act).definition
-    read = sent.read(definition, definition.acts[act])
+    read = sent.read(session, definition, definition.acts[act])
     case = queries.case_for(session, case_id, ctx=ctx, act=act, values=read.values)
     if case.version == version:
         unconfirmed = replace(read, confirmed=frozenset())

@@ -135,7 +135,7 @@ def planned(look: Look, chosen: Iterable[Selected], act: str, sent: Sent) -> tup
 
 def _planned(look: Look, one: Selected, act: str, sent: Sent) -> Planned:
     definition = one.case.definition
-    read = sent.read(definition, definition.acts[act])
+    read = sent.read(look.session, definition, definition.acts[act])
     form = replace(read, confirmed=frozenset())
     plan = foresee(one.case.snapshot, act, form, look.ctx, proposed_by=None)
     return Planned(one=one, form=form, plan=plan)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import request
+from sqlalchemy.orm import Session
 
 from web import door, fields, pages
 from workflow.blockers import Fault
@@ -16,9 +17,11 @@ from workflow.errors import BadInput
 from workflow.forms import read_form
 from workflow.operations.papers import store_document
 from workflow.plan import Form
+from workflow.queries.delegations import people_called
 from workflow.snapshot import Row
 from workflow.uploads import Upload, checked
 
+LONGEST_COPIES = 600
 CODE = re.compile(r"[a-z_]{1,60}")
 """What a warning is called."""
 
@@ -31,6 +34,8 @@ class Sent:
     outcome: str = ""
     effective_on: str = ""
     confirmed: tuple[str, ...] = ()
+    copies: str = ""
+    """Who is to be sent a copy, by staff number or account."""
     on_behalf_of: str | None = None
     """The person for whom the reader acts, as the address of the form named them."""
 
@@ -39,6 +44,7 @@ class Sent:
         pairs = list(fields.flat_of(self.raw))
         pairs += [("outcome", self.outcome)] if self.outcome else []
         pairs += [("effective_on", self.effective_on)] if self.effective_on else []
+        pairs += [("copies", self.copies)] if self.copies else []
         pairs += [("for", self.on_behalf_of)] if self.on_behalf_of else []
         return pairs
 
@@ -47,17 +53,26 @@ class Sent:
         """What the address of the form says besides the act."""
         return {"for": self.on_behalf_of} if self.on_behalf_of else {}
 
-    def read(self, definition: Definition, act: Act) -> Form:
+    def read(self, session: Session, definition: Definition, act: Act) -> Form:
         """Read it as the engine does. Raises BadInput with every fault."""
-        form = read_form(
-            definition,
-            act,
-            self.raw,
-            outcome=self.outcome,
-            effective_on=self.effective_on,
-            confirmed=self.confirmed,
+        copies, unknown = people_called(session, self.copies)
+        faults = (
+            [Fault(field="copies", code="nobody_called_so", params={"who": list(unknown)})] if unknown else []
         )
-        return replace(form, on_behalf_of=self.on_behalf_of)
+        try:
+            form = read_form(
+                definition,
+                act,
+                self.raw,
+                outcome=self.outcome,
+                effective_on=self.effective_on,
+                confirmed=self.confirmed,
+            )
+        except BadInput as bad:
+            raise BadInput((*bad.faults, *faults)) from None
+        if faults:
+            raise BadInput(tuple(faults))
+        return replace(form, on_behalf_of=self.on_behalf_of, copies=copies)
 
 
 def sent_form(definition: Definition) -> Sent:
@@ -65,6 +80,7 @@ def sent_form(definition: Definition) -> Sent:
         raw=fields.raw_of(request.form, definition),
         outcome=pages.storable(request.form.get("outcome", "")),
         effective_on=pages.storable(request.form.get("effective_on", "")),
+        copies=pages.storable(request.form.get("copies", ""))[:LONGEST_COPIES],
         confirmed=tuple(code for code in request.form.getlist("confirmed") if CODE.fullmatch(code)),
         on_behalf_of=pages.asked_for(),
     )
@@ -80,6 +96,7 @@ def from_draft(draft: Row | None) -> Sent:
         raw=raw,
         outcome=kept.get("outcome") or "",
         effective_on=kept.get("effective_on") or "",
+        copies=kept.get("copies") or "",
         on_behalf_of=pages.asked_for(),
     )
 

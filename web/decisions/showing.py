@@ -12,12 +12,12 @@ from web import fields, pages
 from web.decisions.matter import matter_of
 from web.decisions.routing import Answer
 from web.decisions.saying import reasons_shown, told_meanwhile
-from web.decisions.sent import Sent
+from web.decisions.sent import LONGEST_COPIES, Sent
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act, Definition, FieldType
+from workflow.definition.values import Act, ActKind, Definition, FieldType
 from workflow.plan import Plan
 from workflow.queries import Case
 from workflow.snapshot import Row, held_roles
@@ -60,12 +60,16 @@ def form_page(
         errors=errors,
     )
     drawn = fields.drawn(setting, act)
-    known = {item["name"].partition(".")[0] for item in drawn} | {"outcome", "effective_on"}
+    known = {item["name"].partition(".")[0] for item in drawn} | {"outcome", "effective_on", "copies"}
     loose = [fault for fault in wrong.faults if fault.field not in known]
     return render_template(
         "decisions/form.html",
         **frame(look, case, plan),
-        fields=[*outcome_field(case, act, sent, errors, look.language), *drawn],
+        fields=[
+            *outcome_field(case, act, sent, errors, look.language),
+            *drawn,
+            *copy_field(act, sent, errors, look.language),
+        ],
         effective=effective_field(look, case, sent, errors),
         fact=_chosen_fact(sent, act),
         either=[label_text(definition.fields[name].label, look.language) for name in act.either],
@@ -133,6 +137,21 @@ def outcome_field(
         {
             "name": "outcome", "type": "choice", "label": t("decision.outcome", language), "hint": "", "basis": "",
             "required": True, "errors": list(errors.get("outcome", ())), "value": sent.outcome, "options": options,
+        }
+    ]  # fmt: skip
+
+
+def copy_field(
+    act: Act, sent: Sent, errors: Mapping[str, tuple[str, ...]], language: str
+) -> list[dict[str, Any]]:
+    """Who is sent a copy of a ballot, and that it gives them no right to see more."""
+    if act.kind is not ActKind.BALLOT:
+        return []
+    return [
+        {
+            "name": "copies", "type": "line", "label": t("decision.copies", language),
+            "hint": t("decision.copies_hint", language), "basis": "", "required": False, "longest": LONGEST_COPIES,
+            "errors": list(errors.get("copies", ())), "value": sent.copies, "options": [],
         }
     ]  # fmt: skip
 

@@ -64,7 +64,12 @@ def preview(case_id: UUID, act: str) -> Answer:
 
 
 def _save(case_id: str, act: str, sent: Sent) -> Answer:
-    kept = {"raw": sent.raw, "outcome": sent.outcome, "effective_on": sent.effective_on}
+    kept = {
+        "raw": sent.raw,
+        "outcome": sent.outcome,
+        "effective_on": sent.effective_on,
+        "copies": sent.copies,
+    }
     door.act(lambda session, ctx: save_draft(session, case_id, act, form=kept, ctx=ctx))
     flash(t("decision.saved", door.language()), "success")
     return redirect(url_for("decisions.form", case_id=case_id, act=act, back=pages.back(), **sent.address))
@@ -86,7 +91,7 @@ def _previewed(
     if case.version != version:
         return stale_page(look, case, plan, sent, seq=seq)
     try:
-        read = sent.read(case.definition, plan.act)
+        read = sent.read(look.session, case.definition, plan.act)
     except BadInput as bad:
         return form_page(look, case, plan, sent, Wrong(faults=(*bad.faults, *faults)), key=key), 400
     if faults or request.form.get("do") == "edit":
@@ -134,7 +139,7 @@ def _not_done(
         if is_hopeless(plan):
             return refused_page(look, case, plan), 403
         return form_page(look, case, plan, sent, Wrong(blockers=answer.blockers), key=key), 422
-    read = sent.read(case.definition, plan.act)
+    read = sent.read(look.session, case.definition, plan.act)
     case = pages.case_seen(look, case_id, act, values=read.values)
     plan = foresee(case.snapshot, act, replace(read, confirmed=frozenset()), look.ctx, proposed_by=None)
     changed = isinstance(answer, Changed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask_login import login_required
 
-blueprint = Blueprint("seats", __name__, url_prefix="/bases/<uuid:case_id>/round")
+blueprint = Blueprint("seats", __name__, url_prefix="/bases/<uuid:case_id>")
 
 
 @blueprint.before_request
@@ -17,5 +17,5 @@ def _signed_in() -> None:
     """Every page here is for people who have signed in."""
 
 
-# The routes; the module adds its own to the blueprint.
-from web.seats import views  # noqa: E402, F401
+# The routes; each module adds its own to the blueprint.
+from web.seats import urging, views  # noqa: E402, F401

@@ -8,6 +8,7 @@ from flask import url_for
 
 from web.decisions.saying import reasons_shown
 from web.pages import Look
+from web.seats.urging import offers
 from web.words import t
 from workflow.operations.open_round import here_of
 from workflow.operations.rounds import barred, offered
@@ -30,4 +31,6 @@ def about_round(look: Look, case: Case) -> dict[str, list[dict[str, Any]]]:
             refused.append(
                 {"label": label, "reasons": reasons_shown([found], case.definition, look.language)}
             )
+    for urged in offers(look, case):
+        (allowed if urged["href"] else refused).append(urged)
     return {"allowed": allowed, "refused": refused}

@@ -27,14 +27,21 @@ Answer = Any
 
 def head(look: Look, case: Case, act: RoundAct, here: Here | None) -> dict[str, Any]:
     """What every page of an act about a round says at its top."""
-    snapshot = case.snapshot
     step = explain.title_of(here.step.label, look.language) if here is not None else ""
     return {
-        "case_id": snapshot.id,
+        **about(look, case),
         "act": act.value,
         "label_of_act": t(f"seats.act.{act}", look.language),
         "step": step,
         "ground": explain.article_text(here.step.basis if here is not None else "local", look.language),
+    }
+
+
+def about(look: Look, case: Case) -> dict[str, Any]:
+    """Which base, where it stands, and the version that is shown."""
+    snapshot = case.snapshot
+    return {
+        "case_id": snapshot.id,
         "name": snapshot.subject.get("base_name") or "",
         "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
         "badge": explain.badge_of(case.definition, snapshot.state, look.language),

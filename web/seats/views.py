@@ -74,7 +74,7 @@ def _at(look: Look, case_id: str, act: RoundAct) -> At | Answer:
     return At(look=look, case=case, here=here, act=act, asked=asked_by(look, here, act))
 
 
-@blueprint.get("/<act>")
+@blueprint.get("/round/<act>")
 def form(case_id: UUID, act: str) -> Answer:
     """The form of the act, or at once what it will do where it asks for nothing."""
     with pages.looking() as look:
@@ -86,7 +86,7 @@ def form(case_id: UUID, act: str) -> Answer:
         return _consequences(at, {}, key=pages.new_request_key())
 
 
-@blueprint.post("/<act>/preview")
+@blueprint.post("/round/<act>/preview")
 def preview(case_id: UUID, act: str) -> Answer:
     """What the act will do, or the form again with everything that is wrong."""
     key, version, seq = pages.sent_key(), pages.sent_number("version"), pages.sent_number("seq")
@@ -127,7 +127,7 @@ def _steps(session: Session, ctx: Context, case_id: str, act: RoundAct, stated: 
     return planned(case.snapshot, work, ctx), here
 
 
-@blueprint.post("/<act>")
+@blueprint.post("/round/<act>")
 def carry_out(case_id: UUID, act: str) -> Answer:
     """Carry out what was shown, once; anything in between stops it, and the page says what."""
     key, version, seq = pages.sent_key(), pages.sent_number("version"), pages.sent_number("seq")

@@ -18,6 +18,7 @@ from workflow.definition.values import TO_UNDO, Act
 from workflow.effects import counters
 from workflow.errors import NotFound
 from workflow.operations.answers import Receipt, Refusal, only_for
+from workflow.operations.deeds import known_people
 from workflow.operations.numbering import numbered, take_turns
 from workflow.operations.repeats import fingerprint_of, first_answer, kept_under
 from workflow.operations.steps import caught_up, note, planned, steps_as_changes, write_steps
@@ -40,8 +41,9 @@ def perform(
 
     Before it, the case's due timers take effect; where one did, the act was decided on an older case and is stale. A
     refusal leaves the case untouched. Raises NotFound for a case or act that does not exist, and `key_reused` when the
-    context's key was used for something else.
+    context's key was used for something else; BadInput for a copy to nobody there is.
     """
+    known_people(session, "copies", form.copies)
     row = gather.lock(session, case_id)
     fingerprint = _fingerprint(case_id, act, form)
     snapshot = _read(session, row, act, form, people=(ctx.actor.person,), ctx=ctx)
@@ -198,9 +200,8 @@ def _carry_out(
 
 
 def _fingerprint(case_id: str, act: str, form: Form) -> str:
-    return fingerprint_of(
-        [case_id, act, dict(form.values), form.outcome, form.effective_on, form.on_behalf_of]
-    )
+    said = [case_id, act, dict(form.values), form.outcome, form.effective_on, form.on_behalf_of]
+    return fingerprint_of([*said, list(form.copies)] if form.copies else said)
 
 
 def _answered(snapshot: Snapshot, ctx: Context, fingerprint: str) -> Receipt | None:

@@ -6,7 +6,7 @@ An act of the office is a deed: it changes rows of the installation and leaves e
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Grant
+from models import Grant, Person
 from models.changes import Change, write
 from workflow import entries
 from workflow.blockers import Fault
@@ -154,6 +154,13 @@ class Faults:
         elif not text and required:
             self.add(name, "missing")
         return text or None
+
+
+def known_people(session: Session, name: str, people: Iterable[str]) -> None:
+    """Raise BadInput for the field `name` unless every key is a person's."""
+    wanted = {*people}
+    if wanted and wanted - set(session.scalars(select(Person.id).where(Person.id.in_(sorted(wanted))))):
+        raise BadInput((Fault(field=name, code="unknown_choice"),))
 
 
 # ───────────────────────────── The entry

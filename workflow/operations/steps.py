@@ -25,18 +25,17 @@ def note(
     changes: Sequence[Change],
     form: Mapping[str, Any],
     ctx: Context,
+    moves: bool = True,
 ) -> Step:
-    """A step that records something about a case without a transition; timers and tasks are compared after it."""
+    """A step that records something about a case without a transition; timers and tasks are compared after it.
+
+    One that does not move the case leaves its version, and a proposal that waits, as they are.
+    """
     seq, version = snapshot.case["log_seq"] + 1, snapshot.case["version"]
+    values = {"version": version + 1, "log_seq": seq} if moves else {"log_seq": seq}
     moved = [
-        Change(
-            table="cases",
-            op=UPDATE,
-            key=snapshot.id,
-            values={"version": version + 1, "log_seq": seq},
-            seen=version,
-        ),
-        *voided(snapshot, ctx),
+        Change(table="cases", op=UPDATE, key=snapshot.id, values=values, seen=version),
+        *(voided(snapshot, ctx) if moves else ()),
         *(change for change in changes if change.table != "timers"),
     ]
     held = [change for change in changes if change.table == "timers"]

@@ -16,7 +16,7 @@ from workflow.guards import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow
 from workflow.plan.moving import acting, settled_pending
-from workflow.plan.notices import asked
+from workflow.plan.notices import asked, copy_notices
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -44,16 +44,20 @@ def ballot(view: View, form: Form, ctx: Context) -> Step:
             *changes[1:],
             *settled_pending(view, ctx, confirmed=False),
         ]
-    return _step(
+    confidential = here.step.kind in CONFIDENTIAL and view.outcome != Choice.RECUSE
+    told = _told_at_closing(follows, here.round)
+    step = _step(
         view,
         form,
         ctx,
         [*changes, *follows.rounds],
         follows,
         seq=seq,
-        confidential=here.step.kind in CONFIDENTIAL and view.outcome != Choice.RECUSE,
-        details=_told_at_closing(follows, here.round),
+        confidential=confidential,
+        details={**told, "copies": list(form.copies)} if form.copies else told,
     )
+    copied = copy_notices(view, form.copies, seq, ctx, outcome=None if confidential else view.outcome)
+    return replace(step, notices=(*step.notices, *copied))
 
 
 def motion(view: View, form: Form, ctx: Context) -> Step:

@@ -103,6 +103,12 @@ def deadline_answered(view: View) -> Row | None:
     return min(rows, key=lambda row: row["due_at"], default=None)
 
 
+def copies_misplaced(act: Act, form: Form) -> Iterator[Blocker]:
+    """Only a ballot is copied to others; an act tells those its lifecycle names."""
+    if form.copies and act.kind is not ActKind.BALLOT:
+        yield Blocker(code="copies_with_ballots_only", basis="local", rank=Rank.RULE)
+
+
 def missing(view: View) -> Iterator[Blocker]:
     """Fields the form still wants."""
     act, values = view.act, view.form

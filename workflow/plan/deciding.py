@@ -14,6 +14,7 @@ from workflow.guards import GUARDS
 from workflow.plan.balloting import ballot, motion
 from workflow.plan.blocking import (
     act_of,
+    copies_misplaced,
     effective_day,
     is_from_here,
     is_too_far_back,
@@ -51,7 +52,7 @@ def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_
     actor = proposed_by or ctx.actor
     view = replace(view_of(snapshot, act, form, ctx), person=actor.person)
     blockers, warnings = reasons(view, actor, confirmer=ctx.actor if proposed_by else None)
-    blockers += list(missing(view)) + list(effective_day(view, actor))
+    blockers += [*missing(view), *effective_day(view, actor), *copies_misplaced(act, form)]
     open_warnings = [warning for warning in warnings if warning.code not in form.confirmed]
     confirmed = tuple(sorted({warning.code for warning in warnings} & form.confirmed))
     needs_second = act.second is not None or is_too_far_back(view)

@@ -28,7 +28,8 @@ def foreseen(plan: Plan) -> Plan:
         return plan
     step = plan.steps[0]
     own = tuple(change for change in step.changes if change.table != "rounds")
-    step = replace(step, changes=own, armed=(), ended=(), turns=(), notices=(), details={})
+    copied = tuple(change for change in step.notices if change.values["template"] == "copied")
+    step = replace(step, changes=own, armed=(), ended=(), turns=(), notices=copied, details={})
     return replace(plan, steps=(step,), after=step.before.after(own), undisclosed=step.act)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -168,6 +168,16 @@ def _unbiased(snapshot: Snapshot, roles: tuple[str, ...]) -> Iterator[str]:
         for person in recipients(snapshot, role):
             if conflict_of(snapshot, person, (role,)) is None:
                 yield person
+
+
+def copy_notices(
+    view: View, people: Iterable[str], seq: int, ctx: Context, *, outcome: str | None
+) -> Iterator[Change]:
+    """Send the people a voter named a copy of the ballot, without its choice where that is not told yet."""
+    params = {"act": view.act.name, "outcome": outcome, "by": view.on_behalf_of or ctx.actor.person}
+    for person in dict.fromkeys(people):
+        key = f"{view.snapshot.id}:{seq}-copy"
+        yield from notice(view.snapshot.id, person, key=key, template="copied", at=ctx.at, params=params)
 
 
 def notice(

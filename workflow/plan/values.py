@@ -24,6 +24,8 @@ class Form:
     confirmed: frozenset[str] = frozenset()
     on_behalf_of: str | None = None
     """The person whose right is used, where somebody acts as their delegate."""
+    copies: tuple[str, ...] = ()
+    """The people who are sent a copy of a ballot (抄送); it gives them no right to see more."""
 
     @property
     def stored(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Select, or_, select
@@ -64,6 +65,14 @@ def delegable(session: Session, rights: Rights) -> tuple[tuple[str, str | None],
         for name, unit in sorted(rights.grants, key=str)
         if name in roles and roles[name].held is Held.GRANT
     )
+
+
+def people_called(session: Session, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The people named in a text by staff number or account, each once, and what names nobody."""
+    wanted = list(dict.fromkeys(word for word in re.split(r"[\s,;，、；]+", text) if word))
+    found = {word: person_called(session, word) for word in wanted}
+    people = dict.fromkeys(person for person in found.values() if person is not None)
+    return tuple(people), tuple(word for word in wanted if found[word] is None)
 
 
 def person_called(session: Session, text: str) -> str | None:
