@@ -122,6 +122,11 @@ class Visitor:
             else:
                 spot.fill(value)
 
+    def follow(self, link: str) -> str:
+        """Follow the first link that fits; return the next page's text."""
+        self._leave(lambda: self.page.locator(link).first.click())
+        return self.text
+
     def press(self, button: str) -> str:
         """Press a button of the page's main part and wait for the next page; return its text."""
         self._leave(lambda: self.page.click(f"main form {button}"))
@@ -137,6 +142,31 @@ class Visitor:
         self.press("button.btn-primary")
         assert "/receipts/" in self.page.url, self.text
         return self.text
+
+    def about_round(self, case_id: str, act: str, fields: dict[str, Any] | None = None) -> str:
+        """Do something about the open round from the base's page: fill in its form, read what it does, confirm."""
+        self.open(f"/bases/{case_id}")
+        self.follow(f"main a[href*='/round/{act}']")
+        if fields:
+            self.choose(fields)
+            self.press("button.btn-primary")
+        self.press("button.btn-primary")
+        assert "/receipts/" in self.page.url, self.text
+        return self.text
+
+    def choose(self, fields: dict[str, Any]) -> None:
+        """Fill in a form by what people read: a choice by its label, ticks by theirs, anything else as it is."""
+        for name, value in fields.items():
+            spot = self.page.locator(f"main [name='{name}']")
+            if isinstance(value, list) or spot.first.get_attribute("type") == "radio":
+                for label in value if isinstance(value, list) else [value]:
+                    self.page.locator("main label", has_text=label).first.click()
+            elif spot.first.evaluate("e => e.tagName") == "SELECT":
+                spot.select_option(
+                    label=next(text for text in spot.locator("option").all_inner_texts() if value in text)
+                )
+            else:
+                self.fill({name: value})
 
     def close(self) -> None:
         self._context.close()

@@ -17,6 +17,9 @@ from werkzeug.test import TestResponse
 from models import Database
 from tests.university import University
 from tests.web.signing_in import Browser, Site, site_over
+from tests.web.town import town, town_browser, town_file
+
+__all__ = ["town", "town_browser", "town_file"]
 
 NOW = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
 """Ten in the morning in Beijing, while the call of 2026 is open."""
