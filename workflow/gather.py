@@ -33,7 +33,8 @@ from workflow.world import REVISION, definition_of, world
 class Part(NamedTuple):
     """Rows to read: the table `t` that gives the columns, the condition, further columns, and what `t` is found from.
 
-    A part may speak of the case `c` and its subject `s`; one that does not is the same for every case.
+    A part may speak of the case `c` and its subject `s`; one that does not is the same for every case. `lock` is how
+    PostgreSQL locks the rows as they are read; SQLite lets only one writer in anyway.
     """
 
     table: str
@@ -41,6 +42,7 @@ class Part(NamedTuple):
     more: tuple[str, ...] = ()
     before: str = ""
     after: str = ""
+    lock: str = ""
 
     @property
     def source(self) -> str:
@@ -118,6 +120,16 @@ def _first(ids: str) -> str:
     return f"({ids}) m CROSS JOIN "
 
 
+LENT = Part(
+    "grants",
+    "d.delegate_id IN (:people) AND d.revoked_at IS NULL AND d.from_on <= :today AND d.until_on >= :today "
+    f"AND {IN_FORCE}",
+    ("d.delegate_id AS delegate_id",),
+    after=" JOIN delegations d ON d.person_id = t.person_id AND d.role = t.role "
+    "AND (d.unit_id IS NULL OR d.unit_id = t.unit_id)",
+)
+"""The grants of others that are lent to the people who act."""
+
 SURROUNDINGS = {
     "grants": Part("grants", f"t.person_id IN (:people) AND {IN_FORCE}"),
     "holders": Part("grants", f"t.role IN (:roles) AND {IN_FORCE}"),
@@ -126,14 +138,8 @@ SURROUNDINGS = {
         "t.person_id IN (SELECT z.person_id FROM seats z WHERE z.case_id = c.id AND z.voided_seq IS NULL) "
         f"AND {IN_FORCE}",
     ),
-    "lent": Part(
-        "grants",
-        "d.delegate_id IN (:people) AND d.revoked_at IS NULL AND d.from_on <= :today AND d.until_on >= :today "
-        f"AND {IN_FORCE}",
-        ("d.delegate_id AS delegate_id",),
-        after=" JOIN delegations d ON d.person_id = t.person_id AND d.role = t.role "
-        "AND (d.unit_id IS NULL OR d.unit_id = t.unit_id)",
-    ),
+    "lent": LENT,
+    "held": LENT._replace(lock=" FOR SHARE OF d, t"),
     "partners": Part("partners", "t.id = m.id", before=_first(MEANT)),
     "units": Part("units", "t.id = s.lead_college_id OR t.id IN (:units)"),
     "bars": Part(
@@ -157,7 +163,7 @@ SURROUNDINGS = {
         before=_first(f"{MEANT} UNION {NAMESAKES}"),
         after=" JOIN cases k ON k.id = t.case_id",
     ),
-    "numbers": Part("counters", "t.name IN (:counters)"),
+    "numbers": Part("counters", "t.name IN (:counters)", lock=" FOR UPDATE OF t"),
     "foreseen": Part("counters", "t.name IN (:foreseen)"),
     "answered": Part("idempotency_keys", "t.name = :key"),
 }
@@ -174,9 +180,6 @@ LISTS = {
     "foreseen": "text",
 }
 """Parameters that are lists, and what of."""
-
-LOCKED = frozenset({"numbers"})
-"""Rows locked as they are read, so that no number is given twice; SQLite lets only one writer in anyway."""
 
 
 class Located(NamedTuple):
@@ -205,6 +208,8 @@ class Wish:
     """The counters that what follows may draw from."""
     since: date | None = None
     """The day of effect, where it lies before today: a ban in force on either day bars."""
+    holds: bool = False
+    """Whether what was lent stays as it is read until the transaction ends: then it is used before it is revoked, or not at all."""
     key: str | None = None
     """The stored name of the request's key, to find the answer given to it before."""
 
@@ -393,7 +398,7 @@ def gather(session: Session, cases: Sequence[Located], *, wish: Wish, today: dat
         return {}
     definitions = {sha256: definition_of(session, sha256) for _, sha256 in cases}
     subject = next(iter(definitions.values())).subject
-    names = (*wish.all_parts, "lent")
+    names = (*wish.all_parts, "held" if wish.holds else "lent")
     if any(definition.has_ballots for definition in definitions.values()):
         names += (*BALLOTING, "kin")
     revision, parts = _parts(session, [str(row["id"]) for row, _ in cases], subject, wish, names, today)
@@ -420,7 +425,7 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
         grants=parts["grants"],
         holders=parts["holders"],
         kin=parts.get("kin", ()),
-        lent=parts.get("lent", ()),
+        lent=parts.get("lent") or parts.get("held", ()),
         numbers={
             row["name"]: row["value"] for name in ("foreseen", "numbers") for row in parts.get(name, ())
         },
@@ -497,8 +502,7 @@ def _one_statement(
     for name, part in parts:
         more = "".join(f", {column}" for column in part.more)
         order = " ORDER BY t.place" if name == "passages" else ""
-        lock = " FOR UPDATE OF t" if name in LOCKED else ""
-        rows = f"SELECT t.*{more} FROM {part.source} WHERE {part.where}{order}{lock}"
+        rows = f"SELECT t.*{more} FROM {part.source} WHERE {part.where}{order}{part.lock}"
         column = f"(SELECT coalesce(json_agg(q), '[]'::json) FROM ({rows}) q)"
         if part.is_shared and not is_one:
             column = f"CASE WHEN c.id = :first THEN {column} END"

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from threading import Barrier
+from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from models import Database, Entry
 from tests.university import University, instant
@@ -21,11 +22,12 @@ from workflow.context import Actor, Context, Source
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, fire_due, perform
 from workflow.operations.clockwork import Swept
+from workflow.operations.deeds import Done
 
 TRIALS = int(os.environ.get("LIANPEI_TRIALS", "5"))
 CLIENTS = 20
 
-Outcome = Receipt | Refusal | Swept
+Outcome = Receipt | Refusal | Swept | Done
 Client = Callable[[Database], Outcome]
 
 
@@ -82,7 +84,7 @@ def tally(answers: Sequence[Outcome]) -> Counter[str]:
             return "repeated" if answer.repeated else "done"
         if isinstance(answer, Refusal):
             return "stale" if answer.stale is not None else "refused"
-        return "swept"
+        return "swept" if isinstance(answer, Swept) else "done"
 
     return Counter(kind(answer) for answer in answers)
 
@@ -95,3 +97,19 @@ def entries(university: University, case_id: str, *acts: str) -> list[str | None
         ).all()
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     return [row.act for row in rows if not acts or row.act in acts]
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Return when another connection waits for a lock; SQLite lets nobody look, there a writer waits at its begin."""
+    if database.is_sqlite:
+        sleep(0.2)
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    until = monotonic() + 20
+    while monotonic() < until:
+        with database.reading() as session:
+            if session.scalar(waiting):
+                return
+    raise AssertionError("nobody waits for a lock")

@@ -11,15 +11,23 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from models import Database, JointBase, Partner, Passage, Timer
 from tests.university import University, instant
-from tests.workflow.racing import CLIENTS, TRIALS, acting, entries, race, sweeping, tally
+from tests.workflow.racing import (
+    CLIENTS,
+    TRIALS,
+    acting,
+    entries,
+    race,
+    sweeping,
+    tally,
+    until_somebody_waits,
+)
 from workflow.context import Actor, Context, Source
 from workflow.operations import Receipt, Refusal, fire_due
 from workflow.operations.clockwork import Swept
@@ -233,22 +241,6 @@ def test_double_submit_with_one_key_is_done_once_and_told_twice(university: Univ
         assert tally(answers) == {"done": 1, "repeated": 5}
         assert len(receipts) == 1
         assert entries(university, case_id, act) == [act]
-
-
-def until_somebody_waits(database: Database) -> None:
-    """Return when another connection waits for a lock; SQLite lets nobody look, there a writer waits at its begin."""
-    if database.is_sqlite:
-        sleep(0.2)
-        return
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    until = monotonic() + 20
-    while monotonic() < until:
-        with database.reading() as session:
-            if session.scalar(waiting):
-                return
-    raise AssertionError("nobody waits for a lock")
 
 
 def test_act_that_waits_for_its_case_goes_by_the_setting_committed_meanwhile(university: University) -> None:

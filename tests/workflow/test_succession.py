@@ -15,7 +15,7 @@ from tests.university import University
 from tests.workflow.test_bans import CODE, PARTNER, codes, proposing, revoked, setting
 from tests.workflow.test_identity import CODE as TYPED_CODE
 from tests.workflow.test_identity import DISGUISED_CODES
-from tests.workflow.test_races import until_somebody_waits
+from tests.workflow.racing import until_somebody_waits
 from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, Refusal, office, organisations
 from workflow.operations.deeds import Done

@@ -139,6 +139,7 @@ def _read(
         foreseen=tuple(name for after in follow for name in counters(after.does, year)),
         key=kept_under(ctx),
         since=form.effective_on,
+        holds=True,
     )
     if "twins" in wish.parts:
         gather.hold_identities(session, str(row.row["id"]), definition.subject, wish)
