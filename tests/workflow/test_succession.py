@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 
 from models import Database, Partner, PartnerName, Unit
 from tests.university import University
+from tests.workflow.racing import until_somebody_waits
 from tests.workflow.test_bans import CODE, PARTNER, codes, proposing, revoked, setting
 from tests.workflow.test_identity import CODE as TYPED_CODE
 from tests.workflow.test_identity import DISGUISED_CODES
-from tests.workflow.racing import until_somebody_waits
 from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, Refusal, office, organisations
 from workflow.operations.deeds import Done
