@@ -22,7 +22,7 @@ from models.log import Disclosure, Entry, IdempotencyKey, Notice, Stream
 from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
 from models.people import Account, ApiToken, Call, Duty, Grant, Person, Setting, Unit, UnitName
-from models.routes import Ballot, Delegation, Round, Seat, Slip
+from models.routes import Ballot, Delegation, Invitation, Round, Seat, Slip
 from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation, Rung, Task, Timer
 from models.types import new_key
 
@@ -57,6 +57,7 @@ __all__ = [
     "IdempotencyKey",
     "Incident",
     "Installation",
+    "Invitation",
     "JointBase",
     "Meeting",
     "Notice",

@@ -7,7 +7,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
-from models.types import Day, Id, IdPk, Instant, Json, Prose, Whole, Word
+from models.types import Day, Digest, Id, IdPk, Instant, Json, Prose, Whole, Word
 
 OPEN_ROUND = "closed_seq IS NULL AND voided_seq IS NULL"
 STANDING = "voided_seq IS NULL"
@@ -88,8 +88,33 @@ class Seat(Base):
     instead_of: Mapped[Id | None] = mapped_column(ForeignKey("people.id"))
     given_by: Mapped[Id | None] = mapped_column(ForeignKey("people.id"))
     comment: Mapped[Prose | None]
+    declared_seq: Mapped[Whole | None]
+    """The entry by which an expert declared to have no conflict of interest."""
     seq: Mapped[Whole]
     voided_seq: Mapped[Whole | None]
+
+
+class Invitation(Base):
+    """A link by which an expert comes to the matter of one panel, once. Only its SHA-256 is kept.
+
+    It is made when its mail is sent; every mail to the same expert has one of its own. `ended_at`: its session was left.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        CheckConstraint("created_at < expires_at", name="invitation_begins_before_it_ends"),
+        CheckConstraint("ended_at IS NULL OR used_at IS NOT NULL", name="only_a_used_invitation_ends"),
+    )
+
+    id: Mapped[IdPk]
+    case_id: Mapped[Id] = mapped_column(ForeignKey("cases.id"))
+    round_id: Mapped[Id] = mapped_column(ForeignKey("rounds.id"))
+    person_id: Mapped[Id] = mapped_column(ForeignKey("people.id"))
+    sha256: Mapped[Digest] = mapped_column(unique=True)
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    used_at: Mapped[Instant | None]
+    ended_at: Mapped[Instant | None]
 
 
 class Ballot(Base):

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from models import Case, Database, JointBase, Notice, PendingAct, Person
 from workflow import clock
 from workflow.messages import About, Message, compose
+from workflow.operations.invitations import Link, invite
 from workflow.periods import beijing_day
 from workflow.world import editions_in_use
 
@@ -155,17 +156,31 @@ def _message(session: Session, row: Notice, person: Person, server: MailServer, 
         .join(PendingAct, PendingAct.proposed_by == Person.id)
         .where(PendingAct.case_id == row.case_id, PendingAct.status == "open")
     )
+    link = _invitation(session, row, now)
     about = About(
         definition=definition,
         base=(base.base_name if base else None) or definition.label.zh,
         name=person.name,
         language=person.language,
-        link=f"{server.base_url}/bases/{row.case_id}",
+        link=f"{server.base_url}/invitations/{link.token}"
+        if link
+        else f"{server.base_url}/bases/{row.case_id}",
+        link_until=beijing_day(link.expires_at) if link else None,
         today=beijing_day(now),
         proposer=proposer or "",
         by=_name_of(session, row.params.get("by")),
     )
     return compose(row.template, row.params, about)
+
+
+INVITING = frozenset({"your_turn", "urged"})
+"""Templates whose mail brings an expert of a panel a link of their own."""
+
+
+def _invitation(session: Session, row: Notice, now: datetime) -> Link | None:
+    if row.template not in INVITING or row.case_id is None:
+        return None
+    return invite(session, row.case_id, row.person_id, str(row.params["act"]), at=now)
 
 
 def _name_of(session: Session, person_id: str | None) -> str:

@@ -34,6 +34,7 @@ from workflow.definition import load
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, confirm, fire_due, open_case, perform
 from workflow.operations.clockwork import Swept
+from workflow.operations.rounds import RoundAct, Stated, act_on_round
 from workflow.periods import BEIJING, seed_rows
 
 ROUTED_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.toml"
@@ -229,10 +230,19 @@ class University:
         )
         form = replace(form, on_behalf_of=self.people[on_behalf_of] if on_behalf_of else None)
         seen = version if version is not None else self.case(case_id).version
+        if outcome == "seal":
+            self.declare(case_id, who)
         return self.database.run(
             lambda session: perform(
                 session, case_id, name, form=form, version=seen, ctx=self.ctx(who, key=key)
             )
+        )
+
+    def declare(self, case_id: str, who: str) -> Receipt | Refusal:
+        """Let an expert say that they have no conflict of interest, as they must before they seal a sheet."""
+        version, act = self.case(case_id).version, RoundAct.DECLARE_NO_CONFLICT
+        return self.database.run(
+            lambda session: act_on_round(session, case_id, act, Stated(), version=version, ctx=self.ctx(who))
         )
 
     def done(self, case_id: str, name: str, who: str, **rest: Any) -> Receipt:

@@ -33,6 +33,7 @@ PLACES = (
     "web.health",
     "web.tokens",
     "web.delegations",
+    "web.invitations",
     "web.meetings",
     "web.seats",
     "web.api",

@@ -34,17 +34,25 @@ from web.config import UnsafeConfiguration
 from web.words import t
 from workflow import clock
 from workflow.context import Source
-from workflow.errors import BadInput
+from workflow.errors import BadInput, NotFound
 from workflow.operations import accounts
 from workflow.operations.deeds import OFFICE, READERS_OF_THE_LOG, held_roles
+from workflow.operations.invitations import Validity, invitation_of, leave
 from workflow.periods import beijing_day
 
 blueprint = Blueprint("auth", __name__)
 
-PUBLIC = frozenset({"static", "auth.login", "preferences.set", "health.health"})
+PUBLIC = frozenset(
+    {
+        "static", "auth.login", "preferences.set", "health.health", "invitations.show", "invitations.answer",
+    }
+)  # fmt: skip
 """Endpoints that ask for no sign-in. The rest of the site is closed."""
 OWN_DOOR = frozenset({"api"})
 """Blueprints that ask for a token instead."""
+
+GUEST = "invitation:"
+"""How the cookie of an expert who came by a link begins."""
 
 DEMONSTRATION_ACCOUNTS = "demonstration_accounts"
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
@@ -65,14 +73,22 @@ class User(UserMixin):  # type: ignore[misc]  # the library has no types
     epoch: int
     language: str = "zh"
     roles: frozenset[str] = field(default_factory=frozenset)
+    invitation_id: str = ""
+    """Of an expert who came by a one-time link: they have no account here, no role, and one matter."""
+    case_id: str = ""
+    act: str = ""
 
     def get_id(self) -> str:
-        """What the cookie carries: it opens nothing once the account's epoch has moved on."""
+        """What the cookie carries: it opens nothing once the account's epoch has moved on, or the invitation has ended."""
+        if self.invitation_id:
+            return f"{GUEST}{self.invitation_id}"
         return f"{self.account_id}:{self.epoch}"
 
     @property
     def places(self) -> list[str]:
         """The endpoints of the main menu this person may open."""
+        if self.invitation_id:
+            return []
         places = ["inbox.index", "bases.index"]
         if self.roles & {*READERS_OF_THE_LOG}:
             places.append("audit.index")
@@ -97,11 +113,18 @@ def init_app(app: Flask, _csrf: CSRFProtect) -> None:
     manager.init_app(app, add_context_processor=True)
     manager.user_loader(_load)
     app.before_request(_ask_who)
-    app.context_processor(lambda: {"places": getattr(current_user, "places", [])})
+    app.context_processor(
+        lambda: {
+            "places": getattr(current_user, "places", []),
+            "is_guest": bool(getattr(current_user, "invitation_id", "")),
+        }
+    )
 
 
 def _load(text: str) -> User | None:
     """The user a cookie names, while its epoch is the account's and the account is open."""
+    if text.startswith(GUEST):
+        return _load_guest(text.removeprefix(GUEST))
     account_id, _, epoch = text.rpartition(":")
     if not _is_key(account_id) or not epoch.isascii() or not epoch.isdigit():
         return None
@@ -122,6 +145,40 @@ def _load(text: str) -> User | None:
         language=row.language,
         roles=roles,
     )
+
+
+def _load_guest(invitation_id: str) -> User | None:
+    """The expert whose link began the session, while it has neither ended nor run out."""
+    if not _is_key(invitation_id):
+        return None
+    with door.database().reading() as session:
+        now = clock.now(session)
+        try:
+            invited = invitation_of(session, invitation_id, at=now)
+        except NotFound:
+            return None
+    has_ended = invited.ended_at is not None or invited.expires_at <= now or not invited.is_seated
+    if invited.validity is not Validity.USED or has_ended:
+        return None
+    return User(
+        person_id=invited.person_id,
+        account_id="",
+        name=invited.person,
+        epoch=0,
+        language=invited.language,
+        invitation_id=invited.id,
+        case_id=invited.case_id,
+        act=invited.step,
+    )
+
+
+def begin_guest_session(invitation_id: str) -> None:
+    """Start a new session for whoever used a link; nothing of the one before it is kept."""
+    cookie.clear()
+    cookie["sid"] = secrets.token_urlsafe(16)
+    user = _load_guest(invitation_id)
+    if user is not None:
+        login_user(user, remember=False)
 
 
 def _is_key(text: str) -> bool:
@@ -245,8 +302,12 @@ def _demonstration_accounts() -> list[dict[str, str]]:
 
 @blueprint.post("/logout")
 def logout() -> Response:
-    """End every session of the account, this one too."""
-    door.act(lambda session, ctx: accounts.sign_out(session, ctx=ctx))
+    """End every session of the account, this one too; of a link, its only one."""
+    if current_user.invitation_id:
+        link = current_user.invitation_id
+        door.act(lambda session, ctx: leave(session, link, at=ctx.at))
+    else:
+        door.act(lambda session, ctx: accounts.sign_out(session, ctx=ctx))
     logout_user()
     cookie.clear()
     return redirect(url_for("auth.login"))

@@ -38,7 +38,12 @@ def language() -> str:
 
 def actor() -> Actor:
     """The signed-in person in the account they signed in with. Taken from the session, never from input."""
-    return Actor(person=current_user.person_id, account=current_user.account_id)
+    return Actor(person=current_user.person_id, account=current_user.account_id or None)
+
+
+def is_guest() -> bool:
+    """Whether the reader came by a one-time link: they see one matter and no list."""
+    return bool(getattr(current_user, "invitation_id", ""))
 
 
 def context(session: Session, *, key: str | None = None, source: Source = Source.PAGE) -> Context:

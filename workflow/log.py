@@ -47,7 +47,9 @@ PERSONAL: Mapping[str, frozenset[str]] = {
 SEALED: Mapping[str, frozenset[str]] = {"accounts": frozenset({"password_hash"})}
 """Columns whose values enter the log only as their SHA-256: enough to see that one was exchanged, useless otherwise."""
 
-UNLOGGED_TABLES = frozenset({"blobs", "counters", "incidents", "notices", "rungs", "slips", "tasks"})
+UNLOGGED_TABLES = frozenset(
+    {"blobs", "counters", "incidents", "invitations", "notices", "rungs", "slips", "tasks"}
+)
 """Rows an entry leaves out: a file's bytes are named by their hash, notices by their key, the choices of a secret vote are
 told shuffled when it closes; the others follow from what it holds."""
 

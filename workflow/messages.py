@@ -42,6 +42,8 @@ class About:
     proposer: str = ""
     by: str = ""
     """The name of whoever the notice comes from, where it says so."""
+    link_until: date | None = None
+    """The last day of a link that works once; None for the address of a page."""
 
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
@@ -52,6 +54,7 @@ def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
         "ban_lifted": _ban_lifted,
         "late_opening": _late_opening,
         "your_turn": _turn,
+        "stood_aside": _aside,
         "urged": _urged,
         "copied": _copied,
         "reminder": _reminder,
@@ -81,6 +84,8 @@ def _frame(about: About, *middle: str) -> Iterator[str]:
     yield from middle
     yield ""
     yield _say(about, "line.link", link=about.link)
+    if about.link_until is not None:
+        yield _say(about, "line.link_once", day=about.link_until)
     yield _say(about, "line.sender")
 
 
@@ -170,6 +175,16 @@ def _urged(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]
     if params["due"]:
         middle.append(_say(about, "line.by_when", day=date.fromisoformat(params["due"])))
     return _say(about, "urged_subject", act=what, base=about.base), _frame(about, *middle)
+
+
+def _aside(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """Which expert stands aside, so that another is named."""
+    act = about.definition.acts[params["act"]]
+    middle = [
+        _say(about, "line.aside", who=about.by or NOBODY, what=act.label, base=about.base),
+        _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
+    ]
+    return _say(about, "aside_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
 def _copied(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:

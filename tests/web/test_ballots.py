@@ -51,6 +51,8 @@ def in_final(here: University) -> str:
     here.done(case_id, "final_report", "leader", final_report_file=final)
     here.done(case_id, "final_college", "head", outcome="agree", comment="成效显著")
     do(here, name_experts, case_id, [here.people[name] for name in EXPERTS[:3]], who="office")
+    for name in EXPERTS[:3]:
+        here.declare(case_id, name)
     return case_id
 
 

@@ -374,6 +374,8 @@ def test_program_reads_the_round_and_names_experts(site: Site) -> None:
     again = office.send(f"/cases/{case_id}/round/name_experts", body, key="n1", version=told["version"])
 
     assert [(one["name"], one["allowed"]) for one in told["items"]] == [
+        ("declare_no_conflict", False),
+        ("declare_conflict", False),
         ("name_experts", True),
         ("replace_expert", True),
         ("withdraw_ballot", False),

@@ -168,10 +168,17 @@ def name_panel(town: Town, case_id: str) -> None:
 
 
 def judge(town: Town, case_id: str, step: str, sheet: dict[str, str]) -> None:
-    """Let every expert of the panel fill in the sheet, read it back and seal it."""
+    """Let every expert of the panel declare no conflict, fill in the sheet, read it back and seal it."""
     name_panel(town, case_id)
     for login in PANEL:
-        town.visitor(login).decide(case_id, step, {**sheet, "outcome": "seal"})
+        seal(town, case_id, step, sheet, login)
+
+
+def seal(town: Town, case_id: str, step: str, sheet: dict[str, str], login: str) -> None:
+    expert = town.visitor(login)
+    expert.open(f"/bases/{case_id}/round/declare")
+    expert.press("button.btn-primary")
+    expert.decide(case_id, step, sheet)
 
 
 def assessment() -> dict[str, str]:

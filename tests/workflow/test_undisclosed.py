@@ -98,6 +98,7 @@ def test_last_sheet_shows_nothing_of_what_follows(sqlite_database: Database) -> 
     for name in EXPERTS[:2]:
         here.done(case_id, "expert_review", name, outcome="seal", eligibility_opinion=sheet)
 
+    here.declare(case_id, EXPERTS[2])
     _, shown, written = plans(here, case_id, "expert_review", EXPERTS[2], "seal", eligibility_opinion=sheet)
 
     assert shown.undisclosed == "expert_review"

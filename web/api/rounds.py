@@ -13,7 +13,7 @@ from workflow.definition.values import Definition
 from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal
-from workflow.operations.open_round import Here, here_of, planned
+from workflow.operations.open_round import Here, here_of, plan_of, planned
 from workflow.operations.rounds import (
     ASKED,
     RoundAct,
@@ -26,7 +26,6 @@ from workflow.operations.rounds import (
 )
 from workflow.operations.urging import urge
 from workflow.plan import Form, Plan
-from workflow.plan.moving import moved
 from workflow.queries import seen
 from workflow.queries.rounds import case_at_round, pool_of
 
@@ -95,10 +94,9 @@ def preview_round_act(call: Call, case_id: str, round_act: str, *, body: RoundFo
         if isinstance(steps, Blocker):
             plan = Plan(act=case.acts[0], blockers=(steps,))
         else:
-            after = case.snapshot
-            for step in steps:
-                after = moved(after, step)
-            plan = Plan(act=case.definition.acts[steps[0].act], steps=steps, after=after)
+            here = here_of(case.snapshot, desk.ctx)
+            assert here is not None
+            plan = plan_of(here, steps)
         shown = preview_of(desk, call, plan, case.snapshot, Form())
     return Reply(body=shown, headers=tag(case.version))
 

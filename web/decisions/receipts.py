@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from web import pages
+from web import door, pages
 from web.decisions.routing import Answer, blueprint
 from web.pages import Look
 from web.words import t
@@ -63,7 +63,7 @@ def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
             "at": row["recorded_at"],
             "hash": row["hash"],
             "lines": [*_for_whom(row, language), explain.standing(case.snapshot, language)],
-            "href": pages.back() or url_for("inbox.index"),
+            "href": "" if door.is_guest() else pages.back() or url_for("inbox.index"),
             "action": t("decision.back_to_list" if pages.back() else "decision.to_inbox", language),
             "repeated": request.args.get("repeated") == "1",
         },

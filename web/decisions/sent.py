@@ -80,7 +80,7 @@ def sent_form(definition: Definition) -> Sent:
         raw=fields.raw_of(request.form, definition),
         outcome=pages.storable(request.form.get("outcome", "")),
         effective_on=pages.storable(request.form.get("effective_on", "")),
-        copies=pages.storable(request.form.get("copies", ""))[:LONGEST_COPIES],
+        copies="" if door.is_guest() else pages.storable(request.form.get("copies", ""))[:LONGEST_COPIES],
         confirmed=tuple(code for code in request.form.getlist("confirmed") if CODE.fullmatch(code)),
         on_behalf_of=pages.asked_for(),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import render_template
 
-from web import fields, pages
+from web import door, fields, pages
 from web.decisions.matter import matter_of
 from web.decisions.routing import Answer
 from web.decisions.saying import reasons_shown, told_meanwhile
@@ -17,7 +17,7 @@ from web.pages import Look
 from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act, ActKind, Definition, FieldType
+from workflow.definition.values import Act, ActKind, Choice, Definition, FieldType, StepKind
 from workflow.plan import Plan
 from workflow.queries import Case
 from workflow.snapshot import Row, held_roles
@@ -87,6 +87,8 @@ def form_page(
         on_behalf_of=sent.on_behalf_of,
         saved_at=saved_at,
         matter=matter_of(look, case, act),
+        outcome=str(Choice.SCORE) if is_sheet(case, act) else "",
+        autosaves=is_sheet(case, act),
         has_files=any(definition.fields[ask.field].type is FieldType.DOCUMENT for ask in act.asks),
     )
 
@@ -125,7 +127,12 @@ def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
 def outcome_field(
     case: Case, act: Act, sent: Sent, errors: Mapping[str, tuple[str, ...]], language: str
 ) -> list[dict[str, Any]]:
-    """The choice of the outcome, where there is more than one and none follows by itself."""
+    """The choice of the outcome, where there is more than one and none follows by itself.
+
+    An expert at their sheet has said before that they do not stand aside, so there is nothing to choose.
+    """
+    if is_sheet(case, act):
+        return []
     outcomes = act.outcomes_by_state.get(case.snapshot.state, act.outcomes)
     if len(outcomes) < 2:
         return []
@@ -141,11 +148,17 @@ def outcome_field(
     ]  # fmt: skip
 
 
+def is_sheet(case: Case, act: Act) -> bool:
+    """Whether the act is an expert's opinion on a panel."""
+    step = explain.step_of(case.definition, act.name)
+    return act.kind is ActKind.BALLOT and step is not None and step.kind is StepKind.SCORE
+
+
 def copy_field(
     act: Act, sent: Sent, errors: Mapping[str, tuple[str, ...]], language: str
 ) -> list[dict[str, Any]]:
     """Who is sent a copy of a ballot, and that it gives them no right to see more."""
-    if act.kind is not ActKind.BALLOT:
+    if act.kind is not ActKind.BALLOT or door.is_guest():
         return []
     return [
         {

@@ -37,6 +37,8 @@ def form(case_id: UUID, act: str) -> Answer:
         plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
         if is_hopeless(plan):
             return refused_page(look, case, plan), 403
+        if any(blocker.code == "not_declared" for blocker in plan.blockers):
+            return redirect(url_for("seats.declare", case_id=case_id))
         draft = queries.draft_of(look.session, str(case_id), act, person=look.rights.person)
         sent = from_draft(draft)
         return form_page(look, case, plan, sent, Wrong(), saved_at=draft["saved_at"] if draft else None)
@@ -71,6 +73,8 @@ def _save(case_id: str, act: str, sent: Sent) -> Answer:
         "copies": sent.copies,
     }
     door.act(lambda session, ctx: save_draft(session, case_id, act, form=kept, ctx=ctx))
+    if request.headers.get("HX-Request") == "true":
+        return "", 204  # Saved as it was typed; the page stays.
     flash(t("decision.saved", door.language()), "success")
     return redirect(url_for("decisions.form", case_id=case_id, act=act, back=pages.back(), **sent.address))
 

@@ -22,7 +22,7 @@ from workflow.forms import read_form
 from workflow.operations import Receipt, open_case, perform
 from workflow.operations.meetings import convene
 from workflow.operations.papers import store_document
-from workflow.operations.rounds import name_experts
+from workflow.operations.rounds import RoundAct, Stated, act_on_round, name_experts
 from workflow.uploads import Upload
 from workflow.world import current_edition
 
@@ -75,6 +75,17 @@ class Town:
             OFFICE,
             case_id,
             lambda session, ctx, version: name_experts(session, case_id, people, version=version, ctx=ctx),
+        )
+
+    def declare(self, login: str, case_id: str) -> None:
+        """Let an expert say first that they have no conflict of interest."""
+        act = RoundAct.DECLARE_NO_CONFLICT
+        self._done(
+            login,
+            case_id,
+            lambda session, ctx, version: act_on_round(
+                session, case_id, act, Stated(), version=version, ctx=ctx
+            ),
         )
 
     def hand_in(self, login: str, case_id: str, field: str, name: str) -> str:
@@ -176,6 +187,7 @@ def _judged(town: Town, case_id: str, step: str, sheet: Mapping[str, Any], *, by
     """Name the panel, and let these of it seal the same sheet."""
     town.name_panel(case_id)
     for login in by:
+        town.declare(login, case_id)
         town.decide(login, case_id, step, sheet, outcome=Choice.SCORE)
 
 

@@ -18,4 +18,4 @@ def _signed_in() -> None:
 
 
 # The routes; each module adds its own to the blueprint.
-from web.seats import urging, views  # noqa: E402, F401
+from web.seats import declaring, urging, views  # noqa: E402, F401

@@ -15,10 +15,9 @@ from web.seats.asking import Asked, as_typed, read_back
 from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Blocker, Fault
-from workflow.operations.open_round import Here
+from workflow.operations.open_round import Here, plan_of
 from workflow.operations.rounds import RoundAct, Stated
-from workflow.plan import Form, Plan, Step
-from workflow.plan.moving import moved
+from workflow.plan import Form, Step
 from workflow.queries import Case
 from workflow.snapshot import Row
 
@@ -114,14 +113,6 @@ def refused_page(look: Look, case: Case, act: RoundAct, here: Here | None, block
 
 
 # ───────────────────────────── What it will do
-
-
-def plan_of(here: Here, steps: tuple[Step, ...]) -> Plan:
-    """The steps as a plan, as pages of consequences show one."""
-    after = here.snapshot
-    for step in steps:
-        after = moved(after, step)
-    return Plan(act=here.snapshot.definition.acts[here.step.name], steps=steps, after=after)
 
 
 def shown_by(here: Here, steps: tuple[Step, ...]) -> str:

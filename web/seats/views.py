@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from flask import request
+from flask import flash, redirect, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -17,6 +17,7 @@ from web.pages import Look
 from web.seats import blueprint
 from web.seats.asking import Asked, asked_by, stated_by, typed
 from web.seats.showing import consequences_page, form_page, refused_page, shown_by
+from web.words import t
 from workflow import gather, queries
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
@@ -144,6 +145,9 @@ def carry_out(case_id: UUID, act: str) -> Answer:
         if error.code != "key_reused":
             raise
         return _again(str(case_id), chosen, values, key=pages.new_request_key(), seq=seq)
+    if isinstance(answer, Receipt) and chosen is RoundAct.DECLARE_NO_CONFLICT:
+        flash(t("seats.declared", door.language(), seq=answer.seq, hash=answer.hash[:12]), "success")
+        return redirect(url_for("decisions.form", case_id=case_id, act=answer.act), code=303)
     if isinstance(answer, Receipt):
         return to_receipt(answer)
     return _again(str(case_id), chosen, values, key=key, seq=seq, answer=answer)

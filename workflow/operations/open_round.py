@@ -18,13 +18,17 @@ from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.numbering import numbered
 from workflow.operations.steps import caught_up, note, write_steps
 from workflow.operations.steps import planned as rows_of
+from workflow.plan import Plan, catch_up
 from workflow.plan import Step as Planned
-from workflow.plan import catch_up
 from workflow.plan.concluding import concluding
+from workflow.plan.foreseeing import foreseen
 from workflow.plan.moving import moved
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.wake import in_its_wake
 from workflow.world import definition_of
+
+VOTE_CLOSED = "vote_closed"
+"""The kind of the entry by which a vote is closed before everybody has voted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,8 @@ class Wanted:
     kind: str
     changes: Sequence[Change]
     form: Mapping[str, Any]
+    moves: bool = True
+    """Whether the case's version moves with it, so that whoever looked at it before is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +151,13 @@ def planned(snapshot: Snapshot, work: Work, ctx: Context) -> tuple[Planned, ...]
         wanted
         if isinstance(wanted, Planned)
         else note(
-            snapshot, kind=wanted.kind, act=here.step.name, changes=wanted.changes, form=wanted.form, ctx=ctx
+            snapshot,
+            kind=wanted.kind,
+            act=here.step.name,
+            changes=wanted.changes,
+            form=wanted.form,
+            ctx=ctx,
+            moves=wanted.moves,
         )
     )
     if any(change.key == here.row["id"] for change in step.changes):
@@ -160,6 +172,18 @@ def carried(snapshot: Snapshot, step: Planned, ctx: Context) -> tuple[Planned, .
     chain = (step,) if decided is None else (step, decided)
     late, _ = catch_up(after if decided is None else moved(after, decided), ctx)
     return (*chain, *late)
+
+
+def plan_of(here: Here, steps: tuple[Planned, ...]) -> Plan:
+    """The steps as pages and programs show them: of what ends a confidential round unasked only that it does.
+
+    Whoever closes a vote early is to see what it comes to.
+    """
+    after = here.snapshot
+    for step in steps:
+        after = moved(after, step)
+    plan = Plan(act=here.snapshot.definition.acts[here.step.name], steps=steps, after=after)
+    return plan if steps[0].kind == VOTE_CLOSED else foreseen(plan)
 
 
 def barrier(code: str, rank: Rank, **params: Any) -> Blocker:

@@ -17,8 +17,14 @@ from workflow.blockers import Blocker, Rank
 from workflow.context import Context
 from workflow.definition.values import StepKind
 from workflow.operations.answers import Receipt, Refusal
+from workflow.operations.declaring import (
+    declaring_conflict,
+    declaring_none,
+    may_declare,
+    may_declare_none,
+)
 from workflow.operations.deeds import Faults
-from workflow.operations.open_round import Here, Wanted, Work, at_round, barrier, only
+from workflow.operations.open_round import VOTE_CLOSED, Here, Wanted, Work, at_round, barrier, only
 from workflow.operations.repeats import once
 from workflow.operations.seats import (
     SIDES,
@@ -44,11 +50,19 @@ class RoundAct(StrEnum):
     REASSIGN = "reassign"
     WITHDRAW_BALLOT = "withdraw_ballot"
     CLOSE_VOTE = "close_vote"
+    DECLARE_NO_CONFLICT = "declare_no_conflict"
+    DECLARE_CONFLICT = "declare_conflict"
 
 
 OFFERED: Mapping[StepKind, tuple[RoundAct, ...]] = {
     StepKind.SIGN: (RoundAct.ADD_SIGNER, RoundAct.REMOVE_SIGNER, RoundAct.REASSIGN, RoundAct.WITHDRAW_BALLOT),
-    StepKind.SCORE: (RoundAct.NAME_EXPERTS, RoundAct.REPLACE_EXPERT, RoundAct.WITHDRAW_BALLOT),
+    StepKind.SCORE: (
+        RoundAct.DECLARE_NO_CONFLICT,
+        RoundAct.DECLARE_CONFLICT,
+        RoundAct.NAME_EXPERTS,
+        RoundAct.REPLACE_EXPERT,
+        RoundAct.WITHDRAW_BALLOT,
+    ),
     StepKind.VOTE: (RoundAct.CLOSE_VOTE, RoundAct.WITHDRAW_BALLOT),
 }
 """What a step of a kind offers."""
@@ -61,6 +75,8 @@ ASKED: Mapping[RoundAct, tuple[str, ...]] = {
     RoundAct.REASSIGN: ("person?", "to", "reason"),
     RoundAct.WITHDRAW_BALLOT: (),
     RoundAct.CLOSE_VOTE: (),
+    RoundAct.DECLARE_NO_CONFLICT: (),
+    RoundAct.DECLARE_CONFLICT: ("reason",),
 }
 """What each asks to be stated; `?` = may be left empty."""
 
@@ -91,6 +107,8 @@ def barred(here: Here, act: RoundAct) -> Blocker | None:
         RoundAct.REASSIGN: may_pass_on,
         RoundAct.WITHDRAW_BALLOT: may_withdraw,
         RoundAct.CLOSE_VOTE: may_close,
+        RoundAct.DECLARE_NO_CONFLICT: may_declare_none,
+        RoundAct.DECLARE_CONFLICT: may_declare,
     }
     return asks[act](here)
 
@@ -116,6 +134,10 @@ def work_of(session: Session, act: RoundAct, stated: Stated) -> Work:
             return withdrawing
         case RoundAct.CLOSE_VOTE:
             return closing
+        case RoundAct.DECLARE_NO_CONFLICT:
+            return declaring_none
+        case RoundAct.DECLARE_CONFLICT:
+            return lambda here: declaring_conflict(here, reason=said.reason)
 
 
 def act_on_round(
@@ -256,7 +278,7 @@ def closing(here: Here) -> Wanted | Blocker:
         return found
     result = routes.vote_result(here.snapshot, here.step, here.row)
     change = routes.closed(here.snapshot, here.step, here.row, result, seq=here.seq, day=here.ctx.today)
-    return Wanted(kind="vote_closed", changes=[change], form={})
+    return Wanted(kind=VOTE_CLOSED, changes=[change], form={})
 
 
 def withdraw_ballot(session: Session, case_id: str, *, version: int, ctx: Context) -> Receipt | Refusal:

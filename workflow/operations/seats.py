@@ -207,6 +207,7 @@ def _seat(
         "instead_of": instead_of,
         "given_by": here.ctx.actor.person,
         "comment": comment,
+        "declared_seq": None,
         "seq": here.seq,
         "voided_seq": None,
     }

@@ -16,7 +16,7 @@ from workflow.guards import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow
 from workflow.plan.moving import acting, settled_pending
-from workflow.plan.notices import asked, copy_notices
+from workflow.plan.notices import aside_notices, asked, copy_notices
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -57,7 +57,12 @@ def ballot(view: View, form: Form, ctx: Context) -> Step:
         details={**told, "copies": list(form.copies)} if form.copies else told,
     )
     copied = copy_notices(view, form.copies, seq, ctx, outcome=None if confidential else view.outcome)
-    return replace(step, notices=(*step.notices, *copied))
+    aside = tuple(aside_notices(view, here.step, follows.after, seq, ctx))
+    asked_now = {
+        change.values["person_id"] for change in step.notices
+    }  # of the panel that now lacks an expert
+    aside = tuple(change for change in aside if change.values["person_id"] not in asked_now)
+    return replace(step, notices=(*step.notices, *copied, *aside))
 
 
 def motion(view: View, form: Form, ctx: Context) -> Step:

@@ -13,7 +13,8 @@ from workflow import routes
 from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import Held, StepKind
+from workflow.definition.values import Choice, Held, StepKind
+from workflow.definition.values import Step as RouteStep
 from workflow.guards import View
 from workflow.snapshot import Row, Snapshot
 from workflow.tasks import NAME_PANEL
@@ -178,6 +179,35 @@ def copy_notices(
     for person in dict.fromkeys(people):
         key = f"{view.snapshot.id}:{seq}-copy"
         yield from notice(view.snapshot.id, person, key=key, template="copied", at=ctx.at, params=params)
+
+
+def aside_notices(view: View, step: RouteStep, after: Snapshot, seq: int, ctx: Context) -> Iterator[Change]:
+    """Tell whoever names experts that one has stood aside."""
+    if step.kind is not StepKind.SCORE or view.outcome != Choice.RECUSE:
+        return
+    params = {"act": step.name, "basis": step.basis, "by": view.on_behalf_of or ctx.actor.person}
+    for person in dict.fromkeys(recipients(after, after.definition.import_.by)):
+        key = f"{after.id}:{seq}-aside"
+        yield from notice(after.id, person, key=key, template="stood_aside", at=ctx.at, params=params)
+
+
+def seat_notices(
+    case_id: str, step: RouteStep, given: Iterable[Row], *, seq: int, ctx: Context
+) -> Iterator[Change]:
+    """Tell everybody who is given a seat by name; `given` are the rows of `seats`. Nobody is told of their own act."""
+    for seat in given:
+        person = str(seat["person_id"])
+        if person == ctx.actor.person:
+            continue
+        params = {
+            "act": step.name,
+            "basis": step.basis,
+            "kind": seat["kind"],
+            "reason": seat["comment"] or "",
+        }
+        yield from notice(
+            case_id, person, key=f"{case_id}:{seq}-seat", template="seat_given", at=ctx.at, params=params
+        )
 
 
 def notice(

@@ -8,9 +8,9 @@ from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Actor
-from workflow.definition.values import Act, ActKind, StepKind
+from workflow.definition.values import Act, ActKind, Choice, Step, StepKind
 from workflow.guards import View
-from workflow.snapshot import Snapshot, held_roles, lent_roles
+from workflow.snapshot import Row, Snapshot, held_roles, lent_roles
 
 
 def rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Blocker]:
@@ -174,6 +174,19 @@ def _seated(view: View, actor: Actor) -> Iterator[Blocker]:
         )
     elif view.on_behalf_of:
         yield from _conflict(snapshot, actor.person, here.step.by)
+    elif view.outcome != Choice.RECUSE and not _has_declared(snapshot, here.step, here.round, voter):
+        params = {"step": here.step.name}
+        yield Blocker(code="not_declared", basis="local", rank=Rank.MATERIAL, params=params)
+
+
+def _has_declared(snapshot: Snapshot, step: Step, row: Row, voter: str | None) -> bool:
+    """Whether an expert said first that they have no conflict of interest; others are not asked."""
+    if step.kind is not StepKind.SCORE:
+        return True
+    return any(
+        seat["round_id"] == row["id"] and seat["person_id"] == voter and seat["declared_seq"] is not None
+        for seat in snapshot.living("seats")
+    )
 
 
 def _closed(view: View, here: routes.Standing) -> Blocker:

@@ -22,6 +22,7 @@ from workflow.queries.paging import Page
 from workflow.queries.papers import (
     calls_of,
     document_for,
+    document_is_of,
     draft_of,
     drafts_of,
     pending_of,
@@ -49,6 +50,7 @@ __all__ = [
     "copied_to_me",
     "counts_by_state",
     "document_for",
+    "document_is_of",
     "done_by_me",
     "draft_of",
     "drafts_of",

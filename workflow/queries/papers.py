@@ -11,6 +11,14 @@ from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
 
 
+def document_is_of(session: Session, document_id: str, case_id: str) -> bool:
+    """Whether a document is one of a case's."""
+    rows = select(StoredDocument.id).where(
+        StoredDocument.id == document_id, StoredDocument.case_id == case_id
+    )
+    return session.execute(rows).first() is not None
+
+
 def document_for(session: Session, rights: Rights, document_id: str) -> Row:
     """A document with its bytes. Raises NotFound for one that does not exist or belongs to a case the person may not see."""
     row = (
