@@ -13,6 +13,7 @@ from tests.web.town import (
     agree,
     assessment,
     criteria,
+    declare,
     midterm_over,
     moved,
     opinion,
@@ -61,12 +62,13 @@ def approved_at_last(town: Town) -> str:
 
     signed_up_to_the_experts(town, case_id)
     name(town, case_id, "expert1", "expert2")
+    declare(town, case_id, "expert2")
     town.visitor("expert2").decide(case_id, "send_back", {"comment": "条件未说明"})
     submitted_again(town, case_id)
 
     signed_up_to_the_experts(town, case_id)
     name(town, case_id, "expert1", "expert2")
-    town.visitor("expert2").decide(case_id, "expert_review", {"outcome": "recuse"})
+    stand_aside(town, case_id, "expert2")
     name(town, case_id, "expert3")
     town.visitor("office").about_round(
         case_id,
@@ -111,6 +113,16 @@ def name(town: Town, case_id: str, *logins: str) -> None:
     town.visitor("office").about_round(
         case_id, "name_experts", {"people": [town.called(one) for one in logins]}
     )
+
+
+def stand_aside(town: Town, case_id: str, login: str) -> None:
+    """Declare a conflict of interest, which takes an expert off the panel."""
+    expert = town.visitor(login)
+    expert.open(f"/bases/{case_id}/round/declare")
+    expert.follow("main a[href*='declare_conflict']")
+    expert.choose({"reason": "曾任该公司顾问"})
+    expert.press("button.btn-primary")
+    expert.press("button.btn-primary")
 
 
 def vote(town: Town, case_id: str, step: str, **choices: list[str] | tuple[str, ...]) -> None:

@@ -175,10 +175,15 @@ def judge(town: Town, case_id: str, step: str, sheet: dict[str, str]) -> None:
 
 
 def seal(town: Town, case_id: str, step: str, sheet: dict[str, str], login: str) -> None:
+    declare(town, case_id, login)
+    town.visitor(login).decide(case_id, step, sheet)
+
+
+def declare(town: Town, case_id: str, login: str) -> None:
+    """Let an expert declare that there is no conflict of interest."""
     expert = town.visitor(login)
     expert.open(f"/bases/{case_id}/round/declare")
     expert.press("button.btn-primary")
-    expert.decide(case_id, step, sheet)
 
 
 def assessment() -> dict[str, str]:
