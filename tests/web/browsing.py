@@ -27,18 +27,6 @@ SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidde
 """What is meant to be touched and is lower than a finger."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
-BESIDE = """() => [...document.querySelectorAll("body *")]
-  .filter(e => !e.closest("svg") && !e.closest(".skip") && !e.closest("thead"))
-  .filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)
-  .map(e => e.tagName + "." + e.className)"""
-"""What reaches beyond the screen's right edge."""
-
-SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary")]
-  .filter(e => !e.closest(".skip") && !e.hidden && e.offsetParent)
-  .filter(e => e.matches(".btn, .form-control, .form-select, summary, .shell-head *, .link-touch"))
-  .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height]).filter(([_, height]) => height < 43.5)"""
-"""What is too low for a finger."""
-
 
 @contextmanager
 def chromium() -> Iterator[Any]:

@@ -1,0 +1,95 @@
+"""Find cases, and lock them for a transaction: what is read after the lock was granted is what the act will find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from models.changes import stored, typed
+from models.database import driver_cursor
+from workflow.errors import NotFound
+from workflow.gather.parts import IDENTITIES
+from workflow.gather.spelling import columns_of, marked, spelt, unlisted
+from workflow.gather.wishes import Wish
+
+
+class Located(NamedTuple):
+    """A case's row and the SHA-256 of its edition."""
+
+    row: dict[str, Any]
+    sha256: str
+
+
+def lock(session: Session, case_id: str) -> Located:
+    """Lock one case for this transaction; return its row and its edition's SHA-256."""
+    rows = _cases(session, "c.id = :id", {"id": case_id}, "FOR UPDATE OF c")
+    if not rows:
+        raise NotFound("no_such_case", case=case_id)
+    return rows[0]
+
+
+def hold_identities(session: Session, case_id: str, subject: str, wish: Wish) -> None:
+    """Keep others from deciding about the same partner until this transaction ends; call it before the case is read.
+
+    Two proposals of one pair submitted at the same instant would otherwise not see each other. On SQLite only one act
+    writes at a time anyway.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        return
+    values = {"id": case_id, "name": wish.partner_name, "code": wish.partner_code}
+    sql, names = _holding(subject)
+    with driver_cursor(connection) as cursor:
+        cursor.execute(sql, [values[name] for name in names])
+
+
+@lru_cache(maxsize=8)
+def _holding(subject: str) -> tuple[str, tuple[str, ...]]:
+    """Everybody locks in the same order, so that nobody waits in a circle."""
+    known = IDENTITIES.replace(
+        "s.partner_id", f"(SELECT s.partner_id FROM {subject} s WHERE s.case_id = :id)"
+    )
+    ordered = f"SELECT q.identity FROM ({known}) q WHERE q.identity IS NOT NULL ORDER BY q.identity"
+    return marked(f"SELECT pg_advisory_xact_lock(hashtextextended(h.identity, 0)) FROM ({ordered}) h")
+
+
+def look(session: Session, case_id: str) -> Located:
+    """The same without a lock, for a page."""
+    rows = _cases(session, "c.id = :id", {"id": case_id}, "")
+    if not rows:
+        raise NotFound("no_such_case", case=case_id)
+    return rows[0]
+
+
+def look_at(session: Session, case_ids: Iterable[str]) -> list[Located]:
+    """Several cases without a lock, for a page that shows them side by side."""
+    return _cases(session, "c.id IN (:cases)", {"cases": list(case_ids)}, "")
+
+
+def claim(session: Session, *, at: Any, limit: int) -> list[Located]:
+    """Lock up to `limit` cases that have a timer to be looked at, passing over those somebody else holds."""
+    where = "c.id IN (SELECT w.case_id FROM timers w WHERE w.wake_at <= :at ORDER BY w.wake_at LIMIT :limit)"
+    return _cases(session, where, {"at": at, "limit": limit}, "FOR UPDATE OF c SKIP LOCKED")
+
+
+def _cases(session: Session, where: str, parameters: Mapping[str, Any], suffix: str) -> list[Located]:
+    connection = session.connection()
+    is_postgresql = connection.dialect.name == "postgresql"
+    sql, names = _case_sql(is_postgresql, where, suffix)
+    with driver_cursor(connection) as cursor:
+        values = [parameters[name] for name in names] if is_postgresql else spelt(parameters)
+        found = cursor.execute(sql, values).fetchall()
+    if is_postgresql:
+        return [Located(typed("cases", row), sha256) for row, sha256 in found]
+    columns = columns_of("cases")
+    return [Located(stored("cases", dict(zip(columns, row, strict=True))), sha256) for *row, sha256 in found]
+
+
+@lru_cache(maxsize=32)
+def _case_sql(is_postgresql: bool, where: str, suffix: str) -> tuple[str, tuple[str, ...]]:
+    row = "row_to_json(c)" if is_postgresql else ", ".join(f"c.{name}" for name in columns_of("cases"))
+    sql = f"SELECT {row}, e.sha256 FROM cases c JOIN editions e ON e.id = c.edition_id WHERE {where} {suffix if is_postgresql else ''}"
+    return marked(sql) if is_postgresql else (unlisted(sql), ())
