@@ -20,6 +20,7 @@ from workflow.definition import (
     problems,
 )
 from workflow.lifecycle_words import day_words, named, route_lines
+from workflow.queries.staffing import Shortage
 from workflow.words import article_text, label_text, say
 
 # Signs that Mermaid would read as its own, and the full-width ones that stand for them.
@@ -208,3 +209,15 @@ def _arrow_words(act: Act, language: str) -> str:
 
 def _plain(label: Label, language: str) -> str:
     return label_text(label, language).translate(_MERMAID)
+
+
+# ───────────────────────────── The people there are
+
+
+def shortage_text(shortage: Shortage, definition: Definition, language: str) -> str:
+    """Say which step lacks whom, for which college."""
+    unit = say("check.people.of", language, unit=shortage.unit) if shortage.unit else ""
+    roles = [label_text(definition.roles[role].label, language) for role in shortage.roles]
+    what = say(f"check.people.{shortage.kind}", language, want=shortage.want, have=shortage.have)
+    step = label_text(shortage.label, language)
+    return say("check.people.line", language, unit=unit, step=step, roles=roles, what=what)

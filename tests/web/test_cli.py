@@ -307,3 +307,12 @@ def test_demonstration_is_sound(shell: Shell) -> None:
     assert count(shell.url, Case) == 67
     assert shell("log", "verify").exit_code == 0
     assert shell("doctor").exit_code == 0
+
+
+def test_check_says_which_steps_nobody_can_take(shell: Shell) -> None:
+    empty = shell("check", "--people", str(ROUTED_FILE))
+    read = shell.json("check", "--people", str(ROUTED_FILE))
+
+    assert (empty.exit_code, read["good"]) == (1, False)
+    assert "check of form (base office): 1 wanted, 0 can" in empty.stdout
+    assert len(read["shortages"]) == len(empty.stdout.splitlines()) - 1
