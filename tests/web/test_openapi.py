@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from models import Database
+from models import Database, Meeting, new_key
 from tests.web.programs import NOW, program
 from tests.web.signing_in import Site, site_over
 from web.api.description import description, kinds_of
@@ -156,10 +156,23 @@ def _real(site: Site) -> dict[str, Any]:
         "document_id": document_id,
         "pending_id": waiting["id"],
         "delegation_id": office.send("/delegations", lent, key="lend").json["id"],
+        "meeting_id": _meeting(site),
         "act": "sign_agreement",
         "round_act": "withdraw_ballot",
         "name": "base",
     }
+
+
+def _meeting(site: Site) -> str:
+    """A meeting that is over; nothing is at a vote in this university."""
+    people, at = site.university.people, site.university.at
+    row = Meeting(
+        id=new_key(), number="2026-01", role="leading_group", held_on=at.date(), place="301",
+        chair_id=people["member"], convened_by=people["office"], convened_at=at, status="closed", closed_at=at,
+    )  # fmt: skip
+    with site.database.transaction() as session:
+        session.add(row)
+    return row.id
 
 
 def _hold(site: Site, known: Operation, mode: GenerationMode) -> None:

@@ -7,7 +7,7 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from web.api import acts, cases, delegations, documents, entries, inbox, lifecycles, rounds
+from web.api import acts, cases, delegations, documents, each, entries, inbox, lifecycles, meetings, rounds
 from web.api.description import description
 from web.api.problems import answer_to
 from web.api.routing import blueprint
@@ -19,10 +19,12 @@ __all__ = [
     "cases",
     "delegations",
     "documents",
+    "each",
     "entries",
     "inbox",
     "init_app",
     "lifecycles",
+    "meetings",
     "rounds",
 ]
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from web.api import wording
-from web.api.problems import Refused
+from web.api import deeds
 from web.api.routing import Call, Desk, Reply, operation
 from web.api.shapes import (
     Deed,
     DelegationPage,
     DelegationView,
     KeyPaging,
-    Kind,
     Named,
     NewDelegation,
     Revocation,
     Unit,
 )
 from web.api.tongue import t
-from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations.deeds import Done
 from workflow.operations.delegations import give_delegation, revoke_delegation
-from workflow.operations.repeats import once
 from workflow.queries.delegations import delegations_page
 from workflow.snapshot import Row
 
@@ -65,9 +59,9 @@ def add_delegation(call: Call, *, body: NewDelegation) -> Reply:
             unit_id=body.unit, from_on=body.from_on, until_on=body.until_on, reason=body.reason, ctx=desk.ctx,
         )  # fmt: skip
 
-    done = _done(call, ["delegate", body.model_dump(mode="json")], work)
+    done = deeds.done(call, ["delegate", body.model_dump(mode="json")], work)
     return Reply(
-        body=_deed(done),
+        body=deeds.deed(done),
         status=200 if done.repeated else 201,
         headers={"Location": "/api/v1/delegations"},
     )
@@ -80,33 +74,4 @@ def end_delegation(call: Call, delegation_id: str, *, body: Revocation) -> Reply
     def work(desk: Desk) -> Done:
         return revoke_delegation(desk.session, delegation_id, reason=body.reason, ctx=desk.ctx)
 
-    return Reply(body=_deed(_done(call, ["revoke_delegation", delegation_id, body.reason], work)))
-
-
-def _done(call: Call, what: list[object], work: Callable[[Desk], Done]) -> Done:
-    """Do a deed once for its key. Raises Refused with what is wrong or who may."""
-
-    def deed(desk: Desk) -> Done:
-        return once(desk.session, what=what, ctx=desk.ctx, kind=Done, work=lambda: work(desk))
-
-    try:
-        return call.act(deed)
-    except BadInput as bad:
-        raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, None)) from None
-    except NotFound:
-        raise
-    except WorkflowError as refused:
-        if refused.code == "key_reused":
-            raise
-        raise Refused(_kind(refused), blockers=[wording.deed_refused(refused)]) from None
-
-
-def _kind(refused: WorkflowError) -> Kind:
-    return Kind.REFUSED if refused.code == "delegation_revoked" else Kind.NOT_ALLOWED
-
-
-def _deed(done: Done) -> Deed:
-    return Deed(
-        id=done.subject, stream=done.stream, seq=done.seq, hash=done.hash, recorded_at=done.recorded_at,
-        repeated=done.repeated,
-    )  # fmt: skip
+    return Reply(body=deeds.deed(deeds.done(call, ["revoke_delegation", delegation_id, body.reason], work)))

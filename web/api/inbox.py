@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from web.api import wording
+from web.api.joint_shapes import StuckList, StuckStep
 from web.api.routing import Call, operation
 from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
 from web.api.tongue import language, t
 from web.words import catalogue
 from workflow.definition.values import Definition
 from workflow.explain import role_label
-from workflow.queries import to_do, units_by_id
+from workflow.queries import Stuck, stuck_steps, to_do, units_by_id
 from workflow.queries.inbox import TodoFilter
 from workflow.snapshot import Row
+from workflow.words import say
 from workflow.world import editions_in_use
 
 
@@ -52,6 +54,25 @@ def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
         base_number=row["base_number"],
         partner=row["partner_name"],
         college=row["college_name"],
+    )
+
+
+@operation("GET", "/tasks/stuck", answer=StuckList)
+def list_stuck(call: Call) -> StuckList:
+    with call.reading() as desk:
+        found = stuck_steps(desk.session, desk.rights, ctx=desk.ctx)
+    return StuckList(items=[_stuck(one, call.language) for one in found])
+
+
+def _stuck(stuck: Stuck, language: str) -> StuckStep:
+    definition = stuck.snapshot.definition
+    roles = [definition.roles[role].label for role in stuck.step.by]
+    return StuckStep(
+        case_id=stuck.snapshot.id,
+        base_name=stuck.snapshot.subject.get("base_name"),
+        step=wording.called(stuck.step.name, stuck.step.label),
+        reason=Named(name=str(stuck.lack), text=say(f"route.lack.{stuck.lack}", language, roles=roles)),
+        mend=say(f"route.mend.{stuck.lack}", language, roles=roles),
     )
 
 

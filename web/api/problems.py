@@ -58,21 +58,30 @@ class Refused(Exception):
 
 def answer_to(error: Exception) -> Response:
     """The answer to anything raised while a request of the API was served."""
-    if isinstance(error, Refused):
-        return _answer(error)
-    if isinstance(error, NotFound):
-        return _answer(Refused(Kind.NOT_FOUND))
-    if isinstance(error, WorkflowError) and error.code == "key_reused":
-        return _answer(Refused(Kind.KEY_REUSED))
+    refused = refused_as(error)
+    if refused is not None:
+        return _answer(refused)
     if isinstance(error, HTTPException):
         return _of_http(error)
     current_app.logger.exception("a request of the API failed", exc_info=error)
     return _answer(Refused(Kind.FAILED))
 
 
-def _answer(refused: Refused) -> Response:
+def refused_as(error: Exception) -> Refused | None:
+    """The problem an error stands for; None for one that is a fault of ours, or of the web framework's."""
+    if isinstance(error, Refused):
+        return error
+    if isinstance(error, NotFound):
+        return Refused(Kind.NOT_FOUND)
+    if isinstance(error, WorkflowError) and error.code == "key_reused":
+        return Refused(Kind.KEY_REUSED)
+    return None
+
+
+def problem_of(refused: Refused) -> Problem:
+    """The problem in the caller's language."""
     kind = refused.kind
-    problem = Problem(
+    return Problem(
         type=kind,
         status=STATUS[kind],
         title=t(f"problem.{kind}.title"),
@@ -83,7 +92,11 @@ def _answer(refused: Refused) -> Response:
         since=refused.since,
         version=refused.version,
     )
-    response = _response(problem, STATUS[kind])
+
+
+def _answer(refused: Refused) -> Response:
+    kind = refused.kind
+    response = _response(problem_of(refused), STATUS[kind])
     if kind is Kind.NO_TOKEN:
         response.headers["WWW-Authenticate"] = 'Bearer realm="lianpei"'
     return response

@@ -30,14 +30,19 @@ def minutes(meeting_id: UUID) -> Response:
     if sight.is_open:
         raise NotFound("no_such_page")
     content = written_down(sight)
-    number = sight.meeting["number"]
-    taken = {"act": "export", "meeting": number, "file": "docx"}
-    door.act(lambda session, ctx: note_taken(session, kind="export", content=taken, ctx=ctx))
+    door.act(lambda session, ctx: note_taken(session, kind="export", content=taken(sight), ctx=ctx))
     answer = Response(content, content_type=WORD)
-    answer.headers["Content-Disposition"] = disposition(
-        t("meetings.file_name", sight.look.language, number=number) + ".docx"
-    )
+    answer.headers["Content-Disposition"] = disposition(file_name(sight))
     return answer
+
+
+def taken(sight: Sight) -> dict[str, str]:
+    """What the log says of minutes taken out."""
+    return {"act": "export", "meeting": sight.meeting["number"], "file": "docx"}
+
+
+def file_name(sight: Sight) -> str:
+    return t("meetings.file_name", sight.look.language, number=sight.meeting["number"]) + ".docx"
 
 
 def written_down(sight: Sight) -> bytes:

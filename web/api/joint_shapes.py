@@ -1,0 +1,216 @@
+"""What goes in and out of the API where several bases are decided on side by side: meetings, and one act on many."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from web.api.shapes import Form, Key, Named, Problem, Reason, Receipt, Shape, Word
+
+MOST = 50
+"""Bases decided on with one request, as on the pages."""
+
+Version = Annotated[int, Field(ge=0, le=999_999_999)]
+
+# ───────────────────────────── In
+
+
+class NewMeeting(Shape):
+    """A meeting over cases that are at a vote, in the order of the agenda; the chair and those present are members."""
+
+    held_on: date
+    place: Annotated[str, StringConstraints(max_length=200)]
+    chair_id: Key
+    present: list[Key] = Field(max_length=200)
+    agenda: list[Key] = Field(max_length=200)
+
+
+class Presence(Shape):
+    """The members who are present from now on."""
+
+    present: list[Key] = Field(max_length=200)
+
+
+class RowVote(Shape):
+    """The caller's choice on a row, on the version of its case they saw."""
+
+    item_id: Key
+    version: Version
+    outcome: Word
+
+
+class Votes(Shape):
+    """The caller's ballots of a meeting."""
+
+    rows: list[RowVote] = Field(min_length=1, max_length=200)
+
+
+class RowSeen(Shape):
+    """A row as its consequences were shown: the version of its case and the place of its last entry."""
+
+    item_id: Key
+    version: Version
+    seq: Version
+
+
+class Closing(Shape):
+    """The rows that are to be closed, as they were shown."""
+
+    rows: list[RowSeen] = Field(max_length=200)
+
+
+class CaseSeen(Shape):
+    """A case and the version of it the caller saw."""
+
+    case_id: Key
+    version: Version
+
+
+class Together(Shape):
+    """One form for an act on several cases, each by itself."""
+
+    rows: list[CaseSeen] = Field(min_length=1, max_length=MOST)
+    form: Form = Field(default_factory=Form)
+
+
+# ───────────────────────────── Out
+
+
+class RowResult(Shape):
+    """What became of one row: its receipt, or the problem the same request on it alone would have got."""
+
+    id: str
+    """The row of the agenda, or the case."""
+    done: bool
+    receipt: Receipt | None = None
+    problem: Problem | None = None
+
+
+class Results(Shape):
+    """What became of each row, in the order they were sent."""
+
+    items: list[RowResult]
+
+
+class MeetingBrief(Shape):
+    """A meeting in the list."""
+
+    id: str
+    number: str
+    held_on: date
+    place: str
+    status: Literal["open", "closed"]
+    chair: str
+    count: int
+    """How many rows its agenda has."""
+
+
+class MeetingPage(Shape):
+    """A page of meetings, the latest first."""
+
+    items: list[MeetingBrief]
+    newer: str | None
+    older: str | None
+
+
+class Votable(Shape):
+    """A case at a vote that is on no open meeting's agenda."""
+
+    case_id: str
+    base_name: str | None
+    number: str | None
+
+
+class VotableList(Shape):
+    """What can be put on an agenda."""
+
+    items: list[Votable]
+
+
+class Member(Shape):
+    """A member, and whether they are present."""
+
+    person_id: str
+    name: str
+    present: bool
+
+
+class Row(Shape):
+    """A row of the agenda."""
+
+    id: str
+    place: int
+    case_id: str
+    base_name: str | None
+    step: Named
+    motion: str
+    """What is voted on."""
+    version: int
+    seq: int
+    open: bool
+    outcomes: list[Named]
+    """What the caller may choose here and now."""
+    blockers: list[Reason]
+    """Why the caller, who is present, may not vote."""
+    mine: str | None
+    """The caller's own ballot; of a secret one that it was cast."""
+    waiting: list[str]
+    """Who has not voted, for whoever leads the meeting."""
+    quorum: str
+    majority: str
+    result: Named | None
+
+
+class MeetingView(Shape):
+    """A meeting whole."""
+
+    id: str
+    number: str
+    held_on: date
+    place: str
+    status: Literal["open", "closed"]
+    chair_id: str
+    chair: str
+    convened_at: datetime
+    closed_at: datetime | None
+    attendance: list[Member]
+    rows: list[Row]
+    minutes: str | None
+    """The address of the minutes of a closed meeting."""
+
+
+class RowAhead(Shape):
+    """What closing would do on an open row."""
+
+    item_id: str
+    case_id: str
+    version: int
+    seq: int
+    quorum: str
+    majority: str
+    result: Named
+    follows: list[str]
+
+
+class ClosingView(Shape):
+    """What closing a meeting would do, row by row; nothing is written."""
+
+    rows: list[RowAhead]
+
+
+class StuckStep(Shape):
+    """A step nobody can act on, why, and what mends it."""
+
+    case_id: str
+    base_name: str | None
+    step: Named
+    reason: Named
+    mend: str
+
+
+class StuckList(Shape):
+    """The steps nobody can act on, of the cases of which the caller is the office."""
+
+    items: list[StuckStep]

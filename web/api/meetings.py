@@ -1,0 +1,315 @@
+"""Meetings over the API: convened, who is there, all rows voted on in one request, closed, and the minutes taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+
+from web import pages
+from web.api import deeds, wording
+from web.api.acts import answered, version_of
+from web.api.each import row_by_row
+from web.api.joint_shapes import (
+    Closing,
+    ClosingView,
+    MeetingBrief,
+    MeetingPage,
+    MeetingView,
+    Member,
+    NewMeeting,
+    Presence,
+    Results,
+    Row,
+    RowAhead,
+    RowSeen,
+    RowVote,
+    Votable,
+    VotableList,
+    Votes,
+)
+from web.api.problems import Refused
+from web.api.routing import Call, Desk, Reply, operation
+from web.api.shapes import Deed, KeyPaging, Kind, Named
+from web.api.tongue import t
+from web.documents import disposition
+from web.meetings.minutes import file_name, taken, written_down
+from web.meetings.showing import (
+    Sight,
+    choice_text,
+    majority_text,
+    motion_text,
+    quorum_text,
+    sight_of,
+    waiting_for,
+)
+from web.meetings.voting import following
+from workflow import gather, routes
+from workflow.blockers import Blocker
+from workflow.errors import NotFound
+from workflow.operations import Receipt, Refusal
+from workflow.operations.deeds import READERS_OF_THE_LOG, Done, Role
+from workflow.operations.meetings import cast, close_meeting, close_row, convene, note_attendance
+from workflow.operations.open_round import planned
+from workflow.operations.papers import note_taken
+from workflow.operations.rounds import closing
+from workflow.plan import Form, probe
+from workflow.queries import meetings as asked
+from workflow.queries.meetings import Agendum
+from workflow.uploads import WORD
+
+BODY = Role.LEADING_GROUP
+"""The body whose meetings these are."""
+
+
+def _concerned(desk: Desk, *roles: Role) -> None:
+    """Raises Refused for whoever the pages do not let in, or who holds none of the roles that are named."""
+    if not desk.rights.roles & {*(roles or READERS_OF_THE_LOG)}:
+        raise Refused(Kind.NOT_ALLOWED)
+
+
+def _sight(call: Call, desk: Desk, meeting_id: str) -> Sight:
+    """A meeting as the caller may see it. Raises NotFound, Refused."""
+    _concerned(desk)
+    look = pages.Look(session=desk.session, ctx=desk.ctx, rights=desk.rights, language=call.language)
+    return sight_of(look, meeting_id)
+
+
+# ───────────────────────────── Looking
+
+
+@operation("GET", "/meetings", answer=MeetingPage, query=KeyPaging, guarded=True)
+def list_meetings(call: Call, *, query: KeyPaging) -> MeetingPage:
+    with call.reading() as desk:
+        _concerned(desk)
+        found = asked.meetings_page(desk.session, after=query.after, before=query.before)
+    return MeetingPage(
+        items=[MeetingBrief(**row) for row in found.rows], newer=found.newer, older=found.older
+    )
+
+
+@operation("GET", "/meetings/votable", answer=VotableList, guarded=True)
+def list_votable(call: Call) -> VotableList:
+    with call.reading() as desk:
+        _concerned(desk, Role.BASE_OFFICE)
+        rows = asked.votable(desk.session, BODY)
+    return VotableList(
+        items=[
+            Votable(
+                case_id=row["case_id"],
+                base_name=row["base_name"],
+                number=row["application_number"] or row["base_number"],
+            )
+            for row in rows
+        ]
+    )
+
+
+@operation("GET", "/meetings/<meeting_id>", answer=MeetingView, guarded=True)
+def read_meeting(call: Call, meeting_id: str) -> MeetingView:
+    with call.reading() as desk:
+        sight = _sight(call, desk, meeting_id)
+        rows = [_row(sight, item) for item in sight.agenda]
+    meeting = sight.meeting
+    return MeetingView(
+        id=meeting["id"],
+        number=meeting["number"],
+        held_on=meeting["held_on"],
+        place=meeting["place"],
+        status=meeting["status"],
+        chair_id=meeting["chair_id"],
+        chair=meeting["chair"],
+        convened_at=meeting["convened_at"],
+        closed_at=meeting["closed_at"],
+        attendance=[
+            Member(person_id=row["person_id"], name=row["name"], present=row["present"])
+            for row in sight.attendance
+        ],
+        rows=rows,
+        minutes=None if sight.is_open else f"/api/v1/meetings/{meeting_id}/minutes",
+    )
+
+
+def _row(sight: Sight, item: Agendum) -> Row:
+    language = sight.look.language
+    mine = next((b for b in item.ballots if b["person_id"] == sight.look.rights.person), None)
+    asked_of = mine is None and sight.is_open and sight.is_there and item.is_open
+    plan = probe(item.snapshot, item.step.name, sight.look.ctx, on_behalf_of=None) if asked_of else None
+    own = plan if plan is not None and plan.on_behalf_of is None else None
+    return Row(
+        id=item.id,
+        place=item.place,
+        case_id=item.snapshot.id,
+        base_name=item.snapshot.subject.get("base_name"),
+        step=wording.called(item.step.name, item.step.label),
+        motion=motion_text(item, language),
+        version=item.snapshot.case["version"],
+        seq=item.snapshot.case["log_seq"],
+        open=item.is_open,
+        outcomes=_outcomes(item) if own is not None and own.allowed else [],
+        blockers=wording.reasons(own.blockers, item.definition) if own is not None else [],
+        mine=choice_text(item, mine, language) if mine else None,
+        waiting=waiting_for(sight, item),
+        quorum=quorum_text(item.count, language),
+        majority=majority_text(item.count, language, told=not item.is_open),
+        result=_result(item, item.round["result"]),
+    )
+
+
+def _outcomes(item: Agendum) -> list[Named]:
+    definition = item.definition
+    return [
+        wording.called(name, definition.outcomes[name].label)
+        for name in definition.acts[item.step.name].outcomes
+    ]
+
+
+def _result(item: Agendum, result: str | None) -> Named | None:
+    """What a round came to; of one the case went on without, that it was overtaken."""
+    if result is None and item.is_open:
+        return None
+    name = str(result or "overtaken")
+    return Named(name=name, text=t(f"meetings.result.{name}"))
+
+
+# ───────────────────────────── Convening
+
+
+@operation("POST", "/meetings", answer=Deed, body=NewMeeting, key=True, decides=True, statuses=(200, 201))
+def convene_meeting(call: Call, *, body: NewMeeting) -> Reply:
+    def work(desk: Desk) -> Done:
+        return convene(
+            desk.session, role=BODY, held_on=body.held_on, place=body.place, chair=body.chair_id,
+            present=body.present, agenda=body.agenda, ctx=desk.ctx,
+        )  # fmt: skip
+
+    done = deeds.done(call, ["convene", body.model_dump(mode="json")], work)
+    return Reply(
+        body=deeds.deed(done),
+        status=200 if done.repeated else 201,
+        headers={"Location": f"/api/v1/meetings/{done.subject}"},
+    )
+
+
+@operation(
+    "POST", "/meetings/<meeting_id>/present", answer=Deed, body=Presence, key=True, decides=True, guarded=True
+)
+def note_present(call: Call, meeting_id: str, *, body: Presence) -> Reply:
+    def work(desk: Desk) -> Done:
+        _concerned(desk)
+        return note_attendance(desk.session, meeting_id, present=body.present, ctx=desk.ctx)
+
+    return Reply(body=deeds.deed(deeds.done(call, ["present", meeting_id, body.present], work)))
+
+
+# ───────────────────────────── Voting
+
+
+@operation("POST", "/meetings/<meeting_id>/votes", answer=Results, body=Votes, key=True, guarded=True)
+def cast_ballots(call: Call, meeting_id: str, *, body: Votes) -> Results:
+    with call.reading() as desk:
+        items = {item.id: item for item in _sight(call, desk, meeting_id).agenda}
+    rows = {row.item_id: row for row in body.rows}.values()
+
+    def work(mine: Call, row: RowVote) -> Reply:
+        def voted(desk: Desk) -> Receipt | Refusal:
+            form = Form(outcome=row.outcome)
+            return cast(desk.session, meeting_id, row.item_id, form=form, version=row.version, ctx=desk.ctx)
+
+        return _on_row(mine, items.get(row.item_id), voted)
+
+    what = ["votes", meeting_id, body.model_dump(mode="json")]
+    return row_by_row(call, what, rows, named=lambda row: row.item_id, work=work)
+
+
+# ───────────────────────────── Closing
+
+
+@operation("GET", "/meetings/<meeting_id>/closing", answer=ClosingView, guarded=True)
+def preview_closing(call: Call, meeting_id: str) -> ClosingView:
+    with call.reading() as desk:
+        _concerned(desk, Role.BASE_OFFICE)
+        sight = _sight(call, desk, meeting_id)
+        return ClosingView(
+            rows=[ahead for item in sight.agenda if (ahead := _ahead(sight, item)) is not None]
+        )
+
+
+def _ahead(sight: Sight, item: Agendum) -> RowAhead | None:
+    steps = planned(item.snapshot, closing, sight.look.ctx) if item.is_open else None
+    if steps is None or isinstance(steps, Blocker):
+        return None
+    result = routes.vote_result(item.snapshot, item.step, item.round)
+    return RowAhead(
+        item_id=item.id,
+        case_id=item.snapshot.id,
+        version=item.snapshot.case["version"],
+        seq=item.snapshot.case["log_seq"],
+        quorum=quorum_text(item.count, sight.look.language),
+        majority=majority_text(item.count, sight.look.language, told=True),
+        result=Named(name=str(result), text=t(f"meetings.result.{result}")),
+        follows=following(steps[1:], item, sight.look.language),
+    )
+
+
+@operation("POST", "/meetings/<meeting_id>/close-rows", answer=Results, body=Closing, key=True, guarded=True)
+def close_rows(call: Call, meeting_id: str, *, body: Closing) -> Results:
+    """Close rows as they were shown; one on which a ballot came in since stays open."""
+    with call.reading() as desk:
+        _concerned(desk, Role.BASE_OFFICE)
+        items = {item.id: item for item in _sight(call, desk, meeting_id).agenda}
+    rows = {row.item_id: row for row in body.rows}.values()
+
+    def work(mine: Call, row: RowSeen) -> Reply:
+        item = items.get(row.item_id)
+
+        def closed(desk: Desk) -> Receipt | Refusal:
+            if item is not None:
+                _as_it_was(desk, item, row)
+            return close_row(desk.session, meeting_id, row.item_id, version=row.version, ctx=desk.ctx)
+
+        return _on_row(mine, item, closed)
+
+    what = ["close_rows", meeting_id, body.model_dump(mode="json")]
+    return row_by_row(call, what, rows, named=lambda row: row.item_id, work=work)
+
+
+def _as_it_was(desk: Desk, item: Agendum, seen: RowSeen) -> None:
+    """A ballot cast since leaves the version alone, but not the case's log. Raises Refused where there is one."""
+    now = gather.lock(desk.session, item.snapshot.id).row
+    if now["version"] == seen.version and now["log_seq"] != seen.seq:
+        raise Refused(Kind.STALE, version=seen.version)
+
+
+def _on_row(call: Call, item: Agendum | None, work: Callable[[Desk], Receipt | Refusal]) -> Reply:
+    """Do something about one row of an agenda. Raises NotFound for a row it has not, and Refused."""
+    if item is None:
+        raise NotFound("no_such_row")
+    definition, case_id = item.definition, item.snapshot.id
+    return deeds.answered(
+        lambda: answered(call, case_id, lambda desk: (definition, work(desk), version_of(desk, case_id)))
+    )
+
+
+@operation("POST", "/meetings/<meeting_id>/close", answer=Deed, key=True, decides=True, guarded=True)
+def end_meeting(call: Call, meeting_id: str) -> Reply:
+    def work(desk: Desk) -> Done:
+        _concerned(desk)
+        return close_meeting(desk.session, meeting_id, ctx=desk.ctx)
+
+    return Reply(body=deeds.deed(deeds.done(call, ["close_meeting", meeting_id], work)))
+
+
+@operation("GET", "/meetings/<meeting_id>/minutes", answer=None, guarded=True)
+def read_minutes(call: Call, meeting_id: str) -> Response:
+    """The minutes as a Word file; taking them leaves one entry, looking at the headers alone does not."""
+    with call.reading() as desk:
+        sight = _sight(call, desk, meeting_id)
+        if sight.is_open:
+            raise NotFound("no_such_page")
+        content = written_down(sight)
+    if request.method != "HEAD":
+        call.act(lambda desk: note_taken(desk.session, kind="export", content=taken(sight), ctx=desk.ctx))
+    answer = Response(content, content_type=WORD)
+    answer.headers["Content-Disposition"] = disposition(file_name(sight))
+    return answer
