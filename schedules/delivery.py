@@ -23,9 +23,11 @@ from sqlalchemy.orm import Session
 
 from models import Case, Database, JointBase, Notice, PendingAct, Person
 from workflow import clock
+from workflow.definition.values import Definition
 from workflow.messages import About, Message, compose
 from workflow.operations.invitations import Link, invite
 from workflow.periods import beijing_day
+from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.world import editions_in_use
 
 log = logging.getLogger(__name__)
@@ -162,9 +164,7 @@ def _message(session: Session, row: Notice, person: Person, server: MailServer, 
         base=(base.base_name if base else None) or definition.label.zh,
         name=person.name,
         language=person.language,
-        link=f"{server.base_url}/invitations/{link.token}"
-        if link
-        else f"{server.base_url}/bases/{row.case_id}",
+        link=server.base_url + (f"/invitations/{link.token}" if link else _place(row, definition)),
         link_until=beijing_day(link.expires_at) if link else None,
         today=beijing_day(now),
         proposer=proposer or "",
@@ -174,7 +174,19 @@ def _message(session: Session, row: Notice, person: Person, server: MailServer, 
 
 
 INVITING = frozenset({"your_turn", "urged"})
-"""Templates whose mail brings an expert of a panel a link of their own."""
+"""Templates whose mail asks for an act: it leads to its form, an expert of a panel there by a link of their own."""
+
+
+def _place(row: Notice, definition: Definition) -> str:
+    """Where what the notice asks for is done; the base's page where it only tells. Opening it does nothing yet."""
+    base, act = f"/bases/{row.case_id}", str(row.params.get("act"))
+    if row.template == "asked_to_confirm" or act == CONFIRM:
+        return f"{base}/proposal"
+    if row.template not in INVITING:
+        return base
+    if act == NAME_PANEL:
+        return f"{base}/round/name_experts"
+    return f"{base}/acts/{act}" if act in definition.acts else f"{base}/steps/{act}"
 
 
 def _invitation(session: Session, row: Notice, now: datetime) -> Link | None:

@@ -270,10 +270,16 @@ def show(case_id: UUID) -> str:
 
 @blueprint.get("/bases/<uuid:case_id>/steps/<name>")
 def step(case_id: UUID, name: str) -> str | Redirect:
-    """What a step of the route can choose; where it can choose only one transition, that one's form."""
+    """What a step of the route can choose; where it can choose only one transition, that one's form.
+
+    A mail leads here as well: of a state the case has left, the base's page says what became of it.
+    """
     with pages.looking() as look:
         case = pages.case_seen(look, str(case_id), None)
         found = explain.step_of(case.definition, name, state=case.snapshot.state)
+        known = explain.step_of(case.definition, name)
+        if found is None and known is not None and known.choices:
+            return redirect(url_for("bases.show", case_id=case_id))
         if found is None or not found.choices:
             raise NotFound("no_such_step", step=name)
         if len(set(found.choices.values())) == 1:

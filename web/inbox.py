@@ -18,9 +18,10 @@ from workflow.errors import BadInput
 from workflow.messages import About, compose
 from workflow.operations.deeds import READERS_OF_THE_LOG
 from workflow.operations.papers import mark_read
+from workflow.operations.rounds import RoundAct
 from workflow.queries import Page, TodoFilter
 from workflow.snapshot import Row
-from workflow.tasks import CONFIRM
+from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.words import days_left_text, say
 from workflow.world import current_edition, editions_in_use
 
@@ -138,6 +139,8 @@ def _task_address(row: Row, definition: Definition, *, lender: str | None = None
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
     if row["act"] == pages.PROPOSAL and row["state"] == definition.initial:
         return url_for("proposals.show", case_id=row["case_id"])
+    if row["act"] == NAME_PANEL:
+        return url_for("seats.form", case_id=row["case_id"], act=RoundAct.NAME_EXPERTS)
     if row["act"] not in definition.acts:
         return url_for("bases.step", case_id=row["case_id"], name=row["act"], back=back)
     stead: dict[str, Any] = {"for": lender} if lender else {}
