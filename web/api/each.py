@@ -5,6 +5,7 @@ The request's own key is bound to the whole request first, so that it cannot com
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -67,8 +68,10 @@ def _tried(call: Call, name: str, row: R, work: Callable[[Call, R], Reply]) -> R
 def perform_together(call: Call, act: str, *, body: Together) -> Results:
     """One act on several cases, if one form can answer it for all; what it would do on each is previewed case by case."""
     rows = {row.case_id: row for row in body.rows}.values()
+    # As text, for what was sent may hold numbers that no form takes and the log's spelling does not know.
+    sent = json.dumps(body.model_dump(mode="json"), sort_keys=True)
     return row_by_row(
-        call, ["together", act, body.model_dump(mode="json")], rows, named=lambda row: row.case_id,
+        call, ["together", act, sent], rows, named=lambda row: row.case_id,
         work=lambda mine, row: _performed(replace(mine, version=row.version), row.case_id, act, body.form),
     )  # fmt: skip
 
