@@ -160,8 +160,11 @@ def undisclosed_text(plan: Plan, language: str) -> str:
     """Say that the ballot closes its round and the ballots together decide what follows; nothing where all is shown."""
     if plan.undisclosed is None:
         return ""
-    step = _step(plan.steps[0].before.definition, plan.undisclosed)
-    return say("route.brings.undisclosed", language, step=step.label)
+    return undisclosed_of(plan.steps[0].before.definition, plan.undisclosed, language)
+
+
+def undisclosed_of(definition: Definition, step: str, language: str) -> str:
+    return say("route.brings.undisclosed", language, step=_step(definition, step).label)
 
 
 def _rounds_moved(plan: Plan, after: Snapshot, names: Names, language: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from models import AgendaItem, Attendance, Ballot, Database, Meeting, Round
 from tests.conftest import Templates
 from tests.web.browsing import chromium, served
 from tests.web.conftest import Statements, hidden, text_of
-from tests.web.signing_in import PASSWORD, Site, site_over
+from tests.web.signing_in import PASSWORD, Browser, Site, site_over
 from tests.workflow.routing import MEMBERS, at_vote, founded
 from tests.workflow.test_meetings import called
 
@@ -300,7 +300,9 @@ def test_inbox_leads_into_the_meeting(lite: Site) -> None:
 # ───────────────────────────── Paper votes
 
 
-def entered(site: Site, address: str, member: str, choices: list[str], *, scan: bool = True) -> Any:
+def entered(
+    site: Site, address: str, member: str, choices: list[str], *, scan: bool = True, **more: Any
+) -> Any:
     office = site.browser("office")
     page = f"{address}/papers/{site.university.people[member]}"
     data: dict[str, Any] = {
@@ -309,7 +311,10 @@ def entered(site: Site, address: str, member: str, choices: list[str], *, scan: 
     data |= hidden(office.get(page))
     if scan:
         data["scan"] = (io.BytesIO(PDF), "纸质票.pdf")
-    return office.client.post(page, data=data, content_type="multipart/form-data")
+    check = office.client.post(f"{page}/check", data=data, content_type="multipart/form-data")
+    if check.status_code != 200:
+        return check
+    return office.client.post(page, data={**hidden(check), **more})
 
 
 def test_clerk_enters_paper_votes_of_a_member(site: Site) -> None:
@@ -324,6 +329,69 @@ def test_clerk_enters_paper_votes_of_a_member(site: Site) -> None:
     assert all(row.form["scan"] for row in cast)
     case_id = items(site)[0].case_id
     assert "代录" in text_of(site.browser("office").get(f"/bases/{case_id}"))
+
+
+def paper_check(
+    site: Site, address: str, member: str, choices: list[str], *, office: Browser | None = None
+) -> Any:
+    """The page of consequences of a member's paper votes."""
+    office = office or site.browser("office")
+    page = f"{address}/papers/{site.university.people[member]}"
+    chosen = {f"choice.{item.id}": choice for item, choice in zip(items(site), choices, strict=False)}
+    data = {**hidden(office.get(page)), **chosen, "scan": (io.BytesIO(PDF), "纸质票.pdf")}
+    return office.client.post(f"{page}/check", data=data, content_type="multipart/form-data")
+
+
+def test_paper_votes_are_shown_before_they_are_entered(site: Site) -> None:
+    address = meeting_over(site, 2)
+
+    page = text_of(paper_check(site, address, "second_member", ["agree", "refuse"]))
+
+    assert "核对：代录second_member的纸质票" in page
+    assert ("同意" in page, "不同意" in page) == (True, True)
+    assert votes(site) == []
+
+
+def test_paper_vote_that_closes_the_vote_says_so_and_no_more(lite: Site) -> None:
+    address = meeting_over(lite, 1)
+    all_agree(lite, address, *MEMBERS[:4], choices=["agree"])
+
+    page = text_of(paper_check(lite, address, MEMBERS[4], ["agree"]))
+    answer = entered(lite, address, MEMBERS[4], ["agree"])
+
+    assert "此项使“领导小组表决”结束" in page
+    assert "批准立项" not in page
+    assert lite.university.state(items(lite)[0].case_id) == "approved"
+    assert "随之" in text_of(answer)
+
+
+def test_paper_vote_that_would_now_close_the_vote_is_not_entered(lite: Site) -> None:
+    """Shown as one of several, it became the last; whoever enters it is to see that first."""
+    address = meeting_over(lite, 1)
+    all_agree(lite, address, *MEMBERS[:3], choices=["agree"])
+    office = lite.browser("office")
+    check = paper_check(lite, address, MEMBERS[4], ["agree"], office=office)
+    vote(lite, address, MEMBERS[3], ["agree"])
+
+    person = lite.university.people[MEMBERS[4]]
+    answer = office.client.post(f"{address}/papers/{person}", data=hidden(check))
+
+    assert (answer.status_code, len(votes(lite))) == (409, 4)
+    assert lite.university.state(items(lite)[0].case_id) == "proposed"
+
+
+def test_paper_votes_sent_twice_are_entered_once(site: Site) -> None:
+    """The second answer is the first, though the vote is closed by then."""
+    address = meeting_over(site, 1)
+    all_agree(site, address, *MEMBERS[:4], choices=["agree"])
+    office = site.browser("office")
+    sent = hidden(paper_check(site, address, MEMBERS[4], ["agree"], office=office))
+    page = f"{address}/papers/{site.university.people[MEMBERS[4]]}"
+
+    answers = [office.client.post(page, data=sent) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len(votes(site)) == 5
 
 
 def test_paper_vote_without_its_scan_is_refused(lite: Site) -> None:
@@ -481,6 +549,23 @@ def test_twelve_proposals_are_voted_on_with_at_most_fifteen_clicks(lite: Site) -
     assert clicks <= MOST_CLICKS
 
 
+CHECK = "/papers-check"
+"""The page of consequences of paper votes, which is come to by its form alone."""
+
+
+def _to_the_check(page: Any, address: str, rows: list[AgendaItem]) -> None:
+    page.goto(address)
+    for item in rows:
+        page.check(f"input[name='choice.{item.id}'][value=agree]")
+    page.set_input_files(
+        "input[name=scan]", {"name": "纸质票.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    )
+    with page.expect_navigation():
+        page.locator("main form .btn-primary").click()
+    assert page.locator("input[name=key]").count() == 1
+    assert page.url.endswith("/check")
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_pages_fit_the_screen_and_axe_finds_nothing(lite: Site, language: str, tmp_path: Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
@@ -505,8 +590,11 @@ def test_pages_fit_the_screen_and_axe_finds_nothing(lite: Site, language: str, t
         for login, paths in pages.items():
             for width in (1280, 320):
                 page = _signed_in(browser, root, login, language=language, width=width)
-                for path in paths:
-                    page.goto(root + path)
+                for path in (*paths, *([CHECK] if login == "office" else [])):
+                    if path == CHECK:
+                        _to_the_check(page, f"{root}{address}/papers/{person}", items(lite))
+                    else:
+                        page.goto(root + path)
                     name = re.sub(r"\W+", "-", path.replace(address, "meeting").replace(person, "member"))
                     page.screenshot(path=tmp_path / f"{login}{name}-{width}-{language}.png", full_page=True)
                     found += [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from typing import Any
 from uuid import UUID
 
 from flask import render_template, request
@@ -9,17 +11,26 @@ from sqlalchemy.orm import Session
 
 from web import door, pages
 from web.admin.sheets import fault_text
+from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.meetings.showing import Sight, row_of, sight_of
-from web.meetings.voting import attempted, results_page
+from web.meetings.voting import Changed, attempted, following, results_page
 from web.words import t
-from workflow import explain
+from workflow import explain, explain_route, gather
+from workflow.blockers import Blocker
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound
+from workflow.log import canonical
 from workflow.operations import Receipt, Refusal
+from workflow.operations.answers import Made
 from workflow.operations.meetings import enter_paper
 from workflow.operations.papers import store_document
-from workflow.operations.transcribing import SCAN
+from workflow.operations.repeats import once
+from workflow.operations.rounds import planned
+from workflow.operations.transcribing import SCAN, transcribing
+from workflow.plan import Step
+from workflow.plan.foreseeing import closes_confidential
+from workflow.queries import meetings as asked
 from workflow.queries.meetings import Agendum
 from workflow.uploads import Upload, checked
 
@@ -73,10 +84,13 @@ def _choices(sight: Sight, item: Agendum) -> list[dict[str, str]]:
     ]
 
 
-@blueprint.post("/<uuid:meeting_id>/papers/<uuid:person_id>")
-def enter(meeting_id: UUID, person_id: UUID) -> Answer:
-    """Keep the scan with each row's case and enter its choice; each row in a transaction of its own."""
-    key, person, meeting = pages.sent_key(), str(person_id), str(meeting_id)
+# ───────────────────────────── What it will do
+
+
+@blueprint.post("/<uuid:meeting_id>/papers/<uuid:person_id>/check")
+def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
+    """Keep the scan with each row's case, and show what entering each choice will do; no vote is entered yet."""
+    key, person = pages.sent_key(), str(person_id)
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
         _member(sight, person)
@@ -89,12 +103,90 @@ def enter(meeting_id: UUID, person_id: UUID) -> Answer:
         if scan is None or not chosen:
             name = "meetings.scan_wanted" if scan is None else "meetings.nothing_chosen"
             return _form(sight, person, problem=t(name, look.language)), 422
+    scans = {item.id: _kept(item, scan, key) for item, _ in chosen}
+    with pages.looking() as look:
+        sight = _sight(look, meeting_id)
+        rows = [
+            _shown(sight, item, person, choice, scans[item.id])
+            for item in sight.agenda
+            if item.id in scans and (choice := _chosen(item))
+        ]
+        member = _member(sight, person)
+    return render_template(
+        "meetings/paper_check.html",
+        meeting=sight.meeting,
+        member=member,
+        person=person,
+        rows=rows,
+        key=key,
+    )
+
+
+def _kept(item: Agendum, scan: Upload, key: str) -> str:
+    """The scan as a document of the row's case, kept once for the form's key."""
+
+    def work(session: Session, ctx: Context) -> Made:
+        case_id, digest = item.snapshot.id, hashlib.sha256(scan.content).hexdigest()
+        return once(
+            session, what=["scan", item.id, digest], ctx=ctx, kind=Made,
+            work=lambda: Made(id=store_document(session, case_id, field=SCAN, upload=scan, ctx=ctx)),
+        )  # fmt: skip
+
+    return door.act(work, key=f"{key}-{item.place}-scan").id
+
+
+def _shown(sight: Sight, item: Agendum, person: str, choice: str, scan: str) -> dict[str, Any]:
+    language, plan = sight.look.language, _planned(item, person, choice, scan, sight.look.ctx)
+    row = {
+        **row_of(sight, item),
+        "choice": choice,
+        "said": explain.title_of(item.definition.outcomes[choice].label, language),
+        "version": pages.sent_number(f"version.{item.id}"),
+        "scan": scan,
+    }
+    if isinstance(plan, Blocker):
+        return {**row, "reasons": reasons_shown((plan,), item.definition, language)}
+    follows = _following(item, plan, language)
+    return {**row, "reasons": [], "follows": follows, "shown": _digest(choice, plan)}
+
+
+def _planned(
+    item: Agendum, person: str, choice: str, scan: str | None, ctx: Context
+) -> tuple[Step, ...] | Blocker:
+    """The steps that may be shown: of a ballot that closes the vote only that one, for it would tell how the others voted."""
+    steps = planned(item.snapshot, transcribing(person, choice=choice, scan=scan), ctx)
+    if isinstance(steps, Blocker) or not closes_confidential(steps[0]):
+        return steps
+    return steps[:1]
+
+
+def _following(item: Agendum, steps: tuple[Step, ...], language: str) -> list[str]:
+    if closes_confidential(steps[0]):
+        return [explain_route.undisclosed_of(item.definition, item.step.name, language)]
+    return following(steps[1:], item, language)
+
+
+def _digest(choice: str, steps: tuple[Step, ...]) -> str:
+    """A hash of what was shown of a row."""
+    shown = [choice, closes_confidential(steps[0]), [[step.act, step.to_state] for step in steps]]
+    return hashlib.sha256(canonical(shown).encode()).hexdigest()
+
+
+# ───────────────────────────── Entering it
+
+
+@blueprint.post("/<uuid:meeting_id>/papers/<uuid:person_id>")
+def enter(meeting_id: UUID, person_id: UUID) -> Answer:
+    """Enter every choice that was shown, each row in a transaction of its own."""
+    key, person, meeting = pages.sent_key(), str(person_id), str(meeting_id)
+    with pages.looking() as look:
+        sight = _sight(look, meeting_id)
+        _member(sight, person)
+        chosen = [(item, choice) for item in sight.agenda if (choice := _chosen(item))]
     done = [
         (
             item,
-            attempted(
-                lambda s, ctx, it=item, c=choice: _entered(s, ctx, meeting, it, person, c, scan), key, item
-            ),
+            attempted(lambda s, ctx, it=item, c=choice: _entered(s, ctx, meeting, it, person, c), key, item),
         )
         for item, choice in chosen
     ]
@@ -116,10 +208,17 @@ def _scan() -> Upload | None:
 
 
 def _entered(
-    session: Session, ctx: Context, meeting: str, item: Agendum, person: str, choice: str, scan: Upload
-) -> Receipt | Refusal:
-    document = store_document(session, item.snapshot.id, field=SCAN, upload=scan, ctx=ctx)
-    version = pages.sent_number(f"version.{item.id}")
-    return enter_paper(
-        session, meeting, item.id, person, choice=choice, scan=document, version=version, ctx=ctx
-    )
+    session: Session, ctx: Context, meeting: str, item: Agendum, person: str, choice: str
+) -> Receipt | Refusal | Changed:
+    version, scan = pages.sent_number(f"version.{item.id}"), request.form.get(f"scan.{item.id}", "")
+    gather.lock(session, item.snapshot.id)
+    now = next(row for row in asked.agenda_of(session, meeting, ctx=ctx) if row.id == item.id)
+    plan = _planned(now, person, choice, scan, ctx)
+    is_as_it_was = now.snapshot.case["version"] == version
+    if (
+        is_as_it_was
+        and not isinstance(plan, Blocker)
+        and _digest(choice, plan) != request.form.get(f"shown.{item.id}")
+    ):
+        return Changed()
+    return enter_paper(session, meeting, item.id, person, choice=choice, scan=scan, version=version, ctx=ctx)

@@ -22,7 +22,7 @@ from workflow.errors import WorkflowError
 from workflow.operations.acts import perform
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.deeds import Done, Faults, Role, demand, found, record
-from workflow.operations.repeats import once
+from workflow.operations.repeats import kept_answer, once
 from workflow.operations.rounds import close_vote
 from workflow.operations.transcribing import transcribe
 from workflow.plan import Form
@@ -232,11 +232,14 @@ def cast(
 ) -> Receipt | Refusal:
     """Cast one's own ballot on a row, through `perform`, once for the context's key.
 
-    Raises NotFound, WorkflowError `meeting_closed`, `row_closed` or `not_present`.
+    The same request again gets the first answer, though the ballot closed the row. Raises NotFound, WorkflowError
+    `meeting_closed`, `row_closed` or `not_present`.
     """
-    _open(session, meeting_id, shared=True)
-    _is_there(session, meeting_id, ctx.actor.person)
-    item = _open_item(session, meeting_id, item_id)
+    if kept_answer(session, Receipt, ctx=ctx) is None:
+        _open(session, meeting_id, shared=True)
+        _is_there(session, meeting_id, ctx.actor.person)
+        _open_item(session, meeting_id, item_id)
+    item = _item_of(session, meeting_id, item_id)
     return perform(session, item.case_id, item.step, form=form, version=version, ctx=ctx)
 
 
@@ -252,28 +255,25 @@ def enter_paper(
     ctx: Context,
 ) -> Receipt | Refusal:
     """Enter the paper ballot of a member who is present, with its scan. Raises as `cast` does."""
-    _open(session, meeting_id, shared=True)
-    item = _open_item(session, meeting_id, item_id)
-    _is_there(session, meeting_id, person)
-    return once(
-        session,
-        what=["transcribe", item_id, person, choice, scan],
-        ctx=ctx,
-        kind=Receipt,
-        work=lambda: transcribe(
-            session, item.case_id, person, choice=choice, scan=scan, version=version, ctx=ctx
-        ),
-    )
+    what = ["transcribe", item_id, person, choice, scan]
+
+    def work() -> Receipt | Refusal:
+        _open(session, meeting_id, shared=True)
+        item = _open_item(session, meeting_id, item_id)
+        _is_there(session, meeting_id, person)
+        return transcribe(session, item.case_id, person, choice=choice, scan=scan, version=version, ctx=ctx)
+
+    return once(session, what=what, ctx=ctx, kind=Receipt, work=work)
 
 
 def close_row(
     session: Session, meeting_id: str, item_id: str, *, version: int, ctx: Context
 ) -> Receipt | Refusal:
     """Close the vote on a row, once for the context's key. Raises NotFound, WorkflowError `meeting_closed`, `row_closed`."""
-    _open(session, meeting_id, shared=True)
     what = ["close_row", item_id]
 
     def work() -> Receipt | Refusal:
+        _open(session, meeting_id, shared=True)
         item = _open_item(session, meeting_id, item_id)
         return close_vote(session, item.case_id, version=version, ctx=ctx)
 
@@ -281,8 +281,16 @@ def close_row(
 
 
 def _open_item(session: Session, meeting_id: str, item_id: str) -> Any:
-    """The case, step and round of a row that is still voted on."""
-    row = found(
+    """A row that is still voted on."""
+    row = _item_of(session, meeting_id, item_id)
+    if row.closed_seq is not None:
+        raise WorkflowError("row_closed")
+    return row
+
+
+def _item_of(session: Session, meeting_id: str, item_id: str) -> Any:
+    """The case, step and round of a row. Raises NotFound."""
+    return found(
         session.execute(
             select(AgendaItem.case_id, Round.step, Round.closed_seq)
             .join(Round, Round.id == AgendaItem.round_id)
@@ -290,9 +298,6 @@ def _open_item(session: Session, meeting_id: str, item_id: str) -> Any:
         ).first(),
         item=item_id,
     )
-    if row.closed_seq is not None:
-        raise WorkflowError("row_closed")
-    return row
 
 
 def _is_there(session: Session, meeting_id: str, person: str | None) -> None:

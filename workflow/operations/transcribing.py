@@ -14,7 +14,7 @@ from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.definition.values import StepKind
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.open_round import Here, at_round, barrier, only
+from workflow.operations.open_round import Here, Work, at_round, barrier, only
 from workflow.plan import Form, Step
 from workflow.plan.balloting import ballot
 from workflow.plan.blocking import view_of
@@ -33,11 +33,18 @@ def transcribe(
     the scan, over a ballot there is, and to whoever would enter their own.
     """
 
+    work = transcribing(person, choice=choice, scan=scan)
+    return at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
+
+
+def transcribing(person: str, *, choice: str, scan: str | None) -> Work:
+    """What entering a member's paper ballot comes to, planned for its page as for the act."""
+
     def work(here: Here) -> Step | Blocker:
         found = _unfit(here, person, choice, scan)
         return found if found is not None else _planned(here, person, choice, str(scan))
 
-    return at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
+    return work
 
 
 def _unfit(here: Here, person: str, choice: str, scan: str | None) -> Blocker | None:

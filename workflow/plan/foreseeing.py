@@ -24,7 +24,7 @@ def foresee(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed
 
 def foreseen(plan: Plan) -> Plan:
     """A plan without what must not be known before it is carried out."""
-    if not plan.steps or not _closes_confidential(plan.steps[0]):
+    if not plan.steps or not closes_confidential(plan.steps[0]):
         return plan
     step = plan.steps[0]
     own = tuple(change for change in step.changes if change.table != "rounds")
@@ -33,7 +33,8 @@ def foreseen(plan: Plan) -> Plan:
     return replace(plan, steps=(step,), after=step.before.after(own), undisclosed=step.act)
 
 
-def _closes_confidential(step: Step) -> bool:
+def closes_confidential(step: Step) -> bool:
+    """Whether a ballot closes a round whose choices must not be known before it is cast."""
     here = routes.standing(step.before)
     if here.step is None or here.round is None or here.step.kind not in CONFIDENTIAL:
         return False
