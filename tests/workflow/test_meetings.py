@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -401,3 +402,29 @@ def test_only_the_office_closes(small: University) -> None:
 
     assert codes(closed(small, meeting, item, who="member")) == ["not_your_role"]
     assert refused(lambda: ended(small, meeting, who="member")) == "not_your_role"
+
+
+def test_last_ballot_sent_again_gets_its_first_answer(university: University) -> None:
+    """Though it closed the row, and the meeting was closed since."""
+    case_id = at_vote(university)
+    meeting = called(university, case_id)
+    (item,) = items(university, meeting)
+    for who in MEMBERS[:4]:
+        vote(university, meeting, item, who, "agree")
+    ctx, version = university.ctx(MEMBERS[4], key="last"), university.case(case_id).version
+
+    def send() -> Receipt | Refusal:
+        return university.database.run(
+            lambda session: cast(
+                session, meeting.subject, item.id, form=Form(outcome="agree"), version=version, ctx=ctx
+            )
+        )
+
+    first = send()
+    university.database.run(
+        lambda session: close_meeting(session, meeting.subject, ctx=university.ctx("office"))
+    )
+    second = send()
+
+    assert isinstance(first, Receipt)
+    assert second == replace(first, repeated=True)
