@@ -24,9 +24,9 @@ from workflow.log import canonical
 from workflow.operations import Receipt, Refusal
 from workflow.operations.answers import Made
 from workflow.operations.meetings import enter_paper
+from workflow.operations.open_round import planned
 from workflow.operations.papers import store_document
 from workflow.operations.repeats import once
-from workflow.operations.rounds import planned
 from workflow.operations.transcribing import SCAN, transcribing
 from workflow.plan import Step
 from workflow.plan.foreseeing import closes_confidential
