@@ -158,9 +158,18 @@ def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
     what = _called(about, params["act"])
     middle = [
         _say(about, "line.asked", what=what, base=about.base),
+        *_sent_back(params, about),
         _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
     ]
     return _say(about, "turn_subject", act=what, base=about.base), _frame(about, *middle)
+
+
+def _sent_back(params: Mapping[str, Any], about: About) -> Iterator[str]:
+    """Of what was handed in and sent back: by whom, and why."""
+    if "by" in params:
+        yield _say(about, "line.sent_back", who=about.by or NOBODY)
+        if params["reason"]:
+            yield _say(about, "line.reason", reason=params["reason"])
 
 
 def _called(about: About, name: str) -> Label | str:

@@ -118,9 +118,12 @@ def leads_to(step: Step, result: str) -> str | None:
 
 
 def _after_task(route: Route, place: int, snapshot: Snapshot) -> int | None:
-    """The place a task leads to that was handed in or is overdue; None at any other step, and past the last."""
+    """The place a task leads to that was handed in or is overdue; None at any other step, and past the last.
+
+    One that was sent back waits for something new: its deadline was answered, or has had its say already.
+    """
     step = route.steps[place] if place < len(route.steps) else None
-    if step is None or step.kind is not StepKind.TASK:
+    if step is None or step.kind is not StepKind.TASK or sent_back(snapshot, step) is not None:
         return None
     if snapshot.hand_ins(step.name, in_this_stay=True):
         return place + 1
@@ -129,6 +132,24 @@ def _after_task(route: Route, place: int, snapshot: Snapshot) -> int | None:
         for row in snapshot.table("timers")
     )
     return route.place(step.overdue) if step.overdue is not None and missed else None
+
+
+def sent_back(snapshot: Snapshot, task: Step) -> Row | None:
+    """The round in which a signer sent back what was handed in on a task; None once something new is."""
+    back = [row for row in rounds(snapshot) if row["result"] == f"{BACK_TO}{task.name}"]
+    if not back:
+        return None
+    handed_in = snapshot.hand_ins(task.name, in_this_stay=True)
+    is_answered = any(row["seq"] > back[-1]["closed_seq"] for row in handed_in)
+    return None if is_answered else back[-1]
+
+
+def at_sent_back(snapshot: Snapshot, *, task: str | None = None) -> Row | None:
+    """The round that sent a case back to the task it is at, or to the one named; None anywhere else."""
+    step = standing(snapshot).step
+    if step is None or step.kind is not StepKind.TASK or task not in (None, step.name):
+        return None
+    return sent_back(snapshot, step)
 
 
 # ───────────────────────────── Who has a seat

@@ -436,7 +436,7 @@ def test_condition_is_read(text: str, condition: Condition) -> None:
 @pytest.mark.parametrize(
     ("step", "words"),
     [
-        ("opinion", ("agree", "refuse", "recuse")),
+        ("opinion", ("agree", "refuse", "back_to_paper", "recuse")),
         ("panel", ("seal", "recuse")),
         ("council_vote", ("agree", "refuse", "abstain", "recuse")),
         ("notice", ("object",)),
@@ -447,8 +447,7 @@ def test_ballot_offers_the_words_of_its_kind(award: Definition, step: str, words
     assert award.acts[step].outcomes == words
 
 
-def test_signer_may_send_back_to_every_earlier_step_of_people() -> None:
-    """What was handed in is returned by a transition, so the task before them is not among the words."""
+def test_signer_may_send_back_to_every_earlier_step() -> None:
     text = AWARD.replace(
         "[routes.review.verdict]",
         '[routes.review.seal]\nlabel = { zh = "用印", en = "seal" }\nkind = "sign"\nby = "office"\n\n[routes.review.verdict]',
@@ -457,7 +456,14 @@ def test_signer_may_send_back_to_every_earlier_step_of_people() -> None:
     definition = load(text)
 
     assert definition.acts["seal"].outcomes == (
-        *("agree", "back_to_opinion", "back_to_panel", "back_to_council_vote", "back_to_notice"),
+        *(
+            "agree",
+            "back_to_paper",
+            "back_to_opinion",
+            "back_to_panel",
+            "back_to_council_vote",
+            "back_to_notice",
+        ),
         "recuse",
     )
     assert definition.outcomes["back_to_opinion"].label == Label(

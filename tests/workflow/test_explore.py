@@ -13,6 +13,7 @@ from models import Database
 from tests.university import ROUTED_FILE, SIGNED, SINGLE_FILE, instant
 from workflow.context import Actor, Context, Source
 from workflow.definition import DefinitionProblems, Problem, explore, load, problems
+from workflow.definition.situations import Setting, Situation, moves
 from workflow.operations.editions import publish
 
 BASE = ROUTED_FILE.read_text(encoding="utf-8")
@@ -298,3 +299,25 @@ def test_faulty_edition_is_not_published(sqlite_database: Database) -> None:
 def test_edition_published_before_is_still_read() -> None:
     """Its cases keep what they were promised, though the check has learnt more since."""
     assert load(replaced(('objected = "form_check"', ""))).edition == "2026-1"
+
+
+def test_what_was_sent_back_waits_for_a_new_report_or_for_the_office() -> None:
+    """Its deadline leads nowhere any more, for it was answered or has had its say."""
+    definition = load(BASE)
+    asked = {rule.when.name for route in definition.routes.values() for rule in route.steps if rule.when}
+    here = Setting(definition=definition, chosen=dict.fromkeys(asked, True) | {"agreement_end": "cycle_end"})
+    opened = frozenset({"happened:open_midterm"})
+    at = Situation(state="midterm", facts=opened)
+
+    first = {move.word: move.after for move in moves(here, at)}
+    college = first["progress_report"]
+    back = next(
+        move.after for move in moves(here, college) if move.word == "midterm_college back to progress_report"
+    )
+    again = {move.word: move.after for move in moves(here, back)}
+
+    assert back.place == 0
+    assert "progress_report overdue" in first
+    assert "progress_report overdue" not in again
+    assert again["progress_report"] == college._replace(decided=True)
+    assert again["reopened"].place == 1

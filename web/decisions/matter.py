@@ -19,18 +19,41 @@ from workflow.words import article_text
 
 
 def matter_of(look: Look, case: Case, act: Act) -> dict[str, Any] | None:
-    """The values of `decisions/_matter.html`; None for an act no step of a route asks for."""
+    """The values of `decisions/_matter.html`; None for an act no step of a route asks for.
+
+    Of what was sent back, whoever hands it in anew reads by whom and why.
+    """
+    if act.kind is ActKind.TASK:
+        return _sent_back(look, case, act)
     if act.kind is not ActKind.BALLOT and not is_motion(case.snapshot, act):
         return None
     stops = way.stops(case.snapshot, look.rights.person)
     before = tuple(stop for stop in stops if stop.ballots and stop.mark is way.Mark.DONE)
     names = pages.names_for(look, case, people=way.people_named(before))
     return {
+        "is_sent_back": False,
         "base_href": url_for("bases.show", case_id=case.snapshot.id),
         "motion": _motion(look, case, names, routes.standing(case.snapshot).motion),
         "files": _files(look, case),
         "opinions": [route_page.stop_in_words(look, case.definition, names, stop) for stop in before],
         "measured": list(_measured(look, case, act)),
+    }
+
+
+def _sent_back(look: Look, case: Case, act: Act) -> dict[str, Any] | None:
+    back = routes.at_sent_back(case.snapshot, task=act.name)
+    if back is None:
+        return None
+    stops = way.earlier(case.snapshot, shown=way.stops(case.snapshot, look.rights.person))
+    returned = tuple(stop for stop in stops if stop.round is not None and stop.round["id"] == back["id"])
+    names = pages.names_for(look, case, people=way.people_named(returned))
+    return {
+        "is_sent_back": True,
+        "base_href": url_for("bases.show", case_id=case.snapshot.id),
+        "motion": None,
+        "files": [],
+        "opinions": [route_page.stop_in_words(look, case.definition, names, stop) for stop in returned],
+        "measured": [],
     }
 
 

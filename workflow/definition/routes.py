@@ -74,7 +74,7 @@ class _Place:
 
     @property
     def returnable(self) -> list[str]:
-        """The earlier steps people take part in; what was handed in is returned by a transition."""
+        """The earlier steps people take part in: where a vote that fails or an objection may lead. A signer sends back to tasks too."""
         return [name for name in self.earlier if self.kinds[name] in (*BY_BALLOT, StepKind.DECIDE)]
 
 
@@ -238,7 +238,7 @@ def _ballot(here: _Place, step: Step) -> Act:
     if step.refuse:
         offered[Choice.REFUSE] = _words(Choice.REFUSE)
     if step.kind is StepKind.SIGN:
-        for name in here.returnable:
+        for name in here.earlier:
             offered[f"{BACK_TO}{name}"] = _words("back_to", here.labels.get(name))
         offered[Choice.RECUSE] = _words(Choice.RECUSE)
     for word, label in offered.items():

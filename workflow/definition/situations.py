@@ -42,7 +42,7 @@ class Situation(NamedTuple):
     decided: bool = False
     """Whether somebody has agreed, voted or picked an outcome since the case came into the state."""
     facts: frozenset[str] = frozenset()
-    """What guards and days ask about: `happened`, and of this stay `given`, `handed`, `opened`, `voted`."""
+    """What guards and days ask about: `happened`, and of this stay `given`, `handed`, `opened`, `voted`; and the tasks `sent_back`."""
 
 
 class Move(NamedTuple):
@@ -71,8 +71,10 @@ class Setting:
 
 LASTING = "happened:"
 
+SENT_BACK = "sent_back:"
+
 REOPENING = "reopened"
-"""What a trace calls the office's reopening of a route that is over."""
+"""What a trace calls the office's reopening of a route."""
 
 
 def begin(here: Setting) -> Situation:
@@ -105,7 +107,9 @@ def moves(here: Setting, at: Situation) -> Iterator[Move]:
 def _of_step(here: Setting, at: Situation, route: Route, step: Step) -> Iterator[Move]:
     match step.kind:
         case StepKind.TASK:
-            if step.overdue and _is_known(here, at, here.definition.timers[step.name]):
+            if _is_sent_back(at, step):
+                yield from _reopened(here, at, route, after=at.place)
+            elif step.overdue and _is_known(here, at, here.definition.timers[step.name]):
                 place = route.place(step.overdue)
                 yield Move(f"{step.name} overdue", _moved(here, at, route, place))
         case StepKind.PUBLICITY:
@@ -145,8 +149,7 @@ def _ballots(here: Setting, at: Situation, route: Route, step: Step) -> Iterator
         )
     if step.kind is StepKind.SIGN:
         for earlier in route.steps[: at.place]:
-            if earlier.kind is not StepKind.TASK:
-                yield _back(here, at, route, step, f"back to {earlier.name}", earlier.name)
+            yield _back(here, at, route, step, f"back to {earlier.name}", earlier.name)
 
 
 def _choices(here: Setting, at: Situation, route: Route, step: Step) -> Iterator[Move]:
@@ -169,7 +172,10 @@ def _onward(here: Setting, at: Situation, route: Route, step: Step, word: str) -
 
 
 def _back(here: Setting, at: Situation, route: Route, step: Step, word: str, target: str) -> Move:
-    return Move(f"{step.name} {word}", _moved(here, at, route, route.place(target)))
+    place = route.place(target)
+    if route.steps[place].kind is StepKind.TASK:
+        at = at._replace(facts=at.facts | {f"{SENT_BACK}{target}"})
+    return Move(f"{step.name} {word}", _moved(here, at, route, place))
 
 
 def _ended(here: Setting, after: Situation, route: Route, *, word: str, place: str) -> Move:
@@ -212,12 +218,16 @@ def _concluded(
     )
 
 
-def _reopened(here: Setting, at: Situation, route: Route) -> Iterator[Move]:
-    """The office reopens a route that is over; from the first step on every other is reached again."""
+def _is_sent_back(at: Situation, task: Step) -> bool:
+    return f"{SENT_BACK}{task.name}" in at.facts
+
+
+def _reopened(here: Setting, at: Situation, route: Route, *, after: int = -1) -> Iterator[Move]:
+    """The office reopens a route that is over, or one `after` whose place nothing new comes; every later step follows."""
     if not _has_people(here, (here.definition.import_.by,)):
         return
     for place, step in enumerate(route.steps):
-        if step.kind in REOPENED and _is_taken(here, step):
+        if place > after and step.kind in REOPENED and _is_taken(here, step):
             yield Move(REOPENING, _moved(here, at._replace(motion=None), route, place))
             return
 
@@ -239,7 +249,8 @@ def _of_papers(here: Setting, at: Situation, step: Step | None) -> Iterator[Move
                 name, _, before = rest.partition("<")
                 if kind == "given" and name in given and f"opened:{before}" not in at.facts:
                     facts.append(fact)
-            after = _with(here, at, *facts)
+            answered = at._replace(facts=at.facts - {f"{SENT_BACK}{act.name}"})
+            after = _with(here, answered, *facts)
             if waited_for and route is not None:
                 after = _moved(here, after, route, at.place + 1)
             if after != at:

@@ -8,7 +8,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from workflow.definition.values import Act, Definition, StepKind
+from workflow.definition.values import Act, Definition
 from workflow.gather.parts import ALWAYS
 
 
@@ -94,7 +94,7 @@ def _electing(definition: Definition) -> frozenset[str]:
     if known is None:
         every = [step for route in definition.routes.values() for step in route.steps]
         steps = [step for step in every if step.by_ballot]
-        roles = {role for step in every if steps and step.kind is not StepKind.TASK for role in step.by}
+        roles = {role for step in every if steps for role in step.by}
         if steps:
             roles |= {conflict.who_is for conflict in definition.conflicts.values() if conflict.who_is}
             roles |= {definition.import_.by}

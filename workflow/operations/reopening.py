@@ -1,4 +1,4 @@
-"""Reopening a route that is over while the transition it came to cannot follow: everyone from a chosen step on decides anew."""
+"""Reopening a route that is over, or that waits for what was sent back: everyone from a chosen step on decides anew."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ KIND = "reopened"
 def reopen(
     session: Session, case_id: str, step: str, *, reason: str, version: int, ctx: Context
 ) -> Receipt | Refusal:
-    """Return a case whose route is over to a step of it, with the reason; the earlier rounds stay.
+    """Return a case to a step its route came to, with the reason; the earlier rounds stay.
 
     The office may, where the transition the route came to did not follow: a ban imposed meanwhile, a guard that can no
-    longer be met. Refused while the route is at a step, for a step that was not come to, and without a reason.
+    longer be met; and where what was handed in was sent back and nothing new comes. Refused while the route is at any
+    other step, for a step that was not come to, and without a reason.
     """
     return at_case(
         session,
@@ -38,9 +39,11 @@ def reopen(
 
 
 def offered(snapshot: Snapshot) -> tuple[str, ...]:
-    """The steps at which the route may be reopened: those come to at which people decide; none while it is at a step."""
+    """The steps at which the route may be reopened: those come to at which people decide; none while somebody decides."""
     here, rows = routes.standing(snapshot), routes.rounds(snapshot)
-    if here.route is None or not here.is_over or not here.route.has_ballots or not rows:
+    if here.route is None or not here.route.has_ballots or not rows:
+        return ()
+    if not here.is_over and routes.at_sent_back(snapshot) is None:
         return ()
     last = here.route.place(rows[-1]["step"])
     return tuple(step.name for step in here.route.steps[: last + 1] if step.kind in REOPENED)

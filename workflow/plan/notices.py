@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -13,7 +13,7 @@ from workflow import routes
 from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import Choice, Held, StepKind
+from workflow.definition.values import Choice, FieldType, Held, StepKind
 from workflow.definition.values import Step as RouteStep
 from workflow.guards import View
 from workflow.snapshot import Row, Snapshot
@@ -111,7 +111,7 @@ def asked(before: Snapshot, after: Snapshot, seq: int, ctx: Context) -> Iterator
         if turn.person in known or _had(before, turn):
             continue
         known.add(turn.person)
-        params = {"act": turn.act, "basis": turn.basis, "day": plain(turn.since or ctx.today)}
+        params = {"act": turn.act, "basis": turn.basis, "day": plain(turn.since or ctx.today), **turn.said}
         yield from notice(
             after.id,
             turn.person,
@@ -131,6 +131,8 @@ class _Turn:
     run: tuple[Any, ...]
     basis: str
     since: date | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+    """Of what was sent back: by whom, and why."""
 
 
 def _turns(snapshot: Snapshot, *, interrupted: bool = False) -> Iterator[_Turn]:
@@ -144,6 +146,8 @@ def _turns(snapshot: Snapshot, *, interrupted: bool = False) -> Iterator[_Turn]:
             run: tuple[Any, ...] = (snapshot.case["stay"], len(routes.rounds(snapshot)))
             for person in _unbiased(snapshot, step.by):
                 yield _Turn(person=person, act=step.name, run=run, basis=step.basis)
+        elif (back := routes.sent_back(snapshot, step)) is not None:
+            yield from _sent_back(snapshot, step, back)
         return
     opened, run = row["opened_on"], (row["id"],)
     if routes.wants_panel(snapshot, step, row):
@@ -154,6 +158,28 @@ def _turns(snapshot: Snapshot, *, interrupted: bool = False) -> Iterator[_Turn]:
         seats += routes.in_regular_turn(snapshot, step, row)
     for seat in seats:
         yield _Turn(person=seat.person, act=step.name, run=run, basis=step.basis, since=opened)
+
+
+def _sent_back(snapshot: Snapshot, task: RouteStep, back: Row) -> Iterator[_Turn]:
+    """The turns of those who handed in what a signer sent back, with what the signer wrote."""
+    ballot = next((row for row in routes.ballots(snapshot, back) if row["choice"] == back["result"]), None)
+    said = {"by": ballot["person_id"], "reason": _reason(snapshot, back, ballot)} if ballot else {}
+    for person in _unbiased(snapshot, task.by):
+        yield _Turn(
+            person=person,
+            act=task.name,
+            run=(back["id"],),
+            basis=task.basis,
+            since=back["closed_on"],
+            said=said,
+        )
+
+
+def _reason(snapshot: Snapshot, back: Row, ballot: Row) -> str:
+    fields = snapshot.definition.fields
+    asks = snapshot.definition.acts[back["step"]].asks
+    texts = (ballot["form"].get(ask.field) for ask in asks if fields[ask.field].type is FieldType.TEXT)
+    return next((str(text) for text in texts if text), "")
 
 
 def _had(before: Snapshot, turn: _Turn) -> bool:
