@@ -25,7 +25,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Notice
+from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Grant, Notice
 from models.changes import INSERT, key_column, key_value, plain
 from workflow import clock, gather
 from workflow.definition.problems import DefinitionProblems
@@ -129,9 +129,12 @@ class _Work:
     editions: set[tuple[str, str, str]] = field(default_factory=set)
     folded: int = 0
     total: int = 0
+    held: tuple[Row, ...] = ()
+    """Every grant there ever was."""
 
     def discrepancies(self) -> Iterator[Discrepancy]:
         self.total = self.session.execute(select(func.count()).select_from(Entry)).scalar_one()
+        self.held = tuple(map(dict, self.session.execute(select(*Grant.__table__.c)).mappings()))
         yield from self._of_other_streams()
         for cases in self._case_pages():
             yield from self._of_cases(cases)
@@ -249,9 +252,12 @@ class _Work:
             if definition is not None and case["id"] in batch.acted_at:
                 by_subject.setdefault(definition.subject, []).append(gather.Located(dict(case), sha256))
         for group in by_subject.values():
-            found = gather.gather(self.session, group, wish=gather.Wish(), today=today)
+            roles = {role for located in group for role in definition_of(self.session, located.sha256).roles}
+            wish = gather.Wish(roles=tuple(sorted(roles)))
+            found = gather.gather(self.session, group, wish=wish, today=today)
             for case_id, snapshot in found.items():
-                yield from projections(snapshot, acted_at=batch.acted_at[case_id], today=today)
+                acted_at = batch.acted_at[case_id]
+                yield from projections(snapshot, acted_at=acted_at, today=today, held=self.held)
 
     def _definition(self, sha256: str) -> Definition | None:
         try:

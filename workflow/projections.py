@@ -21,12 +21,18 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)
 """An instant by which every reminder has come."""
 
 
-def projections(snapshot: Snapshot, *, acted_at: datetime, today: date) -> Iterator[Discrepancy]:
-    """The differences between a case's rows and what follows from it. `today`: the day tasks may have been looked at since."""
+def projections(
+    snapshot: Snapshot, *, acted_at: datetime, today: date, held: tuple[Row, ...]
+) -> Iterator[Discrepancy]:
+    """The differences between a case's rows and what follows from it.
+
+    `today`: the day tasks may have been looked at since. `held`: the grants there ever were, for rights come and go
+    without any case being touched.
+    """
     then = replace(snapshot, today=beijing_day(acted_at))
     yield from _dates(then)
     yield from _timers(then)
-    yield from _tasks(then, replace(snapshot, today=today), acted_at)
+    yield from _tasks(then, replace(snapshot, today=today), acted_at, held)
 
 
 def _dates(snapshot: Snapshot) -> Iterator[Discrepancy]:
@@ -66,12 +72,18 @@ def _moved(row: Row, want: timers.Wanted) -> bool:
     return bool(row["due_at"] != want.falls.at)
 
 
-def _tasks(then: Snapshot, now: Snapshot, acted_at: datetime) -> Iterator[Discrepancy]:
-    """Tasks expected at the last act and still so must be open; open ones must be expected sooner or later."""
-    later = {turn.place: turn for at in (then, now) for turn in tasks.turns(at, FAR)}
-    expected = {turn.place for turn in tasks.turns(then, acted_at)} & {
-        turn.place for turn in tasks.turns(now, FAR)
-    }
+def _tasks(then: Snapshot, now: Snapshot, acted_at: datetime, held: tuple[Row, ...]) -> Iterator[Discrepancy]:
+    """Tasks expected at the last act and still so must be open; open ones must be expected sooner or later.
+
+    That is, whoever of those who ever held a role may have held it at the last act.
+    """
+    views = [
+        (replace(at, holders=holders), until)
+        for holders in (then.holders, held, ())
+        for at, until in ((then, acted_at), (now, FAR))
+    ]
+    later = {turn.place: turn for at, _ in views for turn in tasks.turns(at, FAR)}
+    expected = set.intersection(*({turn.place for turn in tasks.turns(at, until)} for at, until in views))
     kept = {(row["act"], row["role"], row["unit_id"], row["person_id"]): row for row in then.table("tasks")}
     for turn in sorted(expected - kept.keys(), key=str):
         yield Discrepancy(table="tasks", key=then.id, column="act", expected=turn[0], found=None)

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ballot, Database, Entry, Round, Slip
+from models import Ballot, Database, Entry, Grant, Round, Slip
 from tests.university import CYCLE_OVER, University
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed, rounds
 from workflow.doctor import examine
 from workflow.operations import Receipt, Refusal
+from workflow.operations.office import revoke_grant
 from workflow.operations.rounds import (
     add_signer,
     close_vote,
@@ -556,3 +557,19 @@ def test_log_replays_into_every_row_of_the_routes(graded: tuple[University, str]
         found = examine(session)
 
     assert found == []
+
+
+def test_doctor_knows_whose_turn_it_is_beside_an_added_signer(university: University) -> None:
+    """Before and after the one who asked them has left, which touches no case."""
+    case_id = proposed(university)
+    do(university, add_signer, case_id, university.people["officer"], who="head", side="after", comment="")
+
+    with university.database.reading() as session:
+        before = examine(session)
+    with university.database.transaction() as session:
+        grant = session.scalars(select(Grant.id).where(Grant.person_id == university.people["head"])).one()
+        revoke_grant(session, grant, reason="left", ctx=university.ctx("office"))
+    with university.database.reading() as session:
+        after = examine(session)
+
+    assert (before, after) == ([], [])
