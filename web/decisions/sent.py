@@ -55,10 +55,8 @@ class Sent:
 
     def read(self, session: Session, definition: Definition, act: Act) -> Form:
         """Read it as the engine does. Raises BadInput with every fault."""
-        copies, unknown = people_called(session, self.copies)
-        faults = (
-            [Fault(field="copies", code="nobody_called_so", params={"who": list(unknown)})] if unknown else []
-        )
+        copies, unknown = people_called(session, self.copies, field="copies")
+        faults = list(unknown)
         try:
             form = read_form(
                 definition,

@@ -9,6 +9,7 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from models import Account, Delegation, Person, Unit
+from workflow.blockers import Fault
 from workflow.definition.values import Held
 from workflow.errors import NotFound
 from workflow.queries.paging import Order, Page, key_mark, page
@@ -67,12 +68,15 @@ def delegable(session: Session, rights: Rights) -> tuple[tuple[str, str | None],
     )
 
 
-def people_called(session: Session, text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The people named in a text by staff number or account, each once, and what names nobody."""
+def people_called(session: Session, text: str, *, field: str) -> tuple[tuple[str, ...], tuple[Fault, ...]]:
+    """The people named in a text by staff number or account, each once, and the fault of a field that names nobody."""
     wanted = list(dict.fromkeys(word for word in re.split(r"[\s,;，、；]+", text) if word))
     found = {word: person_called(session, word) for word in wanted}
     people = dict.fromkeys(person for person in found.values() if person is not None)
-    return tuple(people), tuple(word for word in wanted if found[word] is None)
+    unknown = [word for word in wanted if found[word] is None]
+    if not unknown:
+        return tuple(people), ()
+    return tuple(people), (Fault(field=field, code="nobody_called_so", params={"who": unknown}),)
 
 
 def person_called(session: Session, text: str) -> str | None:
