@@ -14,7 +14,6 @@ from tests.web.town import (
     assessment,
     criteria,
     declare,
-    midterm_over,
     moved,
     opinion,
     proposed,
@@ -32,7 +31,7 @@ def test_base_is_certified_after_every_detour(town: Town) -> None:
     case_id = approved_at_last(town)
     start = town.today
     sign(town, case_id)
-    midterm_over(town, case_id, start, by_experts=True)
+    midterm_with_a_return(town, case_id, start)
     certified_at_last(town, case_id, start + relativedelta(years=3))
 
     assert town.state(case_id) == "certified"
@@ -149,6 +148,21 @@ def on_behalf(town: Town, login: str, case_id: str) -> None:
     delegate.fill({"outcome": "agree"})
     delegate.press("button[value=preview]")
     delegate.press("button.btn-primary")
+
+
+def midterm_with_a_return(town: Town, case_id: str, start: date) -> None:
+    """The college sends the progress report back, and the leader hands in another."""
+    town.wait_until(start + relativedelta(months=18))
+    leader, head = town.visitor("leader"), town.visitor("head")
+    leader.decide(case_id, "progress_report", {"progress_report_file": "进展报告.pdf"})
+    head.decide(case_id, "midterm_college", {"outcome": "back_to_progress_report", "comment": "数据不全"})
+    leader.decide(case_id, "progress_report", {"progress_report_file": "进展报告二.pdf"})
+    agree(town, case_id, "midterm_college", "head")
+    name(town, case_id, "expert1", "expert2")
+    for expert in ("expert1", "expert2"):
+        seal(town, case_id, "midterm_experts", assessment(), expert)
+    town.visitor("office").decide(case_id, "conclude_midterm", {"outcome": "passed", "opinion": "进展良好"})
+    assert town.state(case_id) == "midterm_assessed"
 
 
 def certified_at_last(town: Town, case_id: str, end: date) -> None:
