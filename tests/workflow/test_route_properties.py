@@ -345,7 +345,10 @@ class Proposals(RuleBasedStateMachine):
         form = read_form(
             self.here.definition, self.here.definition.acts[name], raw, outcome=rest.get("outcome")
         )
-        ctx, before = self.here.ctx(who), self.here.case(self.case_id).log_seq
+        ctx = self.here.ctx(who)
+        if rest.get("outcome") == "seal":
+            self.here.declare(self.case_id, who)
+        before = self.here.case(self.case_id).log_seq
         with self.database.reading() as session:
             case = queries.case_for(session, self.case_id, ctx=ctx, act=name, values=form.values)
         plan = foresee(case.snapshot, name, form, ctx, proposed_by=None)
