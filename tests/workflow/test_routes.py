@@ -389,6 +389,28 @@ def test_replaced_expert_has_no_seat_any_more(sqlite_database: Database) -> None
     here.done(case_id, "expert_review", "expert_4", outcome="seal", eligibility_opinion=opinion(here))
 
 
+def test_expert_who_leaves_the_pool_keeps_only_a_sealed_sheet(sqlite_database: Database) -> None:
+    here, case_id = at_panel(sqlite_database)
+    do(here, name_experts, case_id, [here.people[name] for name in EXPERTS[:3]], who="office")
+    here.done(case_id, "expert_review", EXPERTS[0], outcome="seal", eligibility_opinion=opinion(here))
+    with here.database.transaction() as session:
+        for name in EXPERTS[:2]:
+            grant = session.scalars(select(Grant.id).where(Grant.person_id == here.people[name])).one()
+            revoke_grant(session, grant, reason="left", ctx=here.ctx("office"))
+
+    refused = here.refused(
+        case_id, "expert_review", EXPERTS[1], outcome="seal", eligibility_opinion=opinion(here)
+    )
+    here.done(case_id, "expert_review", EXPERTS[2], outcome="seal", eligibility_opinion=opinion(here))
+    waiting = rounds(here, case_id)[-1]
+    do(here, name_experts, case_id, [here.people[EXPERTS[3]]], who="office")
+    here.done(case_id, "expert_review", EXPERTS[3], outcome="seal", eligibility_opinion=opinion(here))
+
+    assert refused == ["not_your_role"]
+    assert waiting == ("expert_review", None)
+    assert rounds(here, case_id)[-2] == ("expert_review", "passed")
+
+
 # ───────────────────────────── Motions
 
 

@@ -25,7 +25,8 @@ class Seat:
 def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
     """The people who may take part in a round, each once; whoever stood aside or was taken out is not among them.
 
-    Rights are those of the day: a grant that was revoked, or a duty that ended, gives no seat any more.
+    Rights are those of the day: a grant that was revoked, or a duty that ended, gives no seat any more. An expert who is
+    no longer in the pool loses a seat whose sheet was not sealed before.
     """
     given = [seat for seat in snapshot.living("seats") if row is not None and seat["round_id"] == row["id"]]
     gone = {seat["person_id"] for seat in given if seat["kind"] == "removed"}
@@ -36,9 +37,11 @@ def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
         for person, role in holders_of(snapshot, step):
             if person not in gone:
                 found.setdefault(person, Seat(person=person, role=role))
+    pool = {person for person, _ in holders_of(snapshot, step)}
     for seat in given:
         person = seat["person_id"]
-        if seat["kind"] != "removed" and person not in gone | found.keys():
+        has_left = seat["kind"] == "panel" and person not in pool and ballot_of(snapshot, row, person) is None
+        if seat["kind"] != "removed" and not has_left and person not in gone | found.keys():
             role = _role_taken(snapshot, step, seat)
             found[person] = Seat(person=person, role=role, kind=seat["kind"])
     return tuple(seat for seat in found.values() if conflict_of(snapshot, seat.person, (seat.role,)) is None)
