@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from workflow.definition.values import Conflict, Held
-from workflow.snapshot import Snapshot, holds
+from workflow.snapshot import Row, Snapshot, holds
 
 
 def conflict_of(snapshot: Snapshot, person: str | None, roles: tuple[str, ...]) -> Conflict | None:
@@ -22,32 +25,54 @@ def conflict_of(snapshot: Snapshot, person: str | None, roles: tuple[str, ...]) 
             and is_one(snapshot, person, conflict.who_is)
         ):
             return conflict
-        if any(_belongs_to(snapshot, person, field) for field in conflict.who_is_of):
+        if any(person in _those_of(snapshot, field) for field in conflict.who_is_of):
             return conflict
     return None
 
 
+def kept_out(snapshot: Snapshot, role: str) -> frozenset[str]:
+    """Everybody whom a declared conflict keeps from acting in a role on this case: those for whom `conflict_of` finds one."""
+    found: set[str | None] = set()
+    for conflict in snapshot.definition.conflicts.values():
+        if role not in conflict.nobody or (conflict.when is not None and not snapshot.setting(conflict.when)):
+            continue
+        if conflict.who_is is not None and conflict.who_is != role:
+            found |= _those_who_are(snapshot, conflict.who_is)
+        for field in conflict.who_is_of:
+            found |= _those_of(snapshot, field)
+    return frozenset(person for person in found if person is not None)
+
+
 def is_one(snapshot: Snapshot, person: str | None, role_name: str) -> bool:
     """Whether a person holds a role on this case, by duty or by a grant that was read with it."""
+    return person in _those_who_are(snapshot, role_name)
+
+
+def _those_who_are(snapshot: Snapshot, role_name: str) -> set[str | None]:
+    """The people who hold a role on this case."""
     role = snapshot.definition.roles[role_name]
     if role.held is Held.DUTY:
-        return any(row["person_id"] == person for row in snapshot.duty(role_name))
+        return {row["person_id"] for row in snapshot.duty(role_name)} - {None}
     unit = snapshot.stored(role.of) if role.of else None
-    return any(
-        row["person_id"] == person
-        and row["role"] == role_name
-        and holds(row, snapshot.today)
+    return {
+        row["person_id"]
+        for row in _grants(snapshot)
+        if row["role"] == role_name
         and (role.of is None or row["unit_id"] == unit)
-        for row in (*snapshot.grants, *snapshot.holders, *snapshot.kin)
-    )
+        and holds(row, snapshot.today)
+    }
 
 
-def _belongs_to(snapshot: Snapshot, person: str | None, field: str) -> bool:
-    """Whether a person holds any grant on a unit the case names."""
+def _those_of(snapshot: Snapshot, field: str) -> set[str | None]:
+    """The people with any grant on a unit the case names."""
     stored = snapshot.stored(field)
     units = {stored} if isinstance(stored, str) else set(stored or ())
-    return any(
-        row["person_id"] == person and row["unit_id"] in units and holds(row, snapshot.today)
-        for row in (*snapshot.grants, *snapshot.holders, *snapshot.kin)
-        if row["unit_id"] is not None
-    )
+    return {
+        row["person_id"]
+        for row in _grants(snapshot)
+        if row["unit_id"] is not None and row["unit_id"] in units and holds(row, snapshot.today)
+    }
+
+
+def _grants(snapshot: Snapshot) -> Iterator[Row]:
+    return chain(snapshot.grants, snapshot.holders, snapshot.kin)

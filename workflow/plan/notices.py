@@ -107,8 +107,10 @@ def asked(before: Snapshot, after: Snapshot, seq: int, ctx: Context) -> Iterator
     if not after.definition.has_ballots:
         return
     known = {ctx.actor.person}
-    for turn in _turns(after):
-        if turn.person in known or _had(before, turn):
+    turns = [turn for turn in _turns(after) if turn.person not in known]
+    had = {turn.again for turn in _turns(before, interrupted=True)} if turns else set()
+    for turn in turns:
+        if turn.person in known or turn.again in had:
             continue
         known.add(turn.person)
         params = {"act": turn.act, "basis": turn.basis, "day": plain(turn.since or ctx.today), **turn.said}
@@ -133,6 +135,11 @@ class _Turn:
     since: date | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
     """Of what was sent back: by whom, and why."""
+
+    @property
+    def again(self) -> tuple[Any, ...]:
+        """What it has in common with the same turn before an act."""
+        return self.person, self.act, self.run
 
 
 def _turns(snapshot: Snapshot, *, interrupted: bool = False) -> Iterator[_Turn]:
@@ -180,13 +187,6 @@ def _reason(snapshot: Snapshot, back: Row, ballot: Row) -> str:
     asks = snapshot.definition.acts[back["step"]].asks
     texts = (ballot["form"].get(ask.field) for ask in asks if fields[ask.field].type is FieldType.TEXT)
     return next((str(text) for text in texts if text), "")
-
-
-def _had(before: Snapshot, turn: _Turn) -> bool:
-    return any(
-        (had.person, had.act, had.run) == (turn.person, turn.act, turn.run)
-        for had in _turns(before, interrupted=True)
-    )
 
 
 def _unbiased(snapshot: Snapshot, roles: tuple[str, ...]) -> Iterator[str]:

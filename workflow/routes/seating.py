@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from workflow.conflicts import conflict_of
+from workflow.conflicts import kept_out
 from workflow.definition.values import Choice, Held, Step, StepKind
 from workflow.snapshot import Row, Snapshot
 
@@ -44,7 +44,8 @@ def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
         if seat["kind"] != "removed" and not has_left and person not in gone | found.keys():
             role = _role_taken(snapshot, step, seat)
             found[person] = Seat(person=person, role=role, kind=seat["kind"])
-    return tuple(seat for seat in found.values() if conflict_of(snapshot, seat.person, (seat.role,)) is None)
+    barred = {role: kept_out(snapshot, role) for role in {seat.role for seat in found.values()}}
+    return tuple(seat for seat in found.values() if seat.person not in barred[seat.role])
 
 
 def _role_taken(snapshot: Snapshot, step: Step, seat: Row) -> str:
