@@ -6,10 +6,10 @@ so that what is shown before an act and what the act writes come from the same c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from models.changes import UPDATE, Change
 from workflow.days import evaluate
@@ -18,6 +18,7 @@ from workflow.lineage import Lineage
 from workflow.periods import Calendar, Period
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 VOIDABLE = frozenset(
     {
@@ -95,6 +96,15 @@ class Snapshot:
     """The day whose settings count; None: today's."""
     answered: Row | None = None
     """The answer given before to the same request."""
+    known: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What `remembered` has worked out from this snapshot; a snapshot made from it begins anew."""
+
+    def remembered(self, key: Any, work: Callable[[], T]) -> T:
+        """The result of `work`, done once for this snapshot: it never changes, so neither does what follows from it."""
+        if key not in self.known:
+            self.known[key] = work()
+        result: T = self.known[key]
+        return result
 
     # ── plain reading
 
@@ -115,7 +125,9 @@ class Snapshot:
 
     def living(self, name: str) -> tuple[Row, ...]:
         """The rows of a table that no correction has undone."""
-        return tuple(row for row in self.table(name) if row.get("voided_seq") is None)
+        return self.remembered(
+            name, lambda: tuple(row for row in self.table(name) if row.get("voided_seq") is None)
+        )
 
     @property
     def agreement(self) -> Row | None:

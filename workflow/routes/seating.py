@@ -28,6 +28,11 @@ def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
     Rights are those of the day: a grant that was revoked, or a duty that ended, gives no seat any more. An expert who is
     no longer in the pool loses a seat whose sheet was not sealed before.
     """
+    key = (seats, step.name, row["id"] if row is not None else None)
+    return snapshot.remembered(key, lambda: tuple(_seated(snapshot, step, row)))
+
+
+def _seated(snapshot: Snapshot, step: Step, row: Row | None) -> Iterator[Seat]:
     given = [seat for seat in snapshot.living("seats") if row is not None and seat["round_id"] == row["id"]]
     gone = {seat["person_id"] for seat in given if seat["kind"] == "removed"}
     gone |= {seat["instead_of"] for seat in given if seat["instead_of"]}
@@ -45,7 +50,7 @@ def seats(snapshot: Snapshot, step: Step, row: Row | None) -> tuple[Seat, ...]:
             role = _role_taken(snapshot, step, seat)
             found[person] = Seat(person=person, role=role, kind=seat["kind"])
     barred = {role: kept_out(snapshot, role) for role in {seat.role for seat in found.values()}}
-    return tuple(seat for seat in found.values() if seat.person not in barred[seat.role])
+    yield from (seat for seat in found.values() if seat.person not in barred[seat.role])
 
 
 def _role_taken(snapshot: Snapshot, step: Step, seat: Row) -> str:

@@ -51,6 +51,10 @@ def rounds(snapshot: Snapshot) -> list[Row]:
 
 def standing(snapshot: Snapshot) -> Standing:
     """Say which step the case is at, from its rounds and what was handed in."""
+    return snapshot.remembered(standing, lambda: _standing(snapshot))
+
+
+def _standing(snapshot: Snapshot) -> Standing:
     route = snapshot.definition.routes.get(snapshot.state)
     if route is None:
         return Standing(route=None, step=None, round=None, motion=None)
