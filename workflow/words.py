@@ -142,6 +142,11 @@ def day_text(day: date, language: str) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def month_day_text(month: int, day: int, language: str) -> str:
+    """Write a day of every year: 1月31日, 31 January."""
+    return f"{month}月{day}日" if language == "zh" else f"{day} {MONTHS[month - 1]}"
+
+
 def instant_text(at: datetime, language: str) -> str:
     """Write an aware instant in Beijing time: 2026年11月23日 10:32. Raises ValueError for a naive one."""
     if at.tzinfo is None:

@@ -27,6 +27,7 @@ from models import (
 from models.changes import INSERT, Change, write
 from tests.university import PEOPLE
 from tests.web.signing_in import KEY, TOKEN, Browser, Site, site_over
+from tests.workflow.routing import founded
 
 ADMITTED = ("administrator", "office")
 OTHERS = tuple(name for name in PEOPLE if name not in (*ADMITTED, "second_office"))
@@ -617,6 +618,28 @@ def test_ladder_is_stated_role_by_role(lite: Site) -> None:
 
     with lite.database.reading() as session:
         assert session.scalars(select(Setting.value)).all() == [{"2": "project_leader", "20": "base_office"}]
+
+
+def test_share_is_stated_and_shown_in_words(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object
+) -> None:
+    lite = site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+    browser = lite.browser("office")
+    address = "/admin/settings/majority"
+    listed = browser.get("/admin/settings").get_data(as_text=True)
+
+    page = browser.send(
+        address, {"value": "3/5", "value.kind": "least", "from_on": _today(lite), "reason": "r"}
+    ).get_data(as_text=True)
+    browser.client.post(address, data=_hidden(page[page.index("<main") :]))
+
+    assert "超过1/2" in listed
+    assert "1月31日" in listed
+    assert "more than" not in listed
+    assert "至少3/5" in browser.get("/admin/settings").get_data(as_text=True)
+    with lite.database.reading() as session:
+        kept = session.scalars(select(Setting.value).where(Setting.name == "majority")).all()
+    assert kept == ["3/5"]
 
 
 # ───────────────────────────── Lists

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models import Agreement, Ban, Case, Database, Entry, HandIn, JointBase, Partner, Timer
+from models import Agreement, Ban, Case, Database, Entry, Grade, HandIn, JointBase, Partner, Timer
 from tests.university import University
 from tests.workflow.routing import MEMBERS, at_vote, founded, rounds
 from workflow.context import Actor, Context, Source
@@ -141,6 +141,16 @@ def test_base_under_rectification_goes_on_by_its_route(university: University) -
     university.evidence(case_id)
 
     assert (before, rounds(university, case_id)) == ([], [("evidence_check", None)])
+
+
+def test_result_stands_under_the_transition_that_it_led_to(university: University) -> None:
+    brought_in(university)
+
+    with university.database.reading() as session:
+        given = select(Case.state, Grade.transition, Grade.outcome).join(Grade, Grade.case_id == Case.id)
+        kept = {tuple(row) for row in session.execute(given)}
+    assert ("rectification", "order_rectification", "unqualified") in kept
+    assert not [row for row in kept if row[1:] == ("certify", "unqualified")]
 
 
 def test_yearly_figures_are_evidence(university: University) -> None:

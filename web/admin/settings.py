@@ -35,14 +35,16 @@ from workflow.context import Context
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain import role_label
+from workflow.lifecycle_words import MORE_THAN
 from workflow.operations.deeds import Done
 from workflow.operations.settings import Preview, change_setting, preview_setting, value_on
 from workflow.periods import Period
 from workflow.queries import office
-from workflow.words import label_text, written
+from workflow.words import label_text, month_day_text, written
 from workflow.world import current_edition
 
 UNITS = ("days", "working_days", "months", "years")
+SHARES = ("least", "more")
 MOST_SHOWN = 200
 """Moved timers listed one by one; the figures count all."""
 
@@ -74,8 +76,18 @@ def setting_text(definition: Definition, setting: Setting, value: Any, language:
             return written(steps, language)
         case SettingType.DAYS:
             return written(value, language) if value else t("admin.settings.no_days", language)
+        case SettingType.FRACTION:
+            return t(f"admin.share.{_kind_of(value)}", language, share=value.removeprefix(MORE_THAN))
+        case SettingType.MONTH_DAY:
+            month, day = map(int, value.split("-"))
+            return month_day_text(month, day, language)
         case _:
             return written(value, language)
+
+
+def _kind_of(share: str) -> str:
+    """Whether a share itself suffices, or only more than it."""
+    return "more" if share.startswith(MORE_THAN) else "least"
 
 
 def period_text(value: str, language: str) -> str:
@@ -268,6 +280,8 @@ def _value_asks(definition: Definition, one: Setting, now: Any) -> tuple[Ask, ..
             )
         case SettingType.MONTH_DAY:
             return (ask("value", value=now, hint=t("admin.hint.month_day", language)),)
+        case SettingType.FRACTION:
+            return _share_asks(now, language)
         case _:
             return (ask("value", value=now),)
 
@@ -293,6 +307,24 @@ def _period_asks(now: str, language: str) -> tuple[Ask, ...]:
     )
 
 
+def _share_asks(now: str, language: str) -> tuple[Ask, ...]:
+    """A fraction, and whether it suffices or more than it is needed."""
+    options = tuple(
+        {"value": kind, "label": t(f"admin.share.{kind}", language, share="").strip()} for kind in SHARES
+    )
+    return (
+        ask(
+            "value.kind",
+            "choice",
+            options=options,
+            value=_kind_of(now),
+            label=t("admin.field.kind_of_share", language),
+            hint="",
+        ),
+        ask("value", value=now.removeprefix(MORE_THAN), hint=t("admin.hint.share", language)),
+    )
+
+
 def _stated(definition: Definition, name: str, read: Typed) -> Any:
     """What was stated, as `read_setting` reads it."""
     if definition.settings[name].type is SettingType.ESCALATION:
@@ -302,6 +334,8 @@ def _stated(definition: Definition, name: str, read: Typed) -> Any:
             if field.startswith("value.")
         }
     value, unit = read.text("value").strip(), read.text("value.unit")
+    if read.text("value.kind") == "more":
+        return f"{MORE_THAN}{value}"
     return f"{value} {unit.replace('_', ' ')}" if unit else value
 
 

@@ -175,8 +175,8 @@ def _keep_secret(desk: Desk) -> None:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
-    logging.getLogger("waitress").setLevel(logging.WARNING)
+    for talkative in ("apscheduler", "transitions", "waitress"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
 COMMANDS = (run, web, scheduler, sweep)

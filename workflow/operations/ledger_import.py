@@ -201,7 +201,7 @@ def _bring_in(
         ),
         *past,
         *_agreement(row, case_id),
-        *_results(row, case_id),
+        *_results(row, definition, case_id, past),
         *_yearly(row, definition, case_id, ctx),
         *_duties(row, definition, case_id),
         *_bans(row, definition, case_id, units, partners, past),
@@ -339,16 +339,26 @@ def _agreement(row: LedgerRow, case_id: str) -> Iterator[Change]:
     yield Change(table="agreements", op=INSERT, key=str(values["id"]), values=values)
 
 
-def _results(row: LedgerRow, case_id: str) -> Iterator[Change]:
-    """The results of the assessments; the ledger does not say on which day a mid-term was concluded."""
-    for column, transition in _history()["results"].items():
+def _results(
+    row: LedgerRow, definition: Definition, case_id: str, past: Sequence[Change]
+) -> Iterator[Change]:
+    """The results of the assessments, each under a transition that gives such a result.
+
+    That which brought the base where it is comes before the usual one, and both before any other.
+    The ledger does not say on which day a mid-term was concluded.
+    """
+    last = past[-1].values["transition"]
+    for column, usual in _history()["results"].items():
         outcome = getattr(row, column)
         if outcome is not None:
+            giving = (
+                name for name in (last, usual, *definition.acts) if outcome in definition.acts[name].outcomes
+            )
             values = {
                 "id": new_key(),
                 "case_id": case_id,
                 "seq": 1,
-                "transition": transition,
+                "transition": next(giving, usual),
                 "outcome": outcome,
                 "opinion": None,
                 "reason": None,
