@@ -277,3 +277,31 @@ def test_value_that_cannot_stand_says_why(definition: Any, name: str, stated: An
 def test_unknown_setting_does_not_exist(definition: Any) -> None:
     with pytest.raises(NotFound):
         read_setting(definition, "no_such_setting", "1")
+
+
+# ───────────────────────────── Hours in which no mail goes out
+
+
+@pytest.fixture(scope="module")
+def routed() -> Any:
+    from tests.university import ROUTED_FILE
+    from workflow.definition import load
+
+    return load(ROUTED_FILE.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"), [("00:00-00:00", "never_opens"), ("9:00-9:00", "never_opens"), ("late", "not_hours")]
+)
+def test_quiet_hours_that_cannot_stand_are_refused_at_their_field(
+    routed: Any, stated: str, code: str
+) -> None:
+    with pytest.raises(BadInput) as refused:
+        read_setting(routed, "quiet_hours", stated)
+
+    assert [(fault.field, fault.code) for fault in refused.value.faults] == [("value", code)]
+
+
+@pytest.mark.parametrize(("stated", "kept"), [("21:30-7:00", "21:30-07:00"), ("None", "none")])
+def test_quiet_hours_are_kept_in_one_spelling(routed: Any, stated: str, kept: str) -> None:
+    assert read_setting(routed, "quiet_hours", stated) == kept

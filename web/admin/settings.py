@@ -36,6 +36,7 @@ from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain import role_label
 from workflow.lifecycle_words import MORE_THAN
+from workflow.hours import NONE
 from workflow.operations.deeds import Done
 from workflow.operations.settings import Preview, change_setting, preview_setting, value_on
 from workflow.periods import Period
@@ -74,6 +75,8 @@ def setting_text(definition: Definition, setting: Setting, value: Any, language:
                 for day, role in value.items()
             ]
             return written(steps, language)
+        case SettingType.HOURS:
+            return t("admin.settings.no_hours", language) if value == NONE else value
         case SettingType.DAYS:
             return written(value, language) if value else t("admin.settings.no_days", language)
         case SettingType.FRACTION:
@@ -282,6 +285,8 @@ def _value_asks(definition: Definition, one: Setting, now: Any) -> tuple[Ask, ..
             return (ask("value", value=now, hint=t("admin.hint.month_day", language)),)
         case SettingType.FRACTION:
             return _share_asks(now, language)
+        case SettingType.HOURS:
+            return (ask("value", value=now, hint=t("admin.hint.hours", language)),)
         case _:
             return (ask("value", value=now),)
 

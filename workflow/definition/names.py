@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from workflow.definition.values import SettingType
+from workflow.hours import ON_WORKING_DAYS, QUIET_HOURS
 
 
 class ParamKind(StrEnum):
@@ -133,8 +134,14 @@ WANT_AN_OUTCOME = frozenset({"record_grade"})
 SUBJECTS = frozenset({"bases"})
 """The tables that can hold a lifecycle's subject, one-to-one with its case."""
 
-READ_BY_ENGINE: Mapping[str, SettingType] = MappingProxyType({"backdate_limit": SettingType.PERIOD})
-"""Settings that no element of the file refers to, because every lifecycle's acts are held to them; and their type."""
+READ_BY_ENGINE: Mapping[str, SettingType] = MappingProxyType(
+    {
+        "backdate_limit": SettingType.PERIOD,
+        QUIET_HOURS: SettingType.HOURS,
+        ON_WORKING_DAYS: SettingType.YES_NO,
+    }
+)
+"""Settings that no element of the file refers to, because every lifecycle's acts and mails are held to them; and their type."""
 
 BAN_SUBJECTS = ("partner_and_any_college", "partner", "any_college", "project_leader")
 """Whom a ban may bind: the words a ban's setting chooses from."""

@@ -163,6 +163,8 @@ class SettingType(StrEnum):
     ESCALATION = "escalation"
     """Days after a missed deadline -> the role told."""
     MONTH_DAY = "month_day"
+    HOURS = "hours"
+    """Hours of a day, such as `20:00-08:00`, or `none`."""
     FRACTION = "fraction"
 
 

@@ -24,6 +24,7 @@ from workflow.definition.values import (
     State,
     Term,
 )
+from workflow.hours import Quiet
 from workflow.periods import Period, PeriodError
 
 LONGEST_PERIOD = Period(years=100, months=1200, days=36500, working_days=36500)
@@ -134,7 +135,17 @@ def _type_of_text(value: str) -> SettingType | None:
         return SettingType.MONTH_DAY if _is_month_day(value) else None
     if found := _FRACTION.fullmatch(value):
         return SettingType.FRACTION if int(found[1]) <= int(found[2]) else None
+    if _is_hours(value):
+        return SettingType.HOURS
     return SettingType.PERIOD if _period(value) is not None else None
+
+
+def _is_hours(value: str) -> bool:
+    try:
+        Quiet.parse(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_month_day(value: str) -> bool:

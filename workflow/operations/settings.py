@@ -22,6 +22,7 @@ from workflow.context import Context
 from workflow.definition import fits
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound
+from workflow.hours import NeverOpens, Quiet, spelled
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, record
 from workflow.operations.steps import note, steps_as_changes
 from workflow.plan import Step
@@ -70,7 +71,9 @@ def read_setting(definition: Definition, name: str, stated: Any) -> Any:
         raise NotFound("no_such_setting", setting=name)
     faults = Faults()
     value = _read(setting, stated.strip() if isinstance(stated, str) else stated)
-    if value is None or not fits(setting, value, roles=frozenset(definition.roles)):
+    if setting.type is SettingType.HOURS and _never_opens(value):
+        faults.add("value", "never_opens")
+    elif value is None or not fits(setting, value, roles=frozenset(definition.roles)):
         faults.add("value", _CODES[setting.type])
     faults.done()
     return value
@@ -84,6 +87,7 @@ _CODES: Mapping[SettingType, str] = {
     SettingType.DAYS: "not_days",
     SettingType.ESCALATION: "not_a_ladder",
     SettingType.MONTH_DAY: "not_a_month_day",
+    SettingType.HOURS: "not_hours",
     SettingType.FRACTION: "not_a_fraction",
 }
 
@@ -101,10 +105,23 @@ def _read(setting: Setting, stated: Any) -> Any:
         case SettingType.MONTH_DAY:
             found = re.fullmatch(r"(\d{1,2})-(\d{1,2})", stated, re.ASCII)
             return f"{int(found[1]):02d}-{int(found[2]):02d}" if found else None
+        case SettingType.HOURS:
+            return spelled(stated)
         case SettingType.PERIOD:
             return " ".join(stated.split())
         case _:
             return stated
+
+
+def _never_opens(value: Any) -> bool:
+    """Whether quiet hours would let no mail out at all."""
+    try:
+        Quiet.parse(value if isinstance(value, str) else "")
+    except NeverOpens:
+        return True
+    except ValueError:
+        return False
+    return False
 
 
 def _days(stated: str) -> list[int] | None:
