@@ -35,6 +35,13 @@ class Timer(Base):
             sqlite_where=sql("wake_at IS NOT NULL"),
             postgresql_where=sql("wake_at IS NOT NULL"),
         ),
+        Index(
+            "ix_timers_due",
+            "due_on",
+            "id",
+            sqlite_where=sql("ended_seq IS NULL"),
+            postgresql_where=sql("ended_seq IS NULL"),
+        ),
         CheckConstraint(
             "status IN ('open', 'held', 'fired', 'cancelled')", name="timer_is_in_a_known_status"
         ),

@@ -23,6 +23,8 @@ PLACES = (
     "web.preferences",
     "web.inbox",
     "web.bases",
+    "web.calendar",
+    "web.base_deadlines",
     "web.decisions",
     "web.reopening",
     "web.proposals",

@@ -89,7 +89,7 @@ class User(UserMixin):  # type: ignore[misc]  # the library has no types
         """The endpoints of the main menu this person may open."""
         if self.invitation_id:
             return []
-        places = ["inbox.index", "bases.index"]
+        places = ["inbox.index", "bases.index", "calendar.index"]
         if self.roles & {*READERS_OF_THE_LOG}:
             places.append("audit.index")
         if self.roles & {*OFFICE}:

@@ -143,7 +143,7 @@ def held_by_import(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
         key = "bases.takes_effect" if fires else "bases.counts_as_missed"
         lines.append(
             {
-                "label": _timer_label(snapshot.definition, row, look.language),
+                "label": timer_label(snapshot.definition, row, look.language),
                 "on": row["due_on"],
                 "left": days_left_text(row["due_on"], look.ctx.today, look.language),
                 "basis": article_text(row["basis"], look.language),
@@ -242,9 +242,9 @@ def _since_start(snapshot: Snapshot) -> list[Row]:
 
 
 def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dict[str, Any]:
-    state = _timer_state(look, row)
+    state = timer_state(look, row)
     return {
-        "label": _timer_label(definition, row, look.language),
+        "label": timer_label(definition, row, look.language),
         "on": row["due_on"],
         "state": "next" if state == "coming" and is_next else state,
         "left": days_left_text(row["due_on"], look.ctx.today, look.language),
@@ -252,7 +252,7 @@ def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dic
     }
 
 
-def _timer_state(look: Look, row: Row) -> str:
+def timer_state(look: Look, row: Row) -> str:
     if row["status"] == HELD:
         return "held"
     if row["status"] == FIRED or row["due_at"] <= look.ctx.at:
@@ -266,12 +266,12 @@ def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
     definition = snapshot.definition
     return [
         {
-            "label": _timer_label(definition, row, look.language),
+            "label": timer_label(definition, row, look.language),
             "on": row["due_on"],
             "nominal": row["nominal_on"],
             "left": days_left_text(row["due_on"], look.ctx.today, look.language),
-            "overdue": _timer_state(look, row) == "overdue",
-            "state": _timer_state(look, row),
+            "overdue": timer_state(look, row) == "overdue",
+            "state": timer_state(look, row),
             "notes": explain.day_notes(row, look.language),
             "kind": str(row["kind"]),
             "hold": row["hold"] or "",
@@ -281,7 +281,12 @@ def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
     ]
 
 
-def _timer_label(definition: Definition, row: Row, language: str) -> str:
+def hold_text(hold: str | None, language: str) -> str:
+    """Why a timer waits, by the word of its hold; nothing for one that does not."""
+    return t(f"bases.hold.{hold}", language) if hold else ""
+
+
+def timer_label(definition: Definition, row: Row, language: str) -> str:
     label = explain.title_of(definition.timers[row["name"]].label, language)
     return t("bases.of_year", language, what=label, year=row["period"]) if row["period"] else label
 

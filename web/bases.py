@@ -162,8 +162,15 @@ def export(kind: str) -> Response:
         ]
         heads = [t(f"bases.column.{name}", look.language) for name in COLUMNS]
         name = f"{t('bases.file_name', look.language)}-{look.ctx.today.isoformat()}.{kind}"
-    content = as_csv(heads, rows) if kind == "csv" else as_xlsx(heads, rows)
     taken = {"act": "bases", "filters": _as_filters(wanted), "count": len(rows), "file": kind}
+    return taken_out(heads, rows, name=name, kind=kind, taken=taken)
+
+
+def taken_out(
+    heads: list[str], rows: list[list[str]], *, name: str, kind: str, taken: dict[str, Any]
+) -> Response:
+    """Leave the entry of an export, which says what was `taken`, and send the rows as a file of a kind of `EXPORTS`."""
+    content = as_csv(heads, rows) if kind == "csv" else as_xlsx(heads, rows)
     door.act(lambda session, ctx: note_taken(session, kind="export", content=taken, ctx=ctx))
     answer = Response(content, mimetype=None, content_type=EXPORTS[kind])
     answer.headers.set("Content-Disposition", "attachment", filename=name)
@@ -186,10 +193,11 @@ def _export_row(row: Row, definition: Definition, language: str) -> list[str]:
         "due_name": label_text(timer.label, language) if timer else None,
         "due_on": row["due_on"],
     }
-    return [_plain(values[name]) for name in COLUMNS]
+    return [plain(values[name]) for name in COLUMNS]
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value as a cell of an exported file has it; days as ISO text."""
     if value is None:
         return ""
     return value.isoformat() if isinstance(value, date) else str(value)

@@ -45,6 +45,7 @@ __all__ = [
     "badge_of",
     "beijing_day",
     "cycle_sentence",
+    "day_left",
     "day_notes",
     "deadlines_of",
     "entry_lines",
@@ -385,6 +386,15 @@ def _deadline(row: Row, snapshot: Snapshot, language: str, *, ends: bool) -> Dea
         ends=ends,
         note="" if ends else " ".join(day_notes(row, language)),
     )
+
+
+def day_left(kind: str, on: date, today: date, language: str) -> str:
+    """How far a timer's day is; one that opens something is never overdue."""
+    if kind != Kind.OPENS:
+        return days_left_text(on, today, language)
+    days = (on - today).days
+    key = "days.opens_today" if days == 0 else "days.opens_in" if days > 0 else "days.opened"
+    return say(key, language, count=abs(days))
 
 
 def day_notes(row: Row, language: str) -> list[str]:

@@ -199,6 +199,15 @@ def told(timer: Timer, days: int, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*timer.tell[:1], reached)))
 
 
+def answering_roles(timer: Timer, definition: Definition) -> tuple[str, ...]:
+    """The roles that can meet a deadline: those of its act, or of its step. None where it is for nobody to meet."""
+    act = definition.acts.get(timer.answer or "")
+    if act is not None:
+        return act.by
+    steps = (step for route in definition.routes.values() for step in route.steps)
+    return next((step.by for step in steps if step.name == timer.answer), ())
+
+
 def next_wake(row: Row, timer: Timer, snapshot: Snapshot, *, after: datetime) -> datetime | None:
     """The next instant somebody must look at a timer: its next rung, or its due instant while it is still open."""
     moments = [at for _, at in rungs(timer, row["due_on"], snapshot) if at > after]

@@ -147,6 +147,11 @@ def month_day_text(month: int, day: int, language: str) -> str:
     return f"{month}月{day}日" if language == "zh" else f"{day} {MONTHS[month - 1]}"
 
 
+def month_text(day: date, language: str) -> str:
+    """Write the month of a day: 2026年11月, November 2026."""
+    return f"{day.year}年{day.month}月" if language == "zh" else f"{MONTHS[day.month - 1]} {day.year}"
+
+
 def instant_text(at: datetime, language: str) -> str:
     """Write an aware instant in Beijing time: 2026年11月23日 10:32. Raises ValueError for a naive one."""
     if at.tzinfo is None:

@@ -70,6 +70,12 @@ def calendar(session: Session) -> Calendar:
     )
 
 
+def holiday_names(session: Session, first: date, last: date) -> dict[date, str]:
+    """What the announced days of a span are called, both ends included."""
+    rows = session.execute(select(Holiday.day, Holiday.name).where(Holiday.day.between(first, last)))
+    return {row.day: row.name for row in rows}
+
+
 def lineage(session: Session) -> Lineage:
     """The former names of partners, and who came after whom among partners and among units."""
     columns = (PartnerName.partner_id, PartnerName.name, PartnerName.name_identity, PartnerName.until_on)

@@ -15,6 +15,7 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 PLACES = {
     "inbox": ("index",),
     "bases": ("index",),
+    "calendar": ("index",),
     "audit": ("index",),
     "admin": ("index",),
     "auth": ("login", "logout"),

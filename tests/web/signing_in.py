@@ -28,6 +28,7 @@ HASH = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash(PASSWORD)
 STUBS: Mapping[str, tuple[str, ...]] = {
     "web.inbox": ("index",),
     "web.bases": ("index", "show"),
+    "web.calendar": ("index",),
     "web.audit": ("index",),
     "web.admin": ("index",),
     "web.demo": ("clock",),

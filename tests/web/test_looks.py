@@ -26,6 +26,7 @@ from models import (
     Incident,
     Notice,
     Partner,
+    Timer,
     Unit,
     new_key,
 )
@@ -39,7 +40,10 @@ from web.demo.loading import load_demonstration
 
 in_the_browser = pytest.mark.xdist_group("browser")
 AT = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
-OWN = ("/tokens", "/password")
+OWN = (
+    "/tokens", "/password", "/calendar?month=2027-02", "/calendar?month=2031-01", "/calendar?view=list",
+    "/bases/{held}/deadlines",
+)  # fmt: skip
 LOG = ("/audit", "/audit?who=王&kind=transition&refused=yes", "/audit?who=nobody")
 
 CODES = r"""() => {
@@ -118,6 +122,7 @@ def _furnish(database: Database) -> tuple[dict[str, str], list[int]]:
             "edition": str(session.scalar(select(Edition.id))),
             "notice": str(session.scalar(select(Notice.id).where(Notice.parked_at.is_not(None)))),
             "incident": str(session.scalar(select(Incident.id))),
+            "held": str(session.scalar(select(Timer.case_id).where(Timer.hold.is_not(None)))),
         }
         kinds = session.scalars(select(Entry.kind).distinct()).all()
         entries = [

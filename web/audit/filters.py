@@ -16,7 +16,7 @@ from workflow import queries
 from workflow.definition.values import Definition
 from workflow.queries import office
 from workflow.queries.log import LogFilter
-from workflow.words import written
+from workflow.words import label_text, written
 
 
 def wanted() -> LogFilter:
@@ -95,7 +95,7 @@ def chip_text(look: pages.Look, definition: Definition, name: str, value: Any) -
 def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
     """A filter's value in words."""
     match name:
-        case "unit":
+        case "unit" | "college":
             unit = queries.units_by_id(look.session).get(value)
             return str(unit["name"] if unit else value)
         case "kind":
@@ -108,8 +108,18 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
             return queries.names_of(look.session, people=[value]).person(value) or value
         case "since" | "until":
             return written(date.fromisoformat(str(value)), look.language)
-        case "refused":
+        case "refused" | "mine" | "overdue":
             return written(True, look.language)
+        case "deadline":
+            return word("bases.", value, look.language)
+        case "day_kind":
+            return word("calendar.kind.", value, look.language)
+        case "state":
+            return (
+                label_text(definition.states[value].label, look.language)
+                if value in definition.states
+                else value
+            )
         case "edition":
             labels = {row["id"]: row["label"] for row in office.editions(look.session)}
             return str(labels.get(value, value))

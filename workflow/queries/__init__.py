@@ -5,7 +5,19 @@ Whoever asks brings their `Rights`; what they may not see is answered like what 
 
 from workflow.queries.acting import Case, case_for, cases_for, told
 from workflow.queries.bases import BaseFilter, Deadline, base_rows, bases_page, counts_by_state, lead_colleges
-from workflow.queries.history import entries_since, entry_of, history_page, latest_entry
+from workflow.queries.deadlines import (
+    DayCount,
+    DeadlineFilter,
+    chains,
+    deadline_counts,
+    deadline_rows,
+    deadlines_page,
+    first_of_each_day,
+    reminders_of,
+    roles_asked,
+    timers_of,
+)
+from workflow.queries.history import entries_at, entries_since, entry_of, history_page, latest_entry
 from workflow.queries.inbox import (
     TodoFilter,
     copied_to_me,
@@ -35,7 +47,9 @@ from workflow.queries.stuck import Stuck, stuck_steps
 __all__ = [
     "BaseFilter",
     "Case",
+    "DayCount",
     "Deadline",
+    "DeadlineFilter",
     "Names",
     "Page",
     "Rights",
@@ -47,15 +61,21 @@ __all__ = [
     "case_for",
     "case_of_proposal",
     "cases_for",
+    "chains",
     "copied_to_me",
     "counts_by_state",
+    "deadline_counts",
+    "deadline_rows",
+    "deadlines_page",
     "document_for",
     "document_is_of",
     "done_by_me",
     "draft_of",
     "drafts_of",
+    "entries_at",
     "entries_since",
     "entry_of",
+    "first_of_each_day",
     "history_page",
     "latest_entry",
     "lead_colleges",
@@ -64,10 +84,13 @@ __all__ = [
     "opened_by_me",
     "pending_of",
     "people_found",
+    "reminders_of",
     "rights_of",
+    "roles_asked",
     "seen",
     "stuck_steps",
     "subjects_of",
+    "timers_of",
     "to_do",
     "to_do_count",
     "told",

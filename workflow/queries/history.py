@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -46,6 +46,13 @@ def history_page(
 def entry_of(session: Session, case_id: str, seq: int) -> Row | None:
     """One entry of a case, or None."""
     return _one(session, _entries(case_id).where(Entry.seq == seq))
+
+
+def entries_at(session: Session, case_id: str, seqs: Iterable[int | None]) -> dict[int, Row]:
+    """The entries at some places of a case's chain, by their places."""
+    wanted = sorted({seq for seq in seqs if seq is not None})
+    rows = session.execute(_entries(case_id).where(Entry.seq.in_(wanted))).mappings().all()
+    return {row["seq"]: row for row in _read(session, rows)}
 
 
 def latest_entry(session: Session, case_id: str) -> Row | None:

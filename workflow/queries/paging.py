@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select
+from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
 from workflow.snapshot import Row
@@ -32,6 +32,17 @@ class Order:
     name: str
     read: Callable[[str], Any]
     descending: bool = True
+    then: Any = None
+    """The column that tells apart the rows that share `column`; a mark is then read into both values."""
+
+    @property
+    def columns(self) -> tuple[Any, ...]:
+        return (self.column,) if self.then is None else (self.column, self.then)
+
+    @property
+    def place(self) -> Any:
+        """What a mark is compared with: an index over the columns finds it at once."""
+        return self.column if self.then is None else tuple_(*self.columns)
 
 
 def page(
@@ -48,11 +59,12 @@ def page(
     onward = None if back is not None else _read(order, after)
     falling = order.descending
     if onward is not None:
-        statement = statement.where(order.column < onward if falling else order.column > onward)
+        statement = statement.where(order.place < onward if falling else order.place > onward)
     if back is not None:
-        statement = statement.where(order.column > back if falling else order.column < back)
+        statement = statement.where(order.place > back if falling else order.place < back)
         falling = not falling
-    statement = statement.order_by(order.column.desc() if falling else order.column.asc()).limit(size + 1)
+    by = [column.desc() if falling else column.asc() for column in order.columns]
+    statement = statement.order_by(*by).limit(size + 1)
     rows = [dict(row) for row in session.execute(statement).mappings()]
     return _cut(rows, order, size=size, onward=onward is not None, back=back is not None)
 
