@@ -125,8 +125,10 @@ def linked_reasons(look: Look, case: Case, blockers: tuple[Blocker, ...]) -> lis
     listed = []
     for blocker in blockers:
         mending = next((name for name in blocker.mend if name in offered), None)
-        href = url_for("decisions.form", case_id=case.snapshot.id, act=mending) if mending else ""
-        listed.append({**reason_shown(blocker, case.definition, look.language), "href": href})
+        shown = reason_shown(blocker, case.definition, look.language, case_id=case.snapshot.id)
+        if mending:
+            shown["href"] = url_for("decisions.form", case_id=case.snapshot.id, act=mending)
+        listed.append(shown)
     return listed
 
 

@@ -21,6 +21,7 @@ from workflow.operations.papers import mark_read
 from workflow.operations.rounds import RoundAct
 from workflow.queries import Page, TodoFilter
 from workflow.snapshot import Row
+from workflow.standing_in import stood_in_for
 from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.words import days_left_text, say
 from workflow.world import current_edition, editions_in_use
@@ -105,6 +106,7 @@ def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
 def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     definition, language = editions[row["edition_id"]], look.language
     due_on = row["due_on"]
+    stands_for = stood_in_for(definition, row["act"], row["role"])
     return {
         "id": row["id"],
         "subject": pages.subject(row, editions, language),
@@ -118,7 +120,10 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": _task_address(row, definition) if row["own"] else "",
-        "may_be_selected": row["own"] and may_be_selected(definition, state=row["state"], asked=row["act"]),
+        "note": explain.stands_in_note(definition, stands_for, language),
+        "may_be_selected": row["own"]
+        and not stands_for
+        and may_be_selected(definition, state=row["state"], asked=row["act"]),
         "lenders": [
             {"name": lender["name"], "href": _task_address(row, definition, lender=lender["person_id"])}
             for lender in row["lenders"]
@@ -133,8 +138,10 @@ def _here(*, ticked: str | None = None) -> str:
 
 
 def _task_address(row: Row, definition: Definition, *, lender: str | None = None) -> str:
-    """Where a task is done; with a lender, in that person's stead."""
+    """Where a task is done, with a lender in that person's stead; of one that falls to a stand-in, where a person is linked."""
     back = _here()
+    if stood_in_for(definition, row["act"], row["role"]):
+        return url_for("bases.show", case_id=row["case_id"], _anchor="people")
     if row["act"] == CONFIRM:
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
     if row["act"] == pages.PROPOSAL and row["state"] == definition.initial:

@@ -60,7 +60,9 @@ __all__ = [
     "shown",
     "stand_ins",
     "standing",
+    "stands_in_note",
     "step_of",
+    "system_text",
     "title_of",
     "told_of",
     "value_text",
@@ -489,6 +491,15 @@ def shown(plan: Plan, form: Form) -> list[Any]:
     ]  # fmt: skip
 
 
+def stands_in_note(definition: Definition, roles: tuple[str, ...], language: str) -> str:
+    """Say in whose stead something is asked, and who mends it; nothing where it is asked of its own role."""
+    if not roles:
+        return ""
+    labels = [definition.roles[name].label for name in roles]
+    office = definition.roles[definition.import_.by].label
+    return say("standing.stands_in", language, roles=labels, office=office)
+
+
 def stand_ins(snapshot: Snapshot, language: str) -> list[str]:
     """Say for which duties nobody is linked, so that others are asked and told instead."""
     return [
@@ -531,11 +542,27 @@ def entry_title(row: Row, definition: Definition, language: str) -> str:
     return say("explain.kind_of", language, kind=headed(say(kind, language), language), what=what)
 
 
+def system_text(definition: Definition | None, actor: str, language: str) -> str:
+    """Who acted where no name is known: the part of the program or the timer an entry names; of a person, nobody."""
+    kind, _, name = actor.partition(":")
+    if kind != "system":
+        return NO_VALUE
+    key = f"actor.name.{name}"
+    if key in shared():
+        name = say(key, language)
+    elif definition is not None:
+        name = act_label(definition, name, language)
+    return say("actor.system", language, name=name)
+
+
 def entry_note(row: Row, definition: Definition, names: Names, language: str) -> str:
     """The reason or opinion an entry carries, whom it seats, and its outcome; personal values stay hidden."""
     form = row["body"].get("form") or {}
     seated = seats_text(row, names, language)
     parts = [seated] if seated else []
+    if row["kind"] == "import":
+        parts.append(say("entry.imported", language, sheet=form["sheet"], row=form["row"]))
+        form = {}
     if row["outcome"] and row["outcome"] in definition.outcomes:
         parts.append(label_text(definition.outcomes[row["outcome"]].label, language))
     for name in form:

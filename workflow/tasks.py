@@ -13,6 +13,7 @@ from workflow.definition.values import Held, Step, StepKind, Timer
 from workflow.guards import last_day
 from workflow.routes import conclusion, in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot
+from workflow.standing_in import is_linked
 from workflow.timers import FIRED, rungs
 
 CONFIRM = "confirm"
@@ -154,7 +155,7 @@ def _for_roles(snapshot: Snapshot, act: str, roles: tuple[str, ...], due_on: dat
     """One turn per role; a duty nobody linked fills falls to those who stand in."""
     for name in roles:
         role = snapshot.definition.roles[name]
-        if role.held is Held.DUTY and not any(row["person_id"] for row in snapshot.duty(name)):
+        if not is_linked(snapshot, name):
             yield from _for_roles(snapshot, act, role.stand_in, due_on)
             continue
         unit = snapshot.unit_of(role.of) if role.held is Held.GRANT and role.of else None

@@ -572,6 +572,8 @@ class TaskView(Shape):
     asked_by: str | None
     mine: bool
     """Expected of me in my own right."""
+    mend: str | None
+    """Where it is asked of me only because nobody is linked in whose part it is: who mends that, and where."""
     for_people: list[str]
     """The names of those for whom I could do it, as their delegate."""
     base_name: str | None

@@ -25,7 +25,7 @@ from workflow.blockers import Blocker
 from workflow.blockers import Fault as FormFault
 from workflow.definition.values import Act, Definition, Field, FieldType, Label
 from workflow.errors import BadInput, WorkflowError
-from workflow.explain import act_label, role_label, value_text
+from workflow.explain import act_label, role_label, system_text, value_text
 from workflow.operations import Receipt as Written
 from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of
@@ -270,9 +270,7 @@ def actor_name(row: Row, name: str | None, definition: Definition | None) -> str
     if name is not None:
         lender = row.get("for_name")
         return t("entry.acted_for", actor=name, who=lender) if lender else name
-    system = str(row["actor"]).partition(":")[2]
-    label = act_label(definition, system, language()) if definition else system
-    return t("actor.system", name=label)
+    return system_text(definition, row["actor"], language())
 
 
 def receipt(written: Written, definition: Definition) -> Receipt:

@@ -7,7 +7,7 @@ from typing import Any
 
 from web.words import catalogue, t
 from workflow.definition.values import Definition
-from workflow.explain import act_label, headed
+from workflow.explain import act_label, headed, system_text
 from workflow.words import written
 
 
@@ -44,10 +44,7 @@ def who_text(row: Mapping[str, Any], definition: Definition, language: str) -> s
     """Who acted: a person by name, the system by the name of what moved it."""
     if row["actor_name"]:
         return str(row["actor_name"])
-    name = row["actor"].partition(":")[2]
-    key = f"audit.system.{name}"
-    said = t(key, language) if key in catalogue() else act_label(definition, name, language)
-    return t("actor.system", language, name=said)
+    return system_text(definition, row["actor"], language)
 
 
 def states_text(row: Mapping[str, Any], definition: Definition, language: str) -> tuple[str, str] | None:

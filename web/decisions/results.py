@@ -103,7 +103,8 @@ def _why(look: Look, case: Case, stopped: Stopped, *, seq: int) -> list[dict[str
         entries = queries.entries_since(look.session, case.snapshot.id, seq)
         told = told_meanwhile(look, case, entries) or ()
         return [_said(f"{entry['who']} · {entry['what']}") for entry in told]
-    return reasons_shown(stopped.blockers or stopped.warnings, definition, language)
+    reasons = stopped.blockers or stopped.warnings
+    return reasons_shown(reasons, definition, language, case_id=case.snapshot.id)
 
 
 def _said(text: str) -> dict[str, str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flask import url_for
+
 from web.pages import Look
 from web.words import t
 from workflow import explain
@@ -15,17 +17,30 @@ from workflow.reasons import reason_of
 from workflow.snapshot import Row
 from workflow.words import label_text
 
+MENDED_ON_THE_PAGE = {"duty_unlinked": "people"}
+"""Reasons that are removed on the base's page, and the part of it where."""
 
-def reason_shown(blocker: Blocker, definition: Definition, language: str) -> dict[str, str]:
-    """A reason as a line of a list begins: with a capital letter in English."""
+
+def reason_shown(
+    blocker: Blocker, definition: Definition, language: str, *, case_id: str = ""
+) -> dict[str, str]:
+    """A reason as a line of a list begins: with a capital letter in English, and with the place on the base's page that mends it."""
     reason = reason_of(blocker, definition, language)
     mend = "" if blocker.code == "not_your_role" else reason.mend  # The reason itself says whose act it is.
     texts = {"text": reason.text, "mend": mend, "from_on": reason.from_on}
-    return {"basis": reason.basis, **{name: explain.headed(text, language) for name, text in texts.items()}}
+    part = MENDED_ON_THE_PAGE.get(blocker.code) if case_id else None
+    href = url_for("bases.show", case_id=case_id, _anchor=part) if part else ""
+    return {
+        "basis": reason.basis,
+        "href": href,
+        **{name: explain.headed(text, language) for name, text in texts.items()},
+    }
 
 
-def reasons_shown(blockers: Iterable[Blocker], definition: Definition, language: str) -> list[dict[str, str]]:
-    return [reason_shown(blocker, definition, language) for blocker in blockers]
+def reasons_shown(
+    blockers: Iterable[Blocker], definition: Definition, language: str, *, case_id: str = ""
+) -> list[dict[str, str]]:
+    return [reason_shown(blocker, definition, language, case_id=case_id) for blocker in blockers]
 
 
 def who_of(row: Row, definition: Definition, language: str) -> str:
@@ -34,10 +49,7 @@ def who_of(row: Row, definition: Definition, language: str) -> str:
         return t("entry.acted_for", language, actor=row["actor_name"], who=row["for_name"])
     if row["actor_name"]:
         return str(row["actor_name"])
-    kind, _, name = row["actor"].partition(":")
-    if kind == "system":
-        return t("actor.system", language, name=explain.act_label(definition, name, language))
-    return "—"
+    return explain.system_text(definition, row["actor"], language)
 
 
 def told_meanwhile(look: Look, case: Case, rows: tuple[Row, ...] | None) -> list[dict[str, Any]] | None:

@@ -17,7 +17,7 @@ from web.pages import Look
 from web.words import t
 from workflow import explain, queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act, ActKind, Choice, Definition, FieldType, StepKind
+from workflow.definition.values import Act, ActKind, Choice, FieldType, StepKind
 from workflow.plan import Plan
 from workflow.queries import Case
 from workflow.snapshot import Row, held_roles
@@ -78,8 +78,8 @@ def form_page(
             for fault in loose
             for text in fields.errors_of([fault], [], act, definition, look.language)[fault.field]
         ],
-        reasons=_case_reasons(wrong.blockers, act, definition, look.language),
-        open_reasons=() if wrong.blockers else _case_reasons(plan.blockers, act, definition, look.language),
+        reasons=_case_reasons(wrong.blockers, act, case, look.language),
+        open_reasons=() if wrong.blockers else _case_reasons(plan.blockers, act, case, look.language),
         wrong=wrong,
         meanwhile=told_meanwhile(look, case, wrong.meanwhile),
         key=key or pages.new_request_key(),
@@ -93,10 +93,9 @@ def form_page(
     )
 
 
-def _case_reasons(
-    blockers: Iterable[Blocker], act: Act, definition: Definition, language: str
-) -> list[dict[str, str]]:
-    return reasons_shown([b for b in blockers if fields.field_of(b, act) is None], definition, language)
+def _case_reasons(blockers: Iterable[Blocker], act: Act, case: Case, language: str) -> list[dict[str, str]]:
+    loose = [b for b in blockers if fields.field_of(b, act) is None]
+    return reasons_shown(loose, case.definition, language, case_id=case.snapshot.id)
 
 
 def _chosen_fact(sent: Sent, act: Act) -> str:
@@ -186,7 +185,7 @@ def refused_page(look: Look, case: Case, plan: Plan) -> str:
     return render_template(
         "decisions/refused.html",
         **frame(look, case, plan),
-        reasons=reasons_shown(plan.blockers, case.definition, look.language),
+        reasons=reasons_shown(plan.blockers, case.definition, look.language, case_id=case.snapshot.id),
         back=pages.back(),
     )
 

@@ -11,6 +11,7 @@ from workflow.context import Actor
 from workflow.definition.values import Act, ActKind, Choice, Step, StepKind
 from workflow.guards import View
 from workflow.snapshot import Row, Snapshot, held_roles, lent_roles
+from workflow.standing_in import is_linked, stand_ins
 
 
 def rights(view: View, actor: Actor, confirmer: Actor | None) -> Iterator[Blocker]:
@@ -99,9 +100,10 @@ def _entitled(view: View, actor: Actor, roles: tuple[str, ...]) -> Iterator[Bloc
     if not roles:
         yield Blocker(code="only_by_timer", basis=act.by_basis, rank=Rank.ROLE)
         return
-    held = _roles_used(view, actor) & set(roles)
+    used = _roles_used(view, actor)
+    held = used & set(roles)
     if not held:
-        yield _only(act.by_basis, roles)
+        yield _unlinked(snapshot, roles, used) or _only(act.by_basis, roles)
         return
     for person in dict.fromkeys((view.on_behalf_of or actor.person, actor.person)):
         yield from _conflict(snapshot, person, tuple(sorted(held)))
@@ -127,6 +129,21 @@ def _conflict(snapshot: Snapshot, person: str | None, roles: tuple[str, ...]) ->
 def _only(basis: str, roles: tuple[str, ...]) -> Blocker:
     return Blocker(
         code="not_your_role", basis=basis, rank=Rank.ROLE, params={"roles": list(roles)}, mend=roles
+    )
+
+
+def _unlinked(snapshot: Snapshot, roles: tuple[str, ...], used: frozenset[str]) -> Blocker | None:
+    """To whoever is asked in the stead of a duty: whose act it is, and that nobody is linked as them. None to others."""
+    empty = [
+        name
+        for name in roles
+        if used & stand_ins(snapshot.definition, name) and not is_linked(snapshot, name)
+    ]
+    if not empty:
+        return None
+    office = snapshot.definition.import_.by
+    return Blocker(
+        code="duty_unlinked", basis="local", rank=Rank.ROLE, params={"roles": empty}, mend=(office,)
     )
 
 
