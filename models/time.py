@@ -135,7 +135,7 @@ class CalendarYear(Base):
 
 
 class Heartbeat(Base):
-    """The last sign of life of a scheduler."""
+    """The last sign of life of a scheduler; `left_at` where it said that it stops."""
 
     __tablename__ = "heartbeats"
 
@@ -144,12 +144,26 @@ class Heartbeat(Base):
     ticked_at: Mapped[Instant]
     fired_count: Mapped[Whole]
     failure: Mapped[Prose | None]
+    left_at: Mapped[Instant | None]
 
 
 class Incident(Base):
-    """Something the office must look at: a step nobody can act on, a case whose timer failed, a leader not linked."""
+    """Something the office must look at, such as a case whose timer failed.
+
+    While it is open the clock passes its case over: until `retry_at`, unless the case has another version by then.
+    """
 
     __tablename__ = "incidents"
+    __table_args__ = (
+        Index(
+            "one_open_incident_per_case_and_kind",
+            "case_id",
+            "kind",
+            unique=True,
+            sqlite_where=sql("closed_at IS NULL"),
+            postgresql_where=sql("closed_at IS NULL"),
+        ),
+    )
 
     id: Mapped[IdPk]
     case_id: Mapped[Id | None] = mapped_column(ForeignKey("cases.id"), index=True)
@@ -157,6 +171,8 @@ class Incident(Base):
     params: Mapped[Json]
     opened_at: Mapped[Instant]
     closed_at: Mapped[Instant | None]
+    retry_at: Mapped[Instant | None]
+    case_version: Mapped[Whole | None]
 
 
 class Installation(Base):

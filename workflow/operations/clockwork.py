@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -16,14 +15,12 @@ from workflow.context import Context
 from workflow.definition.values import Definition
 from workflow.operations.answers import Receipt, Refusal, only_for
 from workflow.operations.numbering import drawn, numbered
+from workflow.operations.parking import recovered
 from workflow.operations.steps import note, planned, steps_as_changes, write_steps
 from workflow.plan import catch_up, notice, recipients
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.wake import in_its_wake
 from workflow.world import definition_of
-
-LOOK_AGAIN = timedelta(hours=1)
-"""When a case whose timer failed is looked at again; until then it does not hold up the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,7 @@ class Swept:
 def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None = None) -> Swept:
     """Let the timers due at the context's instant take effect, on up to `limit` cases or on one, in due order per case.
 
-    Missed deadlines are recorded, openings and ends fire, and of missed reminders only the latest goes out.
+    A case that was parked for a failure and goes well has its incident closed. Missed deadlines are recorded, openings and ends fire, and of missed reminders only the latest goes out.
     """
     rows = [gather.lock(session, case_id)] if case_id else gather.claim(session, at=ctx.at, limit=limit)
     changes: list[Change] = []
@@ -59,6 +56,7 @@ def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None 
             changes += made
             swept += done
     write(session, changes)
+    recovered(session, [row.row["id"] for row in rows], ctx=ctx)
     return swept
 
 
@@ -179,26 +177,3 @@ def release_held(session: Session, case_id: str, *, ctx: Context) -> Receipt | R
     after = replace(after, case={**after.case, "log_seq": step.seq})
     steps, _ = catch_up(after, ctx)
     return write_steps(session, row, (step, *steps), ctx)
-
-
-def postpone(session: Session, case_id: str, *, at: datetime, failure: str) -> None:
-    """Park a case whose timers failed: an incident for the office, and another look in an hour."""
-    row = gather.lock(session, case_id)
-    definition = definition_of(session, row[1])
-    snapshot = gather.gather(
-        session, [row], wish=gather.Wish(roles=tuple(definition.roles)), today=row[0]["entered_on"]
-    )[case_id]
-    changes = [
-        Change(table="timers", op=UPDATE, key=timer["id"], values={"wake_at": at + LOOK_AGAIN})
-        for timer in snapshot.table("timers")
-        if timer["wake_at"] is not None and timer["wake_at"] <= at
-    ]
-    incident = {
-        "id": new_key(),
-        "case_id": case_id,
-        "kind": "timer_failed",
-        "params": {"failure": failure[:2000]},
-        "opened_at": at,
-        "closed_at": None,
-    }
-    write(session, [*changes, Change(table="incidents", op=INSERT, key=str(incident["id"]), values=incident)])

@@ -31,6 +31,7 @@ from workflow.operations.deeds import (
     record,
 )
 from workflow.operations.organisations import days_borne, last_day_borne
+from workflow.operations.parking import INCIDENTS
 from workflow.world import bump
 
 LANGUAGES = ("zh", "en")
@@ -468,7 +469,10 @@ def resend_notice(session: Session, notice_id: str, *, reason: str, ctx: Context
 
 
 def close_incident(session: Session, incident_id: str, *, reason: str, ctx: Context) -> Done:
-    """Say that an incident is dealt with, and how. Raises WorkflowError `already_closed`."""
+    """Say that an incident is dealt with, and how; a case it had parked goes on at once.
+
+    Raises WorkflowError `already_closed`.
+    """
     demand(session, ctx, *OFFICE)
     incident = found(
         session.execute(
@@ -486,7 +490,7 @@ def close_incident(session: Session, incident_id: str, *, reason: str, ctx: Cont
     change = Change(table="incidents", op=UPDATE, key=incident_id, values={"closed_at": ctx.at})
     return record(
         session,
-        "system:incidents",
+        INCIDENTS,
         kind="incident_closed",
         subject=incident_id,
         changes=[change],

@@ -19,7 +19,7 @@ def log_end(session: Session) -> int:
 
 def done_by_clock(session: Session, *, since: int) -> tuple[list[Row], int]:
     """What timers did after the entry `since`, oldest due day first, and how many that were in all."""
-    mine = (Entry.id > since) & (Entry.source == "timer")
+    mine = (Entry.id > since) & (Entry.source == "timer") & Entry.case_id.is_not(None)
     rows = session.execute(
         select(
             Entry.kind, Entry.act, Entry.effective_on, Entry.from_state, Entry.to_state, Entry.case_id, Case.edition_id,
