@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_28_parked_cases"
-down_revision = "2026_11_28_invitations"
+down_revision = "2026_11_28_deadlines_by_day"
 branch_labels = None
 depends_on = None
 
