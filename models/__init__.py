@@ -21,7 +21,7 @@ from models.database import Base, Database
 from models.log import Disclosure, Entry, IdempotencyKey, Notice, Stream
 from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
-from models.people import Account, ApiToken, Call, Duty, Grant, Person, Setting, Unit, UnitName
+from models.people import Account, ApiToken, CalendarLink, Call, Duty, Grant, Person, Setting, Unit, UnitName
 from models.routes import Ballot, Delegation, Invitation, Round, Seat, Slip
 from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation, Rung, Task, Timer
 from models.types import new_key
@@ -31,6 +31,7 @@ __all__ = [
     "AgendaItem",
     "Agreement",
     "ApiToken",
+    "CalendarLink",
     "Attendance",
     "Ballot",
     "Ban",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
@@ -83,6 +84,28 @@ class ApiToken(Base):
     expires_at: Mapped[Instant]
     revoked_at: Mapped[Instant | None]
     last_used_at: Mapped[Instant | None]
+
+
+class CalendarLink(Base):
+    """A secret address from which calendar programs fetch a person's deadlines. Only its SHA-256 is kept."""
+
+    __tablename__ = "calendar_links"
+    __table_args__ = (
+        Index(
+            "one_living_link_per_account",
+            "account_id",
+            unique=True,
+            sqlite_where=sql("revoked_at IS NULL"),
+            postgresql_where=sql("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[IdPk]
+    account_id: Mapped[Id] = mapped_column(ForeignKey("accounts.id"))
+    sha256: Mapped[Digest] = mapped_column(unique=True)
+    everything: Mapped[bool]
+    created_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]
 
 
 class Grant(Base):

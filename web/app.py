@@ -34,6 +34,7 @@ PLACES = (
     "web.demonstration",
     "web.health",
     "web.tokens",
+    "web.feeds",
     "web.delegations",
     "web.invitations",
     "web.meetings",

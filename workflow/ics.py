@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from icalendar import Calendar, Event
+from icalendar import Alarm, Calendar, Event
 
 from workflow.periods import BEIJING
 
@@ -47,6 +47,7 @@ def deadline_event(deadline: Deadline, *, at: datetime) -> Event:
     event.add("uid", uid(deadline.case_id, deadline.timer, deadline.period))
     event.add("sequence", deadline.sequence)
     event.add("dtstamp", at)
+    event.add("last-modified", at)
     event.add("dtstart", deadline.day)
     event.add("dtend", deadline.day + timedelta(days=1))
     event.add("transp", "TRANSPARENT")
@@ -54,6 +55,16 @@ def deadline_event(deadline: Deadline, *, at: datetime) -> Event:
     event.add("summary", deadline.summary)
     event.add("description", deadline.text)
     event.add("url", deadline.link)
+    return event
+
+
+def told_the_day_before(event: Event, text: str) -> Event:
+    """Let an entry tell of itself at nine in the morning of the day before."""
+    alarm = Alarm()
+    alarm.add("action", "DISPLAY")
+    alarm.add("description", text)
+    alarm.add("trigger", timedelta(hours=-15))
+    event.add_component(alarm)
     return event
 
 

@@ -16,7 +16,7 @@ from tests.university import University
 from workflow import entries
 from workflow.context import Actor, Context, Source
 from workflow.ledger import read_ledger
-from workflow.operations import Receipt, decline
+from workflow.operations import Receipt, calendar_links, decline
 from workflow.operations.accounts import create_account, end_sessions, knock, set_password, sign_in
 from workflow.operations.duties import link_duty
 from workflow.operations.ledger_import import bring_in, create_units, judge
@@ -123,6 +123,7 @@ def office(university: University, cases: dict[str, str]) -> None:
         assert sign_in(session, knock(session, "wang5", "no"), at=ctx.at, source=Source.PAGE) is None
         mine = Context(actor=Actor(person=person, account=account), at=ctx.at, source=Source.PAGE)
         issue(session, name="reports", days=30, ctx=mine)
+        calendar_links.issue(session, everything=False, ctx=mine)
         call = open_call(
             session, lifecycle="base", year=2032, opens_on=date(2032, 1, 1), closes_on=date(2032, 2, 1), reason="yearly",
             ctx=desk,

@@ -41,7 +41,7 @@ CASE_TABLES = (
 )  # fmt: skip
 TABLES = (
     *CASE_TABLES, "partners", "people", "grants", "units", "calls", "editions", "holidays", "calendar_years",
-    "documents", "accounts", "api_tokens", "settings", "unit_names", "partner_names",
+    "documents", "accounts", "api_tokens", "calendar_links", "settings", "unit_names", "partner_names",
 )  # fmt: skip
 
 WORDS = {
@@ -201,7 +201,9 @@ def test_added_row_is_named(history: Lived, name: str) -> None:
             row[key] = 2999
         unique: dict[str, dict[str, Any]] = {"partners": {"code_identity": "X"}, "people": {"staff_number": "X"}, "units": {"name": "X"},
                   "passages": {"place": 99}, "timers": {"name": "X"}, "accounts": {"login": "X"},
-                  "api_tokens": {"sha256": "0" * 64}, "editions": {"label": "X"}}  # fmt: skip
+                  "api_tokens": {"sha256": "0" * 64},
+                  "calendar_links": {"sha256": "0" * 64, "revoked_at": datetime(2031, 1, 11, tzinfo=UTC)},
+                  "editions": {"label": "X"}}  # fmt: skip
         session.execute(table.insert().values({**row, **unique.get(name, {})}))
 
         named = {(found.table, found.key, found.expected) for found in examine(session)}

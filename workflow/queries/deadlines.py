@@ -72,7 +72,7 @@ def first_of_each_day(
         *_narrowed(session, wanted, rights, at)
     )
     chosen = numbered.subquery()
-    statement = _listed().where(Timer.id.in_(select(chosen.c.id).where(chosen.c.place <= most)))
+    statement = listed().where(Timer.id.in_(select(chosen.c.id).where(chosen.c.place <= most)))
     rows = session.execute(statement.order_by(Timer.due_on, Timer.id)).mappings()
     return tuple(dict(row) for row in rows)
 
@@ -92,7 +92,7 @@ def deadlines_page(
     Rows: the case's subject, and of the timer id, name, kind, basis, nominal_on, due_on, due_at, provisional, period,
     status, hold, armed_seq.
     """
-    statement = _listed().where(*_narrowed(session, wanted, rights, at))
+    statement = listed().where(*_narrowed(session, wanted, rights, at))
     order = Order(column=Timer.due_on, then=Timer.id, name="mark", read=deadline_mark, descending=False)
     return page(session, statement, order, after=after, before=before, size=size)
 
@@ -180,7 +180,8 @@ def _from_cases(statement: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]
     )
 
 
-def _listed() -> Select[*tuple[Any, ...]]:
+def listed() -> Select[*tuple[Any, ...]]:
+    """Every timer with its case's subject, to be narrowed."""
     mark = (cast(Timer.due_on, String) + cast(Timer.id, String)).label("mark")
     return with_subject(
         select(*TIMER, mark, *SUBJECT, Case.lifecycle).select_from(Timer).join(Case, Case.id == Timer.case_id)
