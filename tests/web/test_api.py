@@ -372,6 +372,54 @@ def test_deadlines_of_a_case_are_told_with_their_ground(site: Site) -> None:
     )
 
 
+def test_deadlines_that_are_over_are_told_when_asked_for(site: Site) -> None:
+    case_id = site.university.signed()
+
+    told = program(site, "leader").get(f"/cases/{case_id}/deadlines?over=true").json["items"]
+
+    (sign_by,) = [one for one in told if one["name"] == "sign_by"]
+    assert (sign_by["status"], sign_by["overdue"]) == ("cancelled", False)
+    assert 0 < sign_by["armed_seq"] < sign_by["ended_seq"]
+
+
+def test_deadlines_are_listed_to_those_who_see_their_cases(site: Site) -> None:
+    case_id = site.university.approved()
+    query = "/deadlines?kind=due&overdue=false&since=2026-06-08&until=2026-06-08"
+
+    seen = {who: program(site, who).get(query).json["items"] for who in ("leader", "other_head", "stranger")}
+    mine = {
+        who: len(program(site, who).get("/deadlines?mine=true").json["items"])
+        for who in ("office", "auditor")
+    }
+
+    (line,) = seen["leader"]
+    assert (line["case_id"], line["deadline"]["name"], line["turn"]) == (
+        case_id, "sign_by", [{"name": "base_office", "text": "base office"}],
+    )  # fmt: skip
+    assert (seen["other_head"], seen["stranger"]) == ([], [])
+    assert mine == {"office": 1, "auditor": 0}
+
+
+@pytest.mark.parametrize(
+    "query", ["since=2026-02-30", "kind=x", "mine=yes", "month=2026-03", "since=1772000000"]
+)
+def test_filter_of_deadlines_that_cannot_be_read_is_refused(site: Site, query: str) -> None:
+    assert said(program(site, "office").get(f"/deadlines?{query}")) == (400, "bad_query")
+
+
+def test_deadlines_are_turned_over_page_by_page(site: Site) -> None:
+    cases = {site.university.approved() for _ in range(32)}
+    office = program(site, "office")
+
+    first = office.get("/deadlines").json
+    second = office.get(f"/deadlines?after={first['older']}").json
+    back = office.get(f"/deadlines?before={second['newer']}").json
+
+    assert [len(page["items"]) for page in (first, second)] == [30, 2]
+    assert {line["case_id"] for page in (first, second) for line in page["items"]} == cases
+    assert back["items"] == first["items"]
+
+
 def test_history_tells_who_did_what(site: Site) -> None:
     case_id = site.university.proposed()
     program(site, "member").act(case_id, "approve")

@@ -7,7 +7,19 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from web.api import acts, cases, delegations, documents, each, entries, inbox, lifecycles, meetings, rounds
+from web.api import (
+    acts,
+    cases,
+    deadlines,
+    delegations,
+    documents,
+    each,
+    entries,
+    inbox,
+    lifecycles,
+    meetings,
+    rounds,
+)
 from web.api.description import description
 from web.api.problems import answer_to
 from web.api.routing import blueprint
@@ -17,6 +29,7 @@ __all__ = [
     "acts",
     "blueprint",
     "cases",
+    "deadlines",
     "delegations",
     "documents",
     "each",

@@ -1,4 +1,4 @@
-"""Cases: the list, one case with its facts, its history and its deadlines, and opening a draft."""
+"""Cases: the list, one case with its facts and its history, and opening a draft."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from web.api.shapes import (
     CaseQuery,
     CaseView,
     DateOf,
-    DeadlineList,
     EntryPage,
     Fault,
     Kind,
@@ -135,16 +134,6 @@ def read_history(call: Call, case_id: str, *, query: PlacePaging) -> EntryPage:
         newer=found.newer,
         older=found.older,
     )
-
-
-@operation("GET", "/cases/<case_id>/deadlines", answer=DeadlineList)
-def read_deadlines(call: Call, case_id: str) -> DeadlineList:
-    with call.reading() as desk:
-        seen(desk.session, desk.rights, case_id)
-        case = case_for(desk.session, case_id, ctx=desk.ctx)
-        at = desk.ctx.at
-    rows = sorted(case.snapshot.table("timers"), key=lambda row: (row["due_at"], row["name"]))
-    return DeadlineList(items=[wording.deadline(row, case.definition, at=at) for row in rows])
 
 
 @operation(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 
@@ -32,6 +32,15 @@ DayAndKey = Annotated[
 ]
 """The mark of a page that goes by days."""
 YesNo = Literal["true", "false"]
+
+
+def _a_day(text: str) -> str:
+    """The text, if the calendar has such a day. Raises ValueError for any other."""
+    return date.fromisoformat(text).isoformat()
+
+
+DayText = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_a_day)]
+"""A day of the calendar, as ISO 8601 writes it."""
 
 
 class Shape(BaseModel):
@@ -63,6 +72,26 @@ class TaskQuery(Shape):
     overdue: YesNo | None = None
     after: DayAndKey | None = None
     before: DayAndKey | None = None
+
+
+class DeadlineQuery(Shape):
+    """Which of the deadlines that run; what is left out narrows nothing. Both days are included."""
+
+    mine: YesNo | None = None
+    lifecycle: Word | None = None
+    unit: Key | None = None
+    kind: Literal["opens", "due", "ends"] | None = None
+    overdue: YesNo | None = None
+    since: DayText | None = None
+    until: DayText | None = None
+    after: DayAndKey | None = None
+    before: DayAndKey | None = None
+
+
+class TimerQuery(Shape):
+    """Whether the deadlines of a case that are over are told, too."""
+
+    over: YesNo | None = None
 
 
 class KeyPaging(Shape):
@@ -257,11 +286,36 @@ class Deadline(Shape):
     nominal_on: date
     provisional: bool
     status: Literal["open", "held", "fired", "cancelled"]
+    hold: str | None
     overdue: bool
+    armed_seq: int
+    ended_seq: int | None
     period: int | None
     answered_by: Named | None
     basis: str
     basis_text: str
+
+
+class DeadlineLine(Shape):
+    """One deadline in the list over all cases, with whose turn it is; nobody's where it takes effect by itself."""
+
+    id: str
+    case_id: str
+    state: Named
+    base_name: str | None
+    base_number: str | None
+    partner: str | None
+    college: str | None
+    turn: list[Named]
+    deadline: Deadline
+
+
+class DeadlinePage(Shape):
+    """A page of deadlines, the earliest first."""
+
+    items: list[DeadlineLine]
+    newer: str | None
+    older: str | None
 
 
 class NextDeadline(Shape):
@@ -541,7 +595,7 @@ class EntryPage(Shape):
 
 
 class DeadlineList(Shape):
-    """The deadlines that run on a case."""
+    """The deadlines that run on a case, or all it ever had."""
 
     items: list[Deadline]
 

@@ -60,14 +60,14 @@ def living_link(session: Session, account_id: str) -> Row | None:
 def calendar_rows(session: Session, rights: Rights, *, mine: bool, at: datetime) -> tuple[Row, ...]:
     """The deadlines that run and those that ended lately, each once: the last timer of each promise.
 
-    Rows as those of the list of deadlines, and ended_seq, and changed_at: when its day was set, or it ended.
+    Rows as those of the list of deadlines, and changed_at: when its day was set, or it ended.
     """
     since, today = at - REMEMBERED, rights.today
     place = func.coalesce(Timer.ended_seq, Timer.armed_seq)
     changed = (Entry.stream == "case:" + cast(Case.id, String)) & (Entry.seq == place)
     statement = (
         listed()
-        .add_columns(Timer.ended_seq, Entry.recorded_at.label("changed_at"))
+        .add_columns(Entry.recorded_at.label("changed_at"))
         .join(Entry, changed)
         .where(
             visible_to(rights),

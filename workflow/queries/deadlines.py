@@ -25,7 +25,7 @@ BATCH = 500
 
 TIMER = (
     Timer.id, Timer.name, Timer.kind, Timer.basis, Timer.nominal_on, Timer.due_on, Timer.due_at, Timer.provisional,
-    Timer.period, Timer.status, Timer.hold, Timer.armed_seq,
+    Timer.period, Timer.status, Timer.hold, Timer.armed_seq, Timer.ended_seq,
 )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def deadlines_page(
     """The deadlines a person may see, the earliest first.
 
     Rows: the case's subject, and of the timer id, name, kind, basis, nominal_on, due_on, due_at, provisional, period,
-    status, hold, armed_seq.
+    status, hold, armed_seq, ended_seq.
     """
     statement = listed().where(*_narrowed(session, wanted, rights, at))
     order = Order(column=Timer.due_on, then=Timer.id, name="mark", read=deadline_mark, descending=False)
@@ -131,9 +131,9 @@ def roles_asked(session: Session, rows: Iterable[Row]) -> dict[tuple[str, str], 
 
 
 def timers_of(session: Session, case_id: str) -> tuple[Row, ...]:
-    """Every timer a case ever had, in the order in which they were set. Rows as those of the list, and ended_seq, fired_at, wake_at."""
+    """Every timer a case ever had, in the order in which they were set. Rows as those of the list, and fired_at, wake_at."""
     statement = (
-        select(*TIMER, Timer.ended_seq, Timer.fired_at, Timer.wake_at)
+        select(*TIMER, Timer.fired_at, Timer.wake_at)
         .where(Timer.case_id == case_id)
         .order_by(Timer.armed_seq, Timer.due_on, Timer.id)
     )
