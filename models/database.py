@@ -30,8 +30,8 @@ NAMES = {
 ATTEMPTS = 6
 """How often a piece of work is tried before a passing fault of the database is reported."""
 
-PASSING = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
-"""SQLSTATEs worth another try: serialization, deadlock, lock not available, shutdown, connection lost."""
+PASSING = {"25P03", "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
+"""SQLSTATEs worth another try: stood still too long, serialization, deadlock, no lock, shutdown, connection lost."""
 
 PATIENCE = 30
 """How many seconds a SQLite connection waits for another to be done before it gives up."""
@@ -52,9 +52,9 @@ class Database:
     `url` is a SQLAlchemy URL (`sqlite:///…` or `postgresql+psycopg://…`). Nothing is opened before the first use.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str | URL, *, pool_size: int = 10, still: float | None = None) -> None:
         self.url = make_url(url)
-        self.engine = _engine(self.url, pool_size=pool_size)
+        self.engine = _engine(self.url, pool_size=pool_size, still=still)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._reading_engine = _sqlite_engine(self.url, is_reading=True) if self.is_sqlite else self.engine
         self._readings = sessionmaker(self._reading_engine, expire_on_commit=False, autoflush=False)
@@ -62,6 +62,14 @@ class Database:
     @property
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
+
+    def bounded(self, still: float) -> Database:
+        """The same database, over connections whose transactions PostgreSQL ends when they stand still for so many seconds.
+
+        So a process that is stopped in the middle of its work gives back what it had locked, and finds its transaction
+        gone when it wakes. SQLite has no such bound: the file's lock is a process's until it commits or ends.
+        """
+        return Database(self.url, still=still)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -122,7 +130,7 @@ def is_passing(error: DBAPIError) -> bool:
     return "database is locked" in str(error.orig)
 
 
-def _engine(url: URL, *, pool_size: int) -> Engine:
+def _engine(url: URL, *, pool_size: int, still: float | None) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, is_reading=False)
     return create_engine(
@@ -130,8 +138,12 @@ def _engine(url: URL, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
-        connect_args={"options": "-c timezone=UTC", "connect_timeout": 10},
+        connect_args={"options": "-c timezone=UTC" + _no_longer(still), "connect_timeout": 10},
     )
+
+
+def _no_longer(still: float | None) -> str:
+    return "" if still is None else f" -c idle_in_transaction_session_timeout={round(still * 1000)}"
 
 
 def _sqlite_engine(url: URL, *, is_reading: bool) -> Engine:

@@ -1,36 +1,58 @@
 """The heartbeat: APScheduler calls the sweep and the delivery every few seconds. It keeps no deadline of its own.
 
-Deadlines are rows of the database. Any number of schedulers may beat on one database, and each may be killed at any
-moment: what it had claimed is free again, what it had committed is done.
+Deadlines are rows of the database. Any number of schedulers may beat on one database, and each may be killed or stopped
+at any moment: what it had claimed is free again, what it had committed is done.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import threading
-from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
+from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
 from schedules.delivery import MailServer, deliver
 from schedules.sweep import sweep
 from workflow.clock import machine_time
+from workflow.operations import Swept
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 10
+TICK_SECONDS = 10.0
+
+STILL_SECONDS = 15.0
+"""How long a transaction of a scheduler may stand still before PostgreSQL ends it: with a tick less than 30 s in all."""
+
+FORGOTTEN_AFTER = timedelta(days=1)
+"""When the sign of life of a scheduler that is gone is removed."""
 
 
 class Scheduler:
-    """One scheduler on one database: sweeps and delivers until it is told to stop."""
+    """One scheduler on one database: sweeps and delivers until it is told to stop. `every`: seconds between two ticks.
 
-    def __init__(self, database: Database, *, server: MailServer | None) -> None:
+    Its transactions may not stand still for longer than `still` seconds, so that one stopped in the middle of its work
+    does not hold its cases for ever.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        server: MailServer | None,
+        every: float = TICK_SECONDS,
+        still: float = STILL_SECONDS,
+    ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._database, self._server = database, server
+        self._database, self._server = database.bounded(still), server
+        self._every = timedelta(seconds=every)
         self._stopping = threading.Event()
         self._started_at = machine_time()
         self._beat = BackgroundScheduler(
@@ -42,49 +64,79 @@ class Scheduler:
     def start(self) -> None:
         """Begin to beat in threads of its own; the first tick comes at once."""
         for job in (self._tick, self._deliver):
-            self._beat.add_job(job, "interval", seconds=TICK_SECONDS, next_run_time=machine_time())
+            self._beat.add_job(job, _After(self._every), next_run_time=machine_time())
         self._beat.start()
+        threading.Thread(target=self._follow_the_clock, daemon=True).start()
 
     def stop(self) -> None:
-        """Finish the item in hand and stop."""
+        """Finish the item in hand, say so, and stop."""
         self._stopping.set()
         self._beat.shutdown(wait=True)
+        self._sign(left_at=machine_time())
+        self._database.dispose()
 
-    def wait(self) -> None:
-        """Return when somebody has asked to stop."""
+    def serve(self) -> None:
+        """Beat until the process is asked to end (SIGTERM, SIGINT)."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda _number, _frame: self._stopping.set())
+        self.start()
         self._stopping.wait()
+        self.stop()
 
-    def ask_to_stop(self) -> None:
-        self._stopping.set()
+    def _follow_the_clock(self) -> None:
+        """Bring the next tick near again when the machine's clock was put back: APScheduler would wait for its old hour."""
+        while not self._stopping.wait(self._every.total_seconds()):
+            now = machine_time()
+            for job in self._beat.get_jobs():
+                if job.next_run_time > now + 2 * self._every:
+                    job.modify(next_run_time=now)
 
     def _tick(self) -> None:
-        self._guarded("sweep", lambda: sweep(self._database, at=None, stop=self._stopping.is_set).fired)
-
-    def _deliver(self) -> None:
-        self._guarded(None, lambda: deliver(self._database, self._server, stop=self._stopping.is_set).sent)
-
-    def _guarded(self, name: str | None, work: Callable[[], int]) -> None:
-        """Run one job; a failure is logged and shown by the heartbeat row, and the next tick tries again."""
-        failure, count = None, 0
+        """Sweep; a failure is logged and shown by the sign of life, and the next tick tries again."""
+        failure = None
         try:
-            count = work()
+            sweep(self._database, at=None, stop=self._stopping.is_set, each=self._swept)
         except Exception as error:
             log.exception("the scheduler's tick failed")
             failure = f"{type(error).__name__}: {error}"[:2000]
-        if name is not None:
-            self._record(count, failure)
+        self._sign(failure=failure)
 
-    def _record(self, count: int, failure: str | None) -> None:
+    def _swept(self, swept: Swept) -> None:
+        """Give a sign of life after each batch, so that a long catching up does not look like silence."""
+        self._sign(fired=swept.fired)
+
+    def _deliver(self) -> None:
+        try:
+            deliver(self._database, self._server, stop=self._stopping.is_set)
+        except Exception:
+            log.exception("the scheduler's delivery failed")
+
+    def _sign(self, *, fired: int = 0, failure: str | None = None, left_at: datetime | None = None) -> None:
         try:
             with self._database.transaction() as session:
-                row = session.get(Heartbeat, self.name)
-                if row is None:
-                    row = Heartbeat(
-                        name=self.name, started_at=self._started_at, fired_count=0, ticked_at=machine_time()
-                    )
-                    session.add(row)
-                row.ticked_at = machine_time()
-                row.fired_count += count
-                row.failure = failure
+                row = session.get(Heartbeat, self.name, with_for_update=True)
+                if row is None or row.started_at != self._started_at:
+                    row = session.merge(Heartbeat(name=self.name, started_at=self._started_at, fired_count=0))
+                row.ticked_at = now = machine_time()
+                row.fired_count += fired
+                row.failure, row.left_at = failure, left_at
+                session.execute(delete(Heartbeat).where(Heartbeat.name != self.name, _is_forgotten(now)))
         except Exception:
-            log.exception("the heartbeat could not be written")
+            log.exception("the sign of life could not be written")
+
+
+def _is_forgotten(now: datetime) -> ColumnElement[bool]:
+    """Also one from the future, of a clock since put back."""
+    return (Heartbeat.ticked_at < now - FORGOTTEN_AFTER) | (Heartbeat.ticked_at > now + FORGOTTEN_AFTER)
+
+
+class _After(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """Fire so long after the tick before. However long the process slept or the clock leapt, one tick makes up for it;
+    APScheduler's own interval would count every tick that was missed.
+    """
+
+    def __init__(self, pause: timedelta) -> None:
+        self._pause = pause
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        return now if previous_fire_time is None else now + self._pause

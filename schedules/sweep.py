@@ -23,8 +23,20 @@ BATCH = 100
 """Timers whose cases are claimed in one transaction."""
 
 
-def sweep(database: Database, *, at: datetime | None, stop: Callable[[], bool]) -> Swept:
+def nobody(_swept: Swept) -> None:
+    """Tell nobody."""
+
+
+def sweep(
+    database: Database,
+    *,
+    at: datetime | None,
+    stop: Callable[[], bool],
+    each: Callable[[Swept], None] = nobody,
+) -> Swept:
     """Let everything due take effect, in batches, until nothing is due or `stop` says so. `at`: None means now.
+
+    `each` is told what each batch did.
 
     A batch that fails is done again case by case; a case that fails alone is parked as an incident, and the others go
     on. When nothing could be done or parked the next tick tries again.
@@ -39,6 +51,7 @@ def sweep(database: Database, *, at: datetime | None, stop: Callable[[], bool]) 
         if swept.cases == 0:
             break
         total += swept
+        each(swept)
     return total
 
 

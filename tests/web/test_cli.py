@@ -292,7 +292,10 @@ def test_scheduler_status_is_bad_when_none_runs(furnished: Shell) -> None:
     answer = furnished("scheduler", "--status", "--json")
 
     assert answer.exit_code == 1
-    assert json.loads(answer.stdout) == {"healthy": False, "schedulers": [], "overdue": 0, "incidents": 0}
+    assert json.loads(answer.stdout) == {
+        "healthy": False, "last_tick": None, "lag_seconds": 0, "due": 0, "overdue": 0, "incidents": 0,
+        "failure": None, "schedulers": [],
+    }  # fmt: skip
 
 
 def test_unreadable_port_is_wrong_usage(shell: Shell) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from flask import render_template, url_for
 
 from web import pages
 from web.admin import blueprint
-from workflow import clock
 from workflow.queries import office
-
-LATE = timedelta(minutes=1)
+from workflow.queries.schedulers import clock_work
 
 PLACES = (
     ("people", ("people", "grants", "delegations", "accounts", "units", "partners")),
@@ -25,14 +22,12 @@ PLACES = (
 def index() -> str:
     """Every place with its figure where one wants attention."""
     with pages.looking() as look:
-        late = office.late_timers(look.session, since=look.ctx.at - LATE)
-        beats = office.heartbeats(look.session)
+        work = clock_work(look.session)
         figures = {
             "outbox": office.parked_notices(look.session),
-            "incidents": office.open_incidents(look.session),
-            "scheduler": late,
+            "incidents": work.incidents,
+            "scheduler": work.overdue,
         }
-    alive = bool(beats) and clock.machine_time() - beats[0]["ticked_at"] <= LATE
     groups: list[dict[str, Any]] = [
         {
             "name": group,
@@ -43,4 +38,4 @@ def index() -> str:
         }
         for group, names in PLACES
     ]
-    return render_template("admin/index.html", groups=groups, alive=alive)
+    return render_template("admin/index.html", groups=groups, alive=work.is_alive)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +12,10 @@ from web.admin import blueprint
 from web.admin.lists import Cell, Listing, cell, listed
 from web.admin.sheets import Answer, Page, filled, reason
 from web.words import catalogue, t
-from workflow import clock
 from workflow.operations import office as deeds
 from workflow.queries import office
+from workflow.queries.schedulers import Beat, ClockWork, clock_work
 
-LATE = timedelta(minutes=1)
 INCIDENTS = ("open", "all")
 
 
@@ -188,26 +186,36 @@ def scheduler() -> str:
     """The last signs of life of the schedulers, and what they have not come to."""
     language = door.language()
     with pages.looking() as look:
-        beats = office.heartbeats(look.session)
-        late = office.late_timers(look.session, since=look.ctx.at - LATE)
-    now = clock.machine_time()
+        work = clock_work(look.session)
     return listed(
         Listing(
             title=t("admin.place.scheduler", language),
             columns=("scheduler", "started_at", "ticked_at", "fired", "state"),
-            rows=tuple(_beat_row(beat, now, language) for beat in beats),
-            intro=t("admin.scheduler.late" if late else "admin.scheduler.none_late", language, count=late),
+            rows=tuple(_beat_row(beat, language) for beat in work.beats),
+            intro=_said(work, language),
             empty=t("admin.scheduler.none", language),
         )
     )
 
 
-def _beat_row(beat: Any, now: Any, language: str) -> tuple[Cell, ...]:
-    state = "failed" if beat["failure"] else "silent" if now - beat["ticked_at"] > LATE else "alive"
+def _said(work: ClockWork, language: str) -> str:
+    """What waits, for how long, and what failed."""
+    word = "late" if work.overdue else "some_due" if work.due else "none_late"
+    said = t(
+        f"admin.scheduler.{word}",
+        language,
+        count=work.overdue or work.due,
+        lag=round(work.lag.total_seconds()),
+    )
+    failed = t("admin.scheduler.incidents", language, count=work.incidents) if work.incidents else ""
+    return f"{said} {failed}".strip()
+
+
+def _beat_row(beat: Beat, language: str) -> tuple[Cell, ...]:
     return (
-        cell(beat["name"]),
-        cell(beat["started_at"]),
-        cell(beat["ticked_at"]),
-        cell(beat["fired_count"]),
-        Cell(text=t(f"admin.scheduler.is.{state}", language), note=beat["failure"] or ""),
+        cell(beat.name),
+        cell(beat.started_at),
+        cell(beat.ticked_at),
+        cell(beat.fired),
+        Cell(text=t(f"admin.scheduler.is.{beat.standing}", language), note=beat.failure or ""),
     )

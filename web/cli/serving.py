@@ -7,26 +7,22 @@ import os
 import signal
 import stat
 import sys
-from datetime import timedelta
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import click
 from flask import Flask
-from sqlalchemy import select
 
-from models import Heartbeat, Incident, Timer
-from schedules.heartbeat import TICK_SECONDS, Scheduler
+from schedules.heartbeat import Scheduler
 from schedules.sweep import sweep as sweep_once
 from web.app import create_app
 from web.cli.desk import Desk, as_json
 from web.config import DEFAULT_SECRET, INSTANCE, UnsafeConfiguration, new_secret
 from web.words import t
-from workflow import clock
 from workflow.operations.editions import install, is_empty
-
-LATE = timedelta(seconds=6 * TICK_SECONDS)
-"""A scheduler silent for longer is not well."""
+from workflow.queries.schedulers import ClockWork, clock_work
 
 pass_desk = click.make_pass_decorator(Desk)
 
@@ -70,12 +66,8 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         return
     _log_to_stderr()
     beat = Scheduler(desk.database, server=desk.mail_server)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda _number, _frame: beat.ask_to_stop())
-    beat.start()
     desk.tell("scheduler_runs", name=beat.name)
-    beat.wait()
-    beat.stop()
+    beat.serve()
 
 
 @click.command()
@@ -92,28 +84,33 @@ def sweep(desk: Desk, json_wanted: bool) -> None:
 
 def _status(desk: Desk, json_wanted: bool) -> None:
     with desk.database.reading() as session:
-        now, machine_now = clock.now(session), clock.machine_time()
-        beats = [
-            {
-                "name": beat.name,
-                "ticked_at": beat.ticked_at,
-                "fired": beat.fired_count,
-                "failure": beat.failure,
-                "late": machine_now - beat.ticked_at > LATE,
-            }
-            for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.ticked_at.desc()))
-        ]
-        waiting = session.scalars(select(Timer.id).where(Timer.wake_at <= now - LATE).limit(1000)).all()
-        incidents = session.scalars(select(Incident.id).where(Incident.closed_at.is_(None)).limit(1000)).all()
-    answer = {"schedulers": beats, "overdue": len(waiting), "incidents": len(incidents)}
-    healthy = any(not beat["late"] and beat["failure"] is None for beat in beats) and not waiting
+        work = clock_work(session)
     if json_wanted:
-        as_json({"healthy": healthy, **answer})
+        as_json(_as_told(work))
     else:
-        for beat in beats:
-            desk.tell("beat", name=beat["name"], at=beat["ticked_at"], failure=beat["failure"] or "—")
-        desk.tell("scheduler_state", overdue=len(waiting), incidents=len(incidents))
-    sys.exit(0 if healthy else 1)
+        _tell(desk, work)
+    sys.exit(0 if work.is_well else 1)
+
+
+def _as_told(work: ClockWork) -> dict[str, Any]:
+    return {
+        "healthy": work.is_well,
+        "last_tick": work.last_tick,
+        "lag_seconds": round(work.lag.total_seconds()),
+        "due": work.due,
+        "overdue": work.overdue,
+        "incidents": work.incidents,
+        "failure": work.failure,
+        "schedulers": [asdict(beat) for beat in work.beats],
+    }
+
+
+def _tell(desk: Desk, work: ClockWork) -> None:
+    for beat in work.beats:
+        standing = t(f"admin.scheduler.is.{beat.standing}", desk.language)
+        desk.tell("beat", name=beat.name, at=beat.ticked_at, standing=standing, failure=beat.failure or "—")
+    lag = round(work.lag.total_seconds())
+    desk.tell("scheduler_state", due=work.due, overdue=work.overdue, lag=lag, incidents=work.incidents)
 
 
 def _prepare(desk: Desk) -> None:

@@ -42,7 +42,8 @@ class Swept:
 def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None = None) -> Swept:
     """Let the timers due at the context's instant take effect, on up to `limit` cases or on one, in due order per case.
 
-    A case that was parked for a failure and goes well has its incident closed. Missed deadlines are recorded, openings and ends fire, and of missed reminders only the latest goes out.
+    Missed deadlines are recorded, openings and ends fire, and of missed reminders only the latest goes out. A case that
+    was parked and goes well has its incident closed.
     """
     rows = [gather.lock(session, case_id)] if case_id else gather.claim(session, at=ctx.at, limit=limit)
     changes: list[Change] = []

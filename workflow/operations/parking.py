@@ -48,11 +48,12 @@ def park(session: Session, case_id: str, *, at: datetime, failure: str) -> None:
         "opened_at": at,
         "closed_at": None,
     }
-    write(session, [Change(table="incidents", op=INSERT, key=first["id"], values={**first, **values})])
+    write(session, [Change(table="incidents", op=INSERT, key=str(first["id"]), values={**first, **values})])
 
 
 def _pause(times: int) -> timedelta:
-    return min(FIRST_PAUSE * 2 ** min(times - 1, 10), gather.LONGEST_PAUSE)
+    doublings = min(times - 1, 10)
+    return min(FIRST_PAUSE * (1 << doublings), gather.LONGEST_PAUSE)
 
 
 def recovered(session: Session, cases: Iterable[str], *, ctx: Context) -> None:

@@ -16,13 +16,11 @@ from models import (
     Edition,
     Entry,
     Grant,
-    Heartbeat,
     Incident,
     JointBase,
     Notice,
     Person,
     Setting,
-    Timer,
     Unit,
     UnitName,
 )
@@ -192,7 +190,7 @@ def edition_of(session: Session, edition_id: str) -> Row:
     return _one(session, select(Edition.__table__).where(Edition.id == edition_id))
 
 
-# ───────────────────────────── Outbox, incidents, schedulers, accounts
+# ───────────────────────────── Outbox, incidents, accounts
 
 
 def notices_page(
@@ -247,12 +245,6 @@ def incident_of(session: Session, incident_id: str) -> Row:
     return _one(session, select(Incident.__table__).where(Incident.id == incident_id))
 
 
-def heartbeats(session: Session) -> list[Row]:
-    """The last signs of life of the schedulers, the latest first."""
-    rows = session.execute(select(Heartbeat.__table__).order_by(Heartbeat.ticked_at.desc()).limit(20))
-    return [dict(row) for row in rows.mappings()]
-
-
 def base_names(session: Session, cases: Iterable[str]) -> dict[str, str]:
     """The name, else the number, of each of some bases."""
     wanted = sorted(set(cases))
@@ -264,15 +256,6 @@ def base_names(session: Session, cases: Iterable[str]) -> dict[str, str]:
         ).where(JointBase.case_id.in_(wanted))
     )
     return {row.case_id: row.name for row in rows}
-
-
-def late_timers(session: Session, *, since: Any) -> int:
-    """How many timers should have been looked at before an instant, counted up to MOST."""
-    return _count(session, select(Timer.id).where(Timer.wake_at <= since))
-
-
-def open_incidents(session: Session) -> int:
-    return _count(session, select(Incident.id).where(Incident.closed_at.is_(None)))
 
 
 def parked_notices(session: Session) -> int:
