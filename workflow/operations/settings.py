@@ -16,34 +16,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Case, new_key
-from models.changes import INSERT, UPDATE, Change, plain, write
-from workflow import gather, timers
+from models.changes import INSERT, Change, write
+from workflow import gather
 from workflow.context import Context
 from workflow.definition import fits
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound
 from workflow.hours import NeverOpens, Quiet, spelled
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, record
-from workflow.operations.steps import note, steps_as_changes
-from workflow.plan import Step
-from workflow.snapshot import Row, Snapshot, World
-from workflow.world import bump, current_edition, definition_of, world
-
-BATCH = 100
-"""Cases looked at together."""
+from workflow.operations.moving_timers import Move, Moving, as_changes, in_batches, planned_moves
+from workflow.snapshot import Row, World
+from workflow.world import bump, current_edition, world
 
 LADDERS = (SettingType.DAYS, SettingType.ESCALATION)
 """Settings that say when reminders go out; they count from today only, for a reminder is worked out as it goes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """A timer of a case that a setting moves; without a new day it ends."""
-
-    case_id: str
-    timer: str
-    old_on: date | None
-    new_on: date | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +144,8 @@ def preview_setting(
     moves: list[Move] = []
     for batch in _batches(session, lifecycle):
         located = gather.look_at(session, batch)
-        for _, _, moved in _moved(session, located, row, ctx):
-            moves += moved
+        for moved in planned_moves(session, located, _moving(row), ctx):
+            moves += moved.moves
     return Preview(
         setting=definition.settings[name],
         value=row["value"],
@@ -200,12 +186,13 @@ def change_setting(
         content={"reason": why},
     )
     cases = moves = 0
+    moving = _moving(row)
     for batch in _batches(session, lifecycle):
         located = [gather.lock(session, case_id) for case_id in batch]
-        for place, step, moved in _moved(session, located, row, ctx):
+        for moved in planned_moves(session, located, moving, ctx):
             told = {"setting": name, "entry": f"{done.stream}#{done.seq}"}
-            write(session, _changes(place, replace(step, form=told), ctx))
-            cases, moves = cases + bool(moved), moves + len(moved)
+            write(session, as_changes(replace(moved, step=replace(moved.step, form=told)), ctx))
+            cases, moves = cases + bool(moved.moves), moves + len(moved.moves)
     bump(session)
     return replace(done, counts={"cases": cases, "timers": moves})
 
@@ -257,31 +244,17 @@ def _batches(session: Session, lifecycle: str) -> Iterator[Sequence[str]]:
     ids = session.scalars(
         select(Case.id).where(Case.lifecycle == lifecycle, Case.closed_at.is_(None)).order_by(Case.id)
     ).all()
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
+    yield from in_batches(ids)
 
 
-def _moved(
-    session: Session, located: Sequence[gather.Located], row: Row, ctx: Context
-) -> Iterator[tuple[gather.Located, Step, tuple[Move, ...]]]:
-    """Each case as the new row leaves it, planned without writing, with the timers it moves."""
-    by_edition: dict[str, list[gather.Located]] = {}
-    for place in located:
-        by_edition.setdefault(place[1], []).append(place)
-    for places in by_edition.values():
-        definition = definition_of(session, places[0][1])
-        if row["name"] not in definition.settings:
-            continue
-        found = gather.gather(
-            session, places, wish=gather.Wish(roles=tuple(definition.roles)), today=ctx.today
-        )
-        for place in places:
-            before = found[str(place[0]["id"])]
-            now = replace(before, world=_with(before.world, row))
-            step = note(
-                now, kind="setting_moved", act="change_setting", changes=_dates(now), form={}, ctx=ctx
-            )
-            yield place, step, tuple(_moves(now, step))
+def _moving(row: Row) -> Moving:
+    """What the new row does to a case."""
+    return Moving(
+        kind="setting_moved",
+        act="change_setting",
+        world=lambda known: _with(known, row),
+        concerns=lambda definition: row["name"] in definition.settings,
+    )
 
 
 def _with(known: World, row: Row) -> World:
@@ -289,56 +262,3 @@ def _with(known: World, row: Row) -> World:
     of_lifecycle = (*known.settings.get(row["lifecycle"], ()), row)
     ordered = tuple(sorted(of_lifecycle, key=lambda item: item["from_on"]))
     return replace(known, settings={**known.settings, row["lifecycle"]: ordered})
-
-
-def _dates(snapshot: Snapshot) -> list[Change]:
-    """The days of the file that the case keeps, where the setting changes one."""
-    dates = {name: plain(day) for name, day in snapshot.dates().items()}
-    if dates == snapshot.case["dates"]:
-        return []
-    return [Change(table="cases", op=UPDATE, key=snapshot.id, values={"dates": dates})]
-
-
-def _moves(before: Snapshot, step: Step) -> Iterator[Move]:
-    rows = {row["id"]: row for row in before.table("timers")}
-    old: dict[tuple[str, Any], date] = {}
-    for change in step.ended:
-        row = rows[change.key]
-        if change.values.get("ended_seq") is not None:
-            old[row["name"], row["period"]] = row["due_on"]
-    for change in step.armed:
-        name, period = change.values["name"], change.values["period"]
-        yield Move(
-            case_id=before.id,
-            timer=name,
-            old_on=old.pop((name, period), None),
-            new_on=change.values["due_on"],
-        )
-    for (name, _), day in old.items():
-        yield Move(case_id=before.id, timer=name, old_on=day, new_on=None)
-
-
-def _changes(place: gather.Located, step: Step, ctx: Context) -> list[Change]:
-    """What to write for one case: an entry where a timer or a kept day moves, else at most when it is looked at next."""
-    after = step.before.after((*step.changes, *step.ended, *step.armed))
-    wakes = list(_wakes(after, {change.key for change in step.armed}, ctx))
-    dated = any("dates" in change.values for change in step.changes if change.table == "cases")
-    if not (step.armed or step.ended or dated):
-        return [*wakes, *step.turns]
-    changes, _, _ = steps_as_changes(place, [step], ctx)
-    return [*changes, *wakes]
-
-
-def _wakes(after: Snapshot, fresh: set[str], ctx: Context) -> Iterator[Change]:
-    """The next instant each running timer is looked at, where a ladder of reminders has changed it.
-
-    One that waits for the sweep just now is left to it.
-    """
-    for row in after.table("timers"):
-        timer = after.definition.timers[row["name"]]
-        waiting = row["wake_at"] is not None and row["wake_at"] <= ctx.at
-        if row["id"] in fresh or row["ended_seq"] is not None or row["hold"] is not None or waiting:
-            continue
-        wake = timers.next_wake(row, timer, after, after=ctx.at)
-        if wake != row["wake_at"]:
-            yield Change(table="timers", op=UPDATE, key=row["id"], values={"wake_at": wake})
