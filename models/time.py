@@ -114,10 +114,15 @@ class Task(Base):
 
 
 class Holiday(Base):
-    """A day that differs from the plain week: an announced rest day, or a make-up working day (调休)."""
+    """A day that differs from the plain week: an announced rest day, or a make-up working day (调休).
+
+    One that a corrected notice took back is kept as `plain`: it follows the week again.
+    """
 
     __tablename__ = "holidays"
-    __table_args__ = (CheckConstraint("kind IN ('rest', 'work')", name="holiday_is_rest_or_work"),)
+    __table_args__ = (
+        CheckConstraint("kind IN ('rest', 'work', 'plain')", name="holiday_is_of_a_known_kind"),
+    )
 
     day: Mapped[Day] = mapped_column(primary_key=True)
     kind: Mapped[Word]

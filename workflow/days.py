@@ -29,7 +29,18 @@ class Scope(Protocol):
 
 
 def evaluate(day: Day, scope: Scope) -> date | None:
-    """Return the day, or None while its anchor is unknown or the sum leaves the calendar.
+    """Return the day, or None while its anchor is unknown or the sum leaves the calendar."""
+    found = measure(day, scope)
+    if found is None:
+        return None
+    try:
+        return add(*found, scope.calendar)
+    except PeriodError:
+        return None
+
+
+def measure(day: Day, scope: Scope) -> tuple[date, Period] | None:
+    """Return the day an expression counts from and all it adds to it, or None while that day is unknown.
 
     An anchor that is itself an expression adds its periods first, so that everything is applied to one day in one step.
     """
@@ -38,12 +49,7 @@ def evaluate(day: Day, scope: Scope) -> date | None:
         more = _total(rule, scope)
         name, old, total = rule.anchor, rule.old, total if more is NOTHING else more + total
     anchor = scope.anchor(name, old=old)
-    if anchor is None:
-        return None
-    try:
-        return add(anchor, total, scope.calendar)
-    except PeriodError:
-        return None
+    return None if anchor is None else (anchor, total)
 
 
 NOTHING = Period()

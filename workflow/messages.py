@@ -52,6 +52,8 @@ def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
         "act": _act,
         "asked_to_confirm": _confirm,
         "ban_lifted": _ban_lifted,
+        "deadline_met": _met,
+        "deadline_moved": _moved,
         "late_opening": _late_opening,
         "your_turn": _turn,
         "stood_aside": _aside,
@@ -154,6 +156,45 @@ def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterato
     )
 
 
+def _moved(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """From which day a deadline moved to which, and why."""
+    timer = about.definition.timers[params["timer"]]
+    old, day = (date.fromisoformat(params[name]) for name in ("old", "day"))
+    middle = [
+        _say(about, "line.moved", what=timer.label, base=about.base, old=old, day=day),
+        *_unsure(params, about),
+        _why_moved(params["why"], about),
+        _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
+    ]
+    return _say(about, "moved_subject", what=timer.label, base=about.base, day=day), _frame(about, *middle)
+
+
+def _why_moved(why: str, about: About) -> str:
+    """The act that moved a deadline, or what else did."""
+    if why in about.definition.acts:
+        return _say(about, "line.because_act", act=about.definition.acts[why].label)
+    known = why in ("setting_moved", "calendar_moved")
+    return _say(about, f"line.because_{why}" if known else "line.because_other")
+
+
+def _unsure(params: Mapping[str, Any], about: About) -> Iterator[str]:
+    """That a day may move again, where the holidays of its year are not announced."""
+    if params.get("provisional"):
+        yield _say(about, "line.provisional")
+
+
+def _met(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+    """That what people were reminded of has been handed in, and whether in time."""
+    timer = about.definition.timers[params["timer"]]
+    day, until = (date.fromisoformat(params[name]) for name in ("day", "until"))
+    middle = [
+        _say(about, "line.met", what=timer.label, base=about.base, day=day),
+        _say(about, "line.was_late" if params["late"] else "line.in_time", until=until),
+        _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
+    ]
+    return _say(about, "met_subject", what=timer.label, base=about.base), _frame(about, *middle)
+
+
 def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
     what = _called(about, params["act"])
     middle = [
@@ -219,6 +260,7 @@ def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[st
     middle = [
         _say(about, "line.asked", what=what, base=about.base),
         _say(about, "line.by_when", day=day),
+        *_unsure(params, about),
         _say(about, "line.basis", basis=article_text(timer.basis, about.language)),
     ]
     if answer is not None:

@@ -111,6 +111,8 @@ class Calendar:
     work: frozenset[date]
     known_through: date
     makeup_days_count: bool = True
+    loaded_on: date | None = None
+    """The day on which announcements were last loaded; a deadline that had come before it stays where it was."""
 
     def __post_init__(self) -> None:
         if both := self.rest & self.work:

@@ -92,6 +92,8 @@ class Snapshot:
     """Whether a later act elsewhere names that entry as its ground."""
     turned_away: tuple[Row, ...] = ()
     """Whom a ban that a correction would lift has refused: person_id, case_id, act, from_on."""
+    reminded: tuple[Row, ...] = ()
+    """The reminders that went out for the case: person_id, stable_key; loaded for an act that a deadline waits for."""
     settings_on: date | None = None
     """The day whose settings count; None: today's."""
     answered: Row | None = None

@@ -5,7 +5,7 @@ No transition arms or cancels anything. After each act the wanted timers are com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
@@ -13,9 +13,9 @@ from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
-from workflow.days import evaluate
+from workflow.days import evaluate, measure
 from workflow.definition.values import Day, Definition, Every, Timer
-from workflow.periods import BEIJING, ONE_DAY, FallingDue, Kind, fall_due, start_of
+from workflow.periods import BEIJING, ONE_DAY, FallingDue, Kind, Period, fall_due, start_of
 from workflow.snapshot import Row, Snapshot
 
 REMINDED_AT = time(8, 0)
@@ -50,7 +50,7 @@ def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
             continue
         falls = falls_due(timer, timer.day, snapshot)
         if falls is not None:
-            yield Wanted(timer=timer, falls=falls)
+            yield Wanted(timer=timer, falls=_after_loading(falls, timer, None, snapshot))
 
 
 def falls_due(timer: Timer, day: Day, snapshot: Snapshot) -> FallingDue | None:
@@ -101,6 +101,50 @@ def _fall_due(day: date | None, timer: Timer, snapshot: Snapshot) -> FallingDue 
     return fall_due(day, timer.kind, snapshot.calendar) if day is not None else None
 
 
+def _after_loading(falls: FallingDue, timer: Timer, period: int | None, snapshot: Snapshot) -> FallingDue:
+    """When a timer that runs falls due by a calendar loaded since: one that had come stays, none comes before the loading counts.
+
+    What the calendar moves follows from the rows alone, whenever somebody looks.
+    """
+    row = _running(timer.name, period, snapshot)
+    loaded_on = snapshot.calendar.loaded_on
+    if row is None or loaded_on is None or row["due_at"] == falls.at:
+        return falls
+    if not _is_the_same_promise(row, falls, timer, snapshot):
+        return falls
+    if row["status"] == FIRED or row["due_on"] < loaded_on:
+        return FallingDue(
+            kind=timer.kind,
+            nominal_on=row["nominal_on"],
+            day=row["due_on"],
+            at=row["due_at"],
+            provisional=row["provisional"],
+        )
+    if loaded_on < falls.day:
+        return falls
+    earliest = fall_due(loaded_on + ONE_DAY, timer.kind, snapshot.calendar)
+    latest = fall_due(row["due_on"], timer.kind, snapshot.calendar)
+    return replace(min(earliest, latest, key=lambda one: one.at), nominal_on=falls.nominal_on)
+
+
+def _running(name: str, period: int | None, snapshot: Snapshot) -> Row | None:
+    """The row of a timer that has not ended."""
+    for row in snapshot.table("timers"):
+        if row["name"] == name and row["period"] == period and row["ended_seq"] is None:
+            return row
+    return None
+
+
+def _is_the_same_promise(row: Row, falls: FallingDue, timer: Timer, snapshot: Snapshot) -> bool:
+    """Whether only the calendar can have moved a timer: its nominal day is the same, or one counted in working days."""
+    if row["nominal_on"] == falls.nominal_on:
+        return True
+    if isinstance(timer.day, Every) or snapshot.moved_deadline(timer.name) is not None:
+        return False
+    measured = measure(timer.day, snapshot.scope())
+    return measured is not None and measured[1].working_days != 0 and measured[0] <= row["due_on"]
+
+
 _settings: dict[tuple[str, str], frozenset[str]] = {}
 
 
@@ -126,6 +170,46 @@ def _named_in(day: Day, definition: Definition) -> Iterator[str]:
             yield addend.period
 
 
+def counts_working_days(timer: Timer, definition: Definition, chosen: Mapping[str, Iterable[Any]]) -> bool:
+    """Whether working days may be part of a timer's length; `chosen` are the values its settings were ever given."""
+    if isinstance(timer.day, Every):
+        return False
+    values = (
+        value
+        for period in _periods_in(timer.day, definition)
+        for value in _values(period, definition, chosen)
+    )
+    return any(
+        Period.parse(value).working_days if isinstance(value, str) else value.working_days for value in values
+    )
+
+
+def _periods_in(day: Day, definition: Definition) -> Iterator[Period | str]:
+    """What a day adds to its anchor, and whatever the anchor itself is made of."""
+    yield from (addend.period for addend in day.addends)
+    anchors = (
+        day.anchor,
+        *(definition.settings[day.anchor].one_of if day.anchor in definition.settings else ()),
+    )
+    for name in anchors:
+        if name in definition.dates:
+            yield from _periods_in(definition.dates[name].day, definition)
+
+
+def _values(
+    period: Period | str, definition: Definition, chosen: Mapping[str, Iterable[Any]]
+) -> Iterator[Period | str]:
+    if isinstance(period, Period):
+        yield period
+    elif period in definition.terms:
+        value = definition.terms[period].value
+        if isinstance(value, Period):
+            yield value
+    else:
+        given = (definition.settings[period].default, *chosen.get(period, ()))
+        yield from (value for value in given if isinstance(value, str))
+
+
 def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
     """Each year's deadline that was missed and is still unanswered, and the next one that is to come.
 
@@ -145,7 +229,7 @@ def _yearly(timer: Timer, every: Every, snapshot: Snapshot) -> Iterator[Wanted]:
     for of in sorted((missed - answered) | {year}):
         falls = _falls(timer, snapshot, partial(_day_in, of + 1, every.setting))
         if falls is not None:
-            yield Wanted(timer=timer, falls=falls, period=of)
+            yield Wanted(timer=timer, falls=_after_loading(falls, timer, of, snapshot), period=of)
 
 
 def _day_in(year: int, setting: str, snapshot: Snapshot) -> date:
@@ -232,17 +316,23 @@ def reconcile(snapshot: Snapshot, *, seq: int, at: datetime) -> list[Change]:
         row = rows.pop((want.timer.name, want.falls.at), None)
         if row is None:
             arriving.append(_arm(want, snapshot, seq=seq, at=at))
-        elif row["hold"] == HELD_BY_STATE and snapshot.state not in want.timer.held:
-            values = {"status": OPEN, "hold": None}
-            changes.append(
-                _update(
-                    row, {**values, "wake_at": next_wake({**row, **values}, want.timer, snapshot, after=at)}
-                )
-            )
+        elif values := _stays(row, want, snapshot, at=at):
+            changes.append(_update(row, values))
     for row in rows.values():
         status = row["status"] if row["status"] == FIRED else CANCELLED
         changes.append(_update(row, {"status": status, "hold": None, "wake_at": None, "ended_seq": seq}))
     return changes + arriving
+
+
+def _stays(row: Row, want: Wanted, snapshot: Snapshot, *, at: datetime) -> dict[str, Any]:
+    """What changes of a timer that runs on: what its state held is released, a day known by now is provisional no more."""
+    values: dict[str, Any] = {}
+    if row["hold"] == HELD_BY_STATE and snapshot.state not in want.timer.held:
+        freed = {"status": OPEN, "hold": None}
+        values = {**freed, "wake_at": next_wake({**row, **freed}, want.timer, snapshot, after=at)}
+    if row["provisional"] != want.falls.provisional:
+        values["provisional"] = want.falls.provisional
+    return values
 
 
 def _arm(want: Wanted, snapshot: Snapshot, *, seq: int, at: datetime) -> Change:

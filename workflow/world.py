@@ -17,7 +17,7 @@ from models import CalendarYear, Call, Edition, Holiday, Installation, Partner, 
 from workflow.definition import load
 from workflow.definition.values import Definition
 from workflow.lineage import FormerName, Lineage, Succession, lineage_of
-from workflow.periods import Calendar
+from workflow.periods import Calendar, beijing_day
 from workflow.snapshot import Row, World
 
 REVISION = "revision"
@@ -58,15 +58,23 @@ def _read(session: Session, revision: int) -> World:
 
 def calendar(session: Session) -> Calendar:
     """The calendar as loaded: days that differ from the plain week, known through the last year of an unbroken run."""
-    days = session.execute(select(Holiday.day, Holiday.kind)).all()
-    years = set(session.scalars(select(CalendarYear.year)))
+    days = session.execute(select(Holiday.day, Holiday.kind))
+    years = session.execute(select(CalendarYear.year, CalendarYear.loaded_at))
+    return calendar_of(
+        {row.day: row.kind for row in days}, {row.year: beijing_day(row.loaded_at) for row in years}
+    )
+
+
+def calendar_of(days: Mapping[date, str], years: Mapping[int, date]) -> Calendar:
+    """The calendar of announced days by kind and of loaded years by the day they were loaded on."""
     last = min(years, default=0)
     while last + 1 in years:
         last += 1
     return Calendar(
-        rest=frozenset(day for day, kind in days if kind == "rest"),
-        work=frozenset(day for day, kind in days if kind == "work"),
+        rest=frozenset(day for day, kind in days.items() if kind == "rest"),
+        work=frozenset(day for day, kind in days.items() if kind == "work"),
         known_through=date(last or 1, 12, 31),
+        loaded_on=max(years.values(), default=None),
     )
 
 

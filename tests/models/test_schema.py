@@ -35,7 +35,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_28_parked_cases"
+HEAD = "2026_11_28_days_taken_back"
 
 
 def tools_of(database: Database) -> Path:

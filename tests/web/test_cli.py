@@ -319,3 +319,90 @@ def test_check_says_which_steps_nobody_can_take(shell: Shell) -> None:
     assert (empty.exit_code, read["good"]) == (1, False)
     assert "check of form (base office): 1 wanted, 0 can" in empty.stdout
     assert len(read["shortages"]) == len(empty.stdout.splitlines()) - 1
+
+
+# ───────────────────────────── The calendar
+
+
+def _notice(folder: Path, *more: str) -> str:
+    """A whole notice for 2027, as one might be announced, and perhaps further rows."""
+    rows = [
+        "first,last,kind,name",
+        "2027-01-01,2027-01-03,rest,元旦", "2027-02-05,2027-02-11,rest,春节", "2027-02-20,,work,春节",
+        "2027-04-03,2027-04-05,rest,清明", "2027-05-01,2027-05-05,rest,劳动节", "2027-06-09,,rest,端午",
+        "2027-09-15,,rest,中秋", "2027-10-01,2027-10-07,rest,国庆节", *more,
+    ]  # fmt: skip
+    file = folder / "notice-2027.csv"
+    file.write_text("\n".join(rows), encoding="gb18030")
+    return str(file)
+
+
+def test_calendar_status_tells_the_years_and_that_the_next_is_waited_for(furnished: Shell) -> None:
+    answer = furnished("calendar", "status")
+    told = furnished.json("calendar", "status")
+
+    assert answer.exit_code == 0
+    assert "2026: 33 rest days, 6 make-up days; from chinesecalendar" in answer.stdout
+    assert "2027 begins in 39 days and its holidays are not loaded" in answer.stderr
+    assert (told["known_through"], len(told["years"])) == ("2026-12-31", 23)
+    assert told["wanted"] == {"year": 2027, "days": 39, "timers": 0}
+
+
+def test_calendar_import_moves_what_the_year_moves_once(furnished: Shell, tmp_path: Path) -> None:
+    furnished("import", str(SAMPLE), "--create-units")
+    file = _notice(tmp_path, "2027-01-31,,work,春节")
+    provisional = furnished.json("calendar", "status")["wanted"]["timers"]
+
+    dry = furnished("calendar", "import", file, "--dry-run")
+    untouched = furnished.json("calendar", "status")
+    done = furnished.json("calendar", "import", file)
+    again = furnished("calendar", "import", file)
+
+    assert (dry.exit_code, untouched["wanted"]["timers"]) == (0, provisional)
+    assert "→ 2027-01-31" in dry.stdout or "→ 31 January 2027" in dry.stdout
+    assert (done["imported"], done["entry"], done["year"]) == (True, "system:calendar#24", 2027)
+    assert done["timers"] > 0
+    assert {move["old"] for move in done["moves"]} >= {"2027-02-01"}
+    assert (again.exit_code, again.stdout.splitlines()[-1]) == (
+        0,
+        "2027 is loaded already with these days; nothing changed.",
+    )
+    assert furnished("doctor").exit_code == 0
+    assert furnished.json("calendar", "status")["wanted"] is None
+
+
+def test_calendar_import_tells_every_fault_and_writes_nothing(furnished: Shell, tmp_path: Path) -> None:
+    before = count(furnished.url, Entry)
+    file = _notice(tmp_path, "2027-02-30,,rest,春节", "2027-11-02,,off?,x")
+
+    answer = furnished("calendar", "import", file)
+    told = furnished.json("calendar", "import", file)
+
+    assert answer.exit_code == 1
+    assert "Row 10: “2027-02-30” is no day" in answer.stdout
+    assert "The notice has 2 faults: nothing was written." in answer.stdout
+    assert [fault["row"] for fault in told["faults"]] == [10, 11]
+    assert count(furnished.url, Entry) == before
+
+
+def test_calendar_import_of_a_known_year(furnished: Shell) -> None:
+    known, unknown = (furnished("calendar", "import", "--known", year) for year in ("2026", "2027"))
+
+    assert (known.exit_code, "nothing changed" in known.stdout) == (0, True)
+    assert (unknown.exit_code, "not among the years the program knows" in unknown.stderr) == (1, True)
+
+
+def test_calendar_import_wants_a_file_or_a_year(furnished: Shell, tmp_path: Path) -> None:
+    neither, both = (
+        furnished("calendar", "import"),
+        furnished("calendar", "import", _notice(tmp_path), "--known", "2026"),
+    )
+
+    assert (neither.exit_code, both.exit_code) == (2, 2)
+
+
+def test_calendar_import_wants_the_year_it_is_asked_for(furnished: Shell, tmp_path: Path) -> None:
+    answer = furnished("calendar", "import", _notice(tmp_path), "--year", "2028")
+
+    assert answer.exit_code == 1
+    assert "is not in 2028" in answer.stdout

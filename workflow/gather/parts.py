@@ -140,6 +140,9 @@ SURROUNDINGS = {
         before=_first(f"{MEANT} UNION {NAMESAKES}"),
         after=" JOIN cases k ON k.id = t.case_id",
     ),
+    "reminded": Part(
+        "notices", "t.case_id = c.id AND t.channel = 'app' AND t.template IN ('reminder', 'overdue')"
+    ),
     "numbers": Part("counters", "t.name IN (:counters)", lock=" FOR UPDATE OF t"),
     "foreseen": Part("counters", "t.name IN (:foreseen)"),
     "answered": Part("idempotency_keys", "t.name = :key"),

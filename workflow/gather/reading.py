@@ -67,6 +67,7 @@ def _snapshot(row: Row, definition: Definition, now: Any, parts: Mapping[str, An
             row["name"]: row["value"] for name in ("foreseen", "numbers") for row in parts.get(name, ())
         },
         held=frozenset(row["name"] for row in parts.get("numbers", ())),
+        reminded=parts.get("reminded", ()),
         answered=next(iter(parts.get("answered", ())), None),
     )
 

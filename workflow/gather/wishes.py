@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 from typing import Any
 
-from workflow.definition.values import Act, Definition
+from workflow.definition.values import TO_SAME, TO_UNDO, Act, ActKind, Definition
 from workflow.gather.parts import ALWAYS
 
 
@@ -37,6 +37,10 @@ class Wish:
     def all_parts(self) -> tuple[str, ...]:
         wanted = {"numbers": self.counters, "foreseen": self.foreseen, "answered": self.key}
         return (*self.parts, *(name for name, value in wanted.items() if value))
+
+    def answering(self, act: Act) -> Wish:
+        """The same with the reminders that went out, where the act is a hand-in that a deadline may wait for."""
+        return replace(self, parts=(*self.parts, "reminded")) if act.kind is ActKind.TASK else self
 
     @classmethod
     def for_acts(
@@ -70,6 +74,11 @@ class Wish:
             partner_code=partner.get("code_identity"),
             units=tuple(unit for unit in units if unit),
         )
+
+
+def _may_move_a_deadline(definition: Definition, act: Act) -> bool:
+    """Whether a deadline can go on to another day by an act: one that leaves the case in its stay, a hand-in aside."""
+    return act.to in (TO_SAME, TO_UNDO) or act.to in act.source
 
 
 _clock_roles: dict[str, frozenset[str]] = {}
@@ -106,6 +115,8 @@ def _told(definition: Definition, acts: Sequence[Act]) -> tuple[str, ...]:
     """The roles any of the acts tells, those a timer following at once tells, and whoever stands in for them."""
     roles = {role for act in acts for role in (*act.tell, act.second or "")}
     roles |= _told_by_clock(definition)
+    if any(_may_move_a_deadline(definition, act) for act in acts):
+        roles |= {role for timer in definition.timers.values() for role in timer.tell}
     roles |= _electing(definition)
     roles |= {
         stand_in for role in roles if role in definition.roles for stand_in in definition.roles[role].stand_in

@@ -134,7 +134,9 @@ def _read(
     follow = in_its_wake(definition, row.row["state"])
     year = (form.effective_on or ctx.today).year
     wish = replace(
-        gather.Wish.for_acts(definition, (known, *follow), people=people, values=form.values),
+        gather.Wish.for_acts(definition, (known, *follow), people=people, values=form.values).answering(
+            known
+        ),
         counters=counters(known.does, year),
         foreseen=tuple(name for after in follow for name in counters(after.does, year)),
         key=kept_under(ctx),

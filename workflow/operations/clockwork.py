@@ -18,6 +18,7 @@ from workflow.operations.numbering import drawn, numbered
 from workflow.operations.parking import recovered
 from workflow.operations.steps import note, planned, steps_as_changes, write_steps
 from workflow.plan import catch_up, notice, recipients
+from workflow.plan.notices import RUNG
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.wake import in_its_wake
 from workflow.world import definition_of
@@ -145,7 +146,7 @@ def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable
     }
     for person in people:
         yield from notice(
-            snapshot.id, person, key=f"rung:{row['id']}:{days}", template=template, at=ctx.at, params=params
+            snapshot.id, person, key=f"{RUNG}:{row['id']}:{days}", template=template, at=ctx.at, params=params
         )
 
 

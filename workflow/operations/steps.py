@@ -13,7 +13,7 @@ from workflow.context import Context
 from workflow.operations.answers import Receipt
 from workflow.operations.numbering import numbered
 from workflow.plan import Step, catch_up, follow, voided
-from workflow.plan.notices import asked
+from workflow.plan.notices import asked, moved_deadlines
 from workflow.snapshot import Snapshot
 
 
@@ -60,7 +60,10 @@ def note(
         armed=follows.armed,
         ended=(*held, *follows.ended),
         turns=follows.turns,
-        notices=tuple(asked(snapshot, follows.after, seq, ctx)),
+        notices=(
+            *asked(snapshot, follows.after, seq, ctx),
+            *moved_deadlines(snapshot, follows, seq, ctx, why=kind),
+        ),
     )
 
 

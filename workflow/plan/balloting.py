@@ -16,7 +16,7 @@ from workflow.guards import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow
 from workflow.plan.moving import acting, settled_pending
-from workflow.plan.notices import aside_notices, asked, copy_notices
+from workflow.plan.notices import aside_notices, asked, copy_notices, moved_deadlines
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -157,7 +157,10 @@ def _step(
         armed=follows.armed,
         ended=follows.ended,
         turns=follows.turns,
-        notices=tuple(asked(view.snapshot, follows.after, seq, ctx)),
+        notices=(
+            *asked(view.snapshot, follows.after, seq, ctx),
+            *moved_deadlines(view.snapshot, follows, seq, ctx, why=act.name),
+        ),
         confidential=confidential,
         details=details,
     )

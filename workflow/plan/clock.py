@@ -15,7 +15,7 @@ from workflow.plan.blocking import unmet_needs, view_of
 from workflow.plan.concluding import concluding
 from workflow.plan.following import follow
 from workflow.plan.moving import act_step, moved, voided
-from workflow.plan.notices import asked, late_notices
+from workflow.plan.notices import asked, late_notices, moved_deadlines
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
 
@@ -126,7 +126,10 @@ def _noted(snapshot: Snapshot, row: Row, ctx: Context, values: dict[str, Any], *
         armed=follows.armed,
         ended=(change, *(c for c in follows.ended if c.key != row["id"])),
         turns=follows.turns,
-        notices=tuple(asked(snapshot, follows.after, seq, ctx)),
+        notices=(
+            *asked(snapshot, follows.after, seq, ctx),
+            *moved_deadlines(snapshot, follows, seq, ctx, why=kind),
+        ),
         due_at=row["due_at"],
     )
 

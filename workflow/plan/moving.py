@@ -93,7 +93,7 @@ def completed(
         notices=tuple(
             act_notices(
                 view,
-                follows.after,
+                follows,
                 seq,
                 ctx,
                 template="asked_to_confirm" if kind == "proposal" else "act",

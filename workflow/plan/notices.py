@@ -13,13 +13,18 @@ from workflow import routes
 from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import Choice, FieldType, Held, StepKind
+from workflow.definition.values import Choice, Every, FieldType, Held, StepKind, Timer
 from workflow.definition.values import Step as RouteStep
 from workflow.guards import View
+from workflow.periods import Kind
+from workflow.plan.following import Followed
 from workflow.snapshot import Row, Snapshot
 from workflow.tasks import NAME_PANEL
 
 CHANNELS = ("app", "mail")
+
+RUNG = "rung"
+"""How the stable key of a reminder begins; the timer and the rung follow."""
 
 
 def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
@@ -36,13 +41,18 @@ def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
     ]
 
 
-def act_notices(view: View, after: Snapshot, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
-    """One row per person and channel; whoever acted is not told of their own act, whoever is now asked is asked."""
+def act_notices(view: View, follows: Followed, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
+    """One row per person and channel; whoever acted is not told of their own act, whoever is now asked is asked.
+
+    A deadline that moved or was met is told with it; who hears that one is met need not hear of the act as well.
+    """
     act = view.act
+    after = follows.after
     turns = tuple(asked(view.snapshot, after, seq, ctx))
-    yield from turns
+    met = tuple(met_deadlines(view, follows, seq, ctx))
+    yield from (*turns, *met, *moved_deadlines(view.snapshot, follows, seq, ctx, why=act.name))
     people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
-    for person in (ctx.actor.person, *(turn.values["person_id"] for turn in turns)):
+    for person in (ctx.actor.person, *(change.values["person_id"] for change in (*turns, *met))):
         people.pop(person or "", None)
     for person in people:
         yield from notice(
@@ -100,6 +110,90 @@ def lifted_notices(view: View, ctx: Context) -> Iterator[Change]:
         yield from notice(
             row["case_id"], row["person_id"], key=key, template="ban_lifted", at=ctx.at, params=params
         )
+
+
+def moved_deadlines(
+    before: Snapshot, follows: Followed, seq: int, ctx: Context, *, why: str
+) -> Iterator[Change]:
+    """Tell those a timer tells that its day has moved: the same promise in the same stay, now with another day.
+
+    `why` is the act, or the kind of the entry that is no act of the case. Nobody is told of their own act.
+    """
+    if not follows.armed or not follows.ended or before.case["stay"] != follows.after.case["stay"]:
+        return
+    rows = {row["id"]: row for row in before.table("timers")}
+    ended = [rows[c.key] for c in follows.ended if c.key in rows and c.values.get("ended_seq") is not None]
+    was = {(row["name"], row["period"]): row for row in ended}
+    for change in follows.armed:
+        new = change.values
+        old = was.get((new["name"], new["period"]))
+        timer = before.definition.timers[new["name"]]
+        if old is not None and old["due_on"] != new["due_on"] and _runs_on(timer, before, follows.after):
+            yield from _moved_deadline(timer, old, new, follows.after, seq, ctx, why=why)
+
+
+def _runs_on(timer: Timer, before: Snapshot, after: Snapshot) -> bool:
+    """Whether a deadline is still that of the same round, where it is one of a round."""
+    if isinstance(timer.day, Every) or timer.day.anchor not in before.definition.acts:
+        return True
+    step = timer.day.anchor
+    first, then = (
+        {row["id"] for row in one.living("rounds") if row["step"] == step and row["closed_seq"] is None}
+        for one in (before, after)
+    )
+    return first == then
+
+
+def _moved_deadline(
+    timer: Timer, old: Row, new: Row, after: Snapshot, seq: int, ctx: Context, *, why: str
+) -> Iterator[Change]:
+    params = {
+        "timer": timer.name,
+        "old": plain(old["due_on"]),
+        "day": plain(new["due_on"]),
+        "provisional": new["provisional"],
+        "why": why,
+        "basis": new["basis"],
+        "answer": timer.answer,
+    }
+    for person in dict.fromkeys(person for role in timer.tell for person in recipients(after, role)):
+        if person != ctx.actor.person:
+            key = f"{after.id}:{seq}-moved-{timer.name}"
+            yield from notice(after.id, person, key=key, template="deadline_moved", at=ctx.at, params=params)
+
+
+def met_deadlines(view: View, follows: Followed, seq: int, ctx: Context) -> Iterator[Change]:
+    """Tell those who were reminded of a deadline that it is met, once what it waited for is handed in."""
+    if not view.snapshot.reminded:
+        return
+    rows = {row["id"]: row for row in view.snapshot.table("timers")}
+    for change in follows.ended:
+        row = rows.get(change.key)
+        if row is None or change.values.get("ended_seq") is None or row["kind"] != Kind.DUE:
+            continue
+        timer = view.snapshot.definition.timers[row["name"]]
+        if timer.answer != view.act.name:
+            continue
+        params = {
+            "timer": timer.name,
+            "act": view.act.name,
+            "until": plain(row["due_on"]),
+            "day": plain(view.effective_on),
+            "late": row["due_at"] <= view.at,
+            "basis": row["basis"],
+        }
+        for person in _reminded_of(row, view.snapshot):
+            if person != ctx.actor.person:
+                key = f"{view.snapshot.id}:{seq}-met-{timer.name}"
+                yield from notice(
+                    view.snapshot.id, person, key=key, template="deadline_met", at=ctx.at, params=params
+                )
+
+
+def _reminded_of(timer: Row, snapshot: Snapshot) -> Iterable[str]:
+    """The people to whom a reminder of a timer went out."""
+    rungs = f"{RUNG}:{timer['id']}:"
+    return dict.fromkeys(row["person_id"] for row in snapshot.reminded if row["stable_key"].startswith(rungs))
 
 
 def asked(before: Snapshot, after: Snapshot, seq: int, ctx: Context) -> Iterator[Change]:

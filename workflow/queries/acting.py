@@ -63,6 +63,8 @@ def case_for(
     wish = gather.Wish.for_acts(
         definition, (*chosen, *follow), people=(ctx.actor.person, *people), values=values or {}
     )
+    if act is not None:
+        wish = wish.answering(definition.acts[act])
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     for known in chosen:
         if known.to == TO_UNDO:

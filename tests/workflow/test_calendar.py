@@ -1,0 +1,433 @@
+"""The calendar of a year is loaded, corrected and loaded again; every deadline it moves moves with it, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models import CalendarYear, Database, Entry, Holiday, Notice, Timer
+from tests.university import LATE_AGREEMENT_END, University, instant
+from workflow.doctor import examine
+from workflow.errors import BadInput, WorkflowError
+from workflow.holidays import Announced, known_notice
+from workflow.holidays import Notice as HolidayNotice
+from workflow.operations import calendar as operation
+from workflow.operations.calendar import import_in_batches, import_notice, preview_notice
+from workflow.operations.deeds import Done
+from workflow.world import calendar
+
+JANUARY = datetime(2027, 1, 5, 2, 0, tzinfo=UTC)
+FIRST_OF_FEBRUARY = date(2027, 2, 1)
+"""The day on which the data of 2026 are due as long as nothing is announced: 31 January 2027 is a Sunday."""
+
+
+@pytest.fixture
+def university(database: Database) -> University:
+    return University.founded(database)
+
+
+@pytest.fixture
+def small(sqlite_database: Database) -> University:
+    return University.founded(sqlite_database)
+
+
+def notice(*days: tuple[date, str], year: int = 2027, source: str = "test") -> HolidayNotice:
+    announced = (Announced(day=day, kind=kind, name="春节") for day, kind in sorted(days))
+    return HolidayNotice(year=year, source=source, days=tuple(announced))
+
+
+OFF = notice((FIRST_OF_FEBRUARY, "rest"))
+WORKED = notice((date(2027, 1, 31), "work"))
+
+
+def load(university: University, what: HolidayNotice, *, at: datetime = JANUARY, who: str = "office") -> Done:
+    return university.database.run(
+        lambda session: import_notice(session, what, reason="announced", ctx=university.ctx(who, at=at))
+    )
+
+
+def running(university: University, case_id: str, name: str = "yearly_data") -> tuple[date, bool, str]:
+    with university.database.reading() as session:
+        row = session.scalars(
+            select(Timer)
+            .where(Timer.case_id == case_id, Timer.name == name, Timer.ended_seq.is_(None))
+            .order_by(Timer.due_at)
+        ).all()[0]
+        return row.due_on, row.provisional, row.status
+
+
+def agrees(university: University) -> bool:
+    """Whether the tables follow from the log, and timers from the tables; the years set down without an entry aside."""
+    with university.database.reading() as session:
+        found = examine(session)
+    return [one for one in found if one.table not in SEEDED or one.key >= "2027"] == []
+
+
+SEEDED = ("holidays", "calendar_years")
+
+
+def kinds(university: University, stream: str) -> list[str]:
+    with university.database.reading() as session:
+        return list(session.scalars(select(Entry.kind).where(Entry.stream == stream).order_by(Entry.seq)))
+
+
+def bodies(university: University, stream: str) -> list[dict[str, Any]]:
+    with university.database.reading() as session:
+        rows = session.scalars(select(Entry.body).where(Entry.stream == stream).order_by(Entry.seq))
+        return [json.loads(body) for body in rows]
+
+
+def told(university: University, template: str, channel: str = "app") -> dict[str, dict[str, Any]]:
+    names = {person: name for name, person in university.people.items()}
+    with university.database.reading() as session:
+        rows = session.scalars(
+            select(Notice).where(Notice.template == template, Notice.channel == channel)
+        ).all()
+    assert len({row.stable_key for row in rows}) == len(rows)
+    return {names[row.person_id]: row.params for row in rows}
+
+
+# ───────────────────────────── What a notice moves
+
+
+def test_notice_moves_the_deadline_with_an_entry_and_makes_it_certain(university: University) -> None:
+    case_id = university.signed()
+    version = university.case(case_id).version
+
+    done = load(university, OFF)
+
+    assert dict(done.counts) == {"cases": 1, "timers": 1, "certain": 0}
+    assert running(university, case_id) == (date(2027, 2, 2), False, "open")
+    assert kinds(university, "system:calendar") == ["calendar_loaded"]
+    entry = bodies(university, f"case:{case_id}")[-1]
+    assert (entry["kind"], entry["form"]) == (
+        "calendar_moved",
+        {"entry": "system:calendar#1", "year": 2027},
+    )
+    assert university.case(case_id).version == version + 1
+
+
+def test_days_of_a_notice_stand_in_its_entry_and_in_the_tables(small: University) -> None:
+    load(small, OFF)
+
+    (entry,) = bodies(small, "system:calendar")
+    assert [(change["table"], change["op"], change["key"]) for change in entry["changes"]] == [
+        ("holidays", "insert", "2027-02-01"),
+        ("calendar_years", "insert", "2027"),
+    ]
+    assert entry["details"] == {"reason": "announced", "year": 2027}
+    with small.database.reading() as session:
+        assert session.get_one(Holiday, FIRST_OF_FEBRUARY).kind == "rest"
+        assert session.get_one(CalendarYear, 2027).source == "test"
+
+
+def test_log_and_tables_agree_after_loading_and_correcting(university: University) -> None:
+    case_id = university.signed()
+
+    for what in (OFF, WORKED, OFF):
+        load(university, what)
+
+    assert running(university, case_id)[0] == date(2027, 2, 2)
+    assert kinds(university, f"case:{case_id}")[-3:] == ["calendar_moved"] * 3
+    assert agrees(university)
+
+
+def test_day_that_only_becomes_certain_leaves_the_version_and_is_no_news(small: University) -> None:
+    case_id = small.signed()
+    version = small.case(case_id).version
+
+    done = load(small, notice((date(2027, 5, 3), "rest")))
+
+    assert dict(done.counts) == {"cases": 1, "timers": 0, "certain": 1}
+    assert running(small, case_id) == (FIRST_OF_FEBRUARY, False, "open")
+    assert small.case(case_id).version == version
+    assert told(small, "deadline_moved") == {}
+    assert kinds(small, f"case:{case_id}")[-1] == "calendar_moved"
+
+
+def test_corrected_notice_takes_a_day_back(university: University) -> None:
+    case_id = university.signed()
+    load(university, OFF)
+
+    done = load(university, notice((date(2027, 2, 8), "rest")))
+
+    assert dict(done.counts) == {"cases": 1, "timers": 1, "certain": 0}
+    assert running(university, case_id)[0] == FIRST_OF_FEBRUARY
+    with university.database.reading() as session:
+        assert session.get_one(Holiday, FIRST_OF_FEBRUARY).kind == "plain"
+    assert agrees(university)
+
+
+def test_same_notice_again_changes_nothing_and_says_so(small: University) -> None:
+    case_id = small.signed()
+    load(small, OFF)
+    before = kinds(small, f"case:{case_id}")
+
+    with pytest.raises(BadInput) as bad:
+        load(small, OFF)
+
+    assert [fault.code for fault in bad.value.faults] == ["notice_unchanged"]
+    assert (kinds(small, f"case:{case_id}"), kinds(small, "system:calendar")) == (before, ["calendar_loaded"])
+
+
+def test_deadline_that_has_passed_stays(university: University) -> None:
+    case_id = university.signed()
+    university.sweep(instant(date(2027, 2, 3)))
+
+    load(university, OFF, at=instant(date(2027, 2, 10)))
+    loaded = running(university, case_id)
+    university.on(date(2027, 2, 11))
+    university.done(case_id, "amend", "office", reason="x", fact={"name": "programmes", "value": "x"})
+    university.confirmed(case_id, "second_office")
+
+    assert loaded[::2] == (FIRST_OF_FEBRUARY, "fired")
+    assert running(university, case_id)[::2] == (FIRST_OF_FEBRUARY, "fired")
+    assert agrees(university)
+
+
+def test_deadline_that_has_come_unseen_stays_too(small: University) -> None:
+    """The clock stood still: the day is over, though nobody has recorded it."""
+    case_id = small.signed()
+
+    load(small, OFF, at=instant(date(2027, 2, 10)))
+    small.sweep(instant(date(2027, 2, 10), 11))
+
+    assert running(small, case_id)[::2] == (FIRST_OF_FEBRUARY, "fired")
+
+
+@pytest.mark.parametrize(
+    ("loaded_on", "due_on"),
+    [
+        (date(2027, 1, 30), date(2027, 1, 31)),  # the Sunday is a working day, and still to come
+        (date(2027, 1, 31), FIRST_OF_FEBRUARY),  # it has begun: the deadline waits for the day after
+        (FIRST_OF_FEBRUARY, FIRST_OF_FEBRUARY),
+    ],
+)
+def test_no_deadline_comes_before_the_day_after_the_loading(
+    university: University, loaded_on: date, due_on: date
+) -> None:
+    case_id = university.signed()
+
+    load(university, WORKED, at=instant(loaded_on))
+
+    assert running(university, case_id)[0] == due_on
+    assert agrees(university)
+
+
+def test_what_opens_or_ends_is_left_alone(small: University) -> None:
+    case_id = small.signed()
+
+    load(small, notice((date(2027, 9, 10), "rest")))
+
+    assert running(small, case_id, "midterm_opens")[0] == date(2027, 9, 10)
+
+
+def test_reminders_count_from_the_new_day(small: University) -> None:
+    case_id = small.signed()
+    small.sweep(JANUARY)
+
+    load(small, OFF)
+    small.sweep(instant(date(2027, 1, 25), 9))
+    early = told(small, "reminder")
+    small.sweep(instant(date(2027, 1, 26), 9))
+
+    assert all(params["days"] != -7 for params in early.values())
+    assert {params["day"] for params in told(small, "reminder").values()} >= {"2027-02-02"}
+    assert running(small, case_id)[0] == date(2027, 2, 2)
+
+
+@pytest.mark.parametrize("who", ["leader", "head", "member", "auditor", "stranger"])
+def test_only_the_office_loads_a_notice(small: University, who: str) -> None:
+    with pytest.raises(WorkflowError) as refused:
+        load(small, OFF, who=who)
+
+    assert refused.value.code == "not_your_role"
+    assert kinds(small, "system:calendar") == []
+
+
+def test_notice_needs_a_reason(small: University) -> None:
+    with pytest.raises(BadInput) as bad, small.database.transaction() as session:
+        import_notice(session, OFF, reason=" ", ctx=small.ctx("office"))
+
+    assert [(fault.field, fault.code) for fault in bad.value.faults] == [("reason", "missing")]
+
+
+def test_preview_is_what_the_import_then_does(small: University) -> None:
+    case_id = small.signed()
+    with small.database.reading() as session:
+        shown = preview_notice(session, OFF, ctx=small.ctx("office", at=JANUARY))
+    untouched = running(small, case_id)
+
+    done = load(small, OFF)
+
+    assert untouched == (FIRST_OF_FEBRUARY, True, "open")
+    assert (shown.is_new, shown.added, shown.changed, shown.taken_back) == (True, 1, 0, 0)
+    assert [(move.timer, move.old_on, move.new_on) for move in shown.moves] == [
+        ("yearly_data", FIRST_OF_FEBRUARY, running(small, case_id)[0])
+    ]
+    assert dict(done.counts) == dict(shown.counts.by_name)
+
+
+def test_plans_only_cases_in_question(small: University) -> None:
+    """A base whose deadlines lie elsewhere is not even read."""
+    small.open()
+    signed = small.signed()
+
+    with small.database.reading() as session:
+        asked = operation.cases_in_question(session, 2026, calendar(session))
+    after = load(small, OFF)
+    with small.database.reading() as session:
+        later = operation.cases_in_question(session, 2027, calendar(session))
+
+    assert (asked, later, after.counts["cases"]) == ([], [signed], 1)
+
+
+# ───────────────────────────── Many cases, cut off
+
+
+def test_import_cut_off_is_finished_by_the_next(
+    university: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [university.signed(partner=f"合作单位{number}") for number in range(3)]
+    monkeypatch.setattr("workflow.operations.moving_timers.BATCH", 1)
+    seen: list[tuple[int, int]] = []
+
+    def die(done: int, total: int) -> None:
+        seen.append((done, total))
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    def go(progress: Any) -> Any:
+        return import_in_batches(
+            university.database,
+            OFF,
+            reason="announced",
+            context=lambda _: university.ctx("office", at=JANUARY),
+            progress=progress,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        go(die)
+    half = sorted(running(university, case_id)[0] for case_id in cases)
+    loaded, counts = go(lambda done, total: seen.append((done, total)))
+    again, nothing = go(lambda done, total: None)
+
+    assert half == [FIRST_OF_FEBRUARY, FIRST_OF_FEBRUARY, date(2027, 2, 2)]
+    assert {running(university, case_id)[0] for case_id in cases} == {date(2027, 2, 2)}
+    assert (loaded, counts.cases, again, nothing.cases) == (None, 2, None, 0)
+    assert seen == [(1, 3), (1, 3), (2, 3), (3, 3)]
+    assert kinds(university, "system:calendar") == ["calendar_loaded"]
+    assert [kinds(university, f"case:{case_id}").count("calendar_moved") for case_id in cases] == [1, 1, 1]
+    assert agrees(university)
+
+
+def test_act_before_the_import_has_come_to_its_case_finds_the_new_day(small: University) -> None:
+    case_id = small.signed()
+    with small.database.transaction() as session:
+        operation._load_alone(session, OFF, reason="announced", ctx=small.ctx("office", at=JANUARY))
+    small.at = JANUARY
+
+    small.done(case_id, "amend", "office", reason="x", fact={"name": "programmes", "value": "x"})
+    small.confirmed(case_id, "second_office")
+
+    assert running(small, case_id)[0] == date(2027, 2, 2)
+    with pytest.raises(BadInput):
+        load(small, OFF)
+
+
+# ───────────────────────────── Who is told
+
+
+def test_those_a_deadline_tells_hear_that_it_moved(university: University) -> None:
+    university.signed()
+
+    load(university, OFF)
+
+    moved = {
+        "timer": "yearly_data", "old": "2027-02-01", "day": "2027-02-02", "provisional": False,
+        "why": "calendar_moved", "basis": "18(1)", "answer": "yearly_data",
+    }  # fmt: skip
+    assert told(university, "deadline_moved") == {"leader": moved, "officer": moved}
+    assert told(university, "deadline_moved", "mail").keys() == {"leader", "officer"}
+
+
+def test_act_that_moves_a_deadline_tells_so_and_not_whoever_did_it(small: University) -> None:
+    case_id = small.in_midterm()
+
+    small.done(case_id, "set_report_deadline", "office", report_by="2027-11-30", reason="asked for")
+
+    assert told(small, "deadline_moved") == {
+        "leader": {
+            "timer": "progress_report", "old": "2027-11-09", "day": "2027-11-30", "provisional": True,
+            "why": "set_report_deadline", "basis": "local", "answer": "progress_report",
+        }
+    }  # fmt: skip
+
+
+def test_renewal_that_moves_the_end_tells_whom_it_tells(small: University) -> None:
+    case_id = small.signed(last=date(2030, 3, 9))
+    before = told(small, "deadline_moved")
+
+    small.tick(case_id, date(2029, 10, 8), 10)
+    renewal = small.renewal(case_id, signed=date(2029, 10, 8), last=LATE_AGREEMENT_END)
+    small.done(case_id, "renew_agreement", "office", **renewal)
+
+    news = told(small, "deadline_moved")
+    assert before == {}
+    assert {params["timer"] for params in news.values()} == {"agreement_end"}
+    assert {(params["old"], params["day"]) for params in news.values()} == {("2030-03-09", "2031-03-09")}
+    assert "office" not in news
+
+
+def test_timer_of_a_new_stay_is_no_moved_one(small: University) -> None:
+    for state in ("midterm", "extended", "certified"):
+        small.reach(state)
+
+    assert told(small, "deadline_moved") == {}
+
+
+def test_those_reminded_hear_that_the_deadline_is_met(university: University) -> None:
+    case_id = university.in_midterm()
+    university.sweep(instant(date(2027, 11, 18), 9))
+    reminded = {**told(university, "reminder"), **told(university, "overdue")}.keys()
+    university.on(date(2027, 11, 20))
+
+    university.done(
+        case_id, "progress_report", "leader",
+        progress_report_file=university.document(case_id, "progress_report_file"),
+    )  # fmt: skip
+
+    met = told(university, "deadline_met")
+    assert {"leader", "head"} <= reminded
+    assert met.keys() == reminded - {"leader"}
+    assert met["head"] == {
+        "timer": "progress_report", "act": "progress_report", "until": "2027-11-09", "day": "2027-11-20",
+        "late": True, "basis": "local",
+    }  # fmt: skip
+
+
+def test_deadline_met_before_any_reminder_is_no_news(small: University) -> None:
+    case_id = small.in_midterm()
+
+    small.done(
+        case_id, "progress_report", "leader",
+        progress_report_file=small.document(case_id, "progress_report_file"),
+    )  # fmt: skip
+
+    assert [p for p in told(small, "deadline_met").values() if p["timer"] == "progress_report"] == []
+
+
+def test_known_years_are_whole_notices(small: University) -> None:
+    """What the library knows of a year loads as nothing new where the seed brought it."""
+    found = known_notice(2026)
+    assert found is not None
+
+    with small.database.reading() as session:
+        shown = preview_notice(session, found, ctx=small.ctx("office"))
+
+    assert shown.changes_nothing
+    assert known_notice(2027) is None

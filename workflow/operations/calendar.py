@@ -1,0 +1,309 @@
+"""The calendar: the notice of a year is loaded or corrected, and every deadline it moves moves with it.
+
+The days are rows of one entry; each case of which a deadline moves or becomes certain has an entry of its own. The cases
+may be done in batches, each in its own transaction: what their deadlines should be follows from the rows alone, so what
+was cut off is finished by importing the same notice again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from models import CalendarYear, Case, Database, Entry, Holiday, Timer
+from models.changes import INSERT, UPDATE, Change, write
+from workflow import gather
+from workflow.context import Context
+from workflow.holidays import Notice
+from workflow.operations.deeds import OFFICE, Done, Faults, demand, record
+from workflow.operations.moving_timers import Move, Moved, Moving, as_changes, in_batches, planned_moves
+from workflow.periods import Calendar, Kind, beijing_day
+from workflow.snapshot import Row
+from workflow.timers import FIRED, counts_working_days
+from workflow.world import bump, calendar, calendar_of, editions_in_use, world
+
+STREAM = "system:calendar"
+LOADED, MOVED = "calendar_loaded", "calendar_moved"
+PLAIN = "plain"
+"""The kind of a day that a corrected notice took back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What became of cases: those with an entry, the timers that moved, and those that only became certain."""
+
+    cases: int = 0
+    timers: int = 0
+    certain: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            cases=self.cases + other.cases,
+            timers=self.timers + other.timers,
+            certain=self.certain + other.certain,
+        )
+
+    @property
+    def by_name(self) -> Mapping[str, int]:
+        return {"cases": self.cases, "timers": self.timers, "certain": self.certain}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a notice would do: the days it adds, changes and takes back, and the timers it moves."""
+
+    notice: Notice
+    is_new: bool
+    added: int
+    changed: int
+    taken_back: int
+    moves: tuple[Move, ...]
+    counts: Counts
+
+    @property
+    def changes_nothing(self) -> bool:
+        return not (self.is_new or self.added or self.changed or self.taken_back or self.counts.cases)
+
+
+# ───────────────────────────── Before and in the act
+
+
+def preview_notice(session: Session, notice: Notice, *, ctx: Context) -> Preview:
+    """Say which days a notice changes and which timers it would move; nothing is written."""
+    demand(session, ctx, *OFFICE)
+    days = list(_day_changes(session, notice))
+    is_new = session.get(CalendarYear, notice.year) is None
+    known = _calendar_with(session, notice, ctx) if days or is_new else calendar(session)
+    counts, moves = Counts(), list[Move]()
+    for batch in in_batches(cases_in_question(session, notice.year, known)):
+        located = gather.look_at(session, batch)
+        for moved in planned_moves(session, located, _moving(known), ctx):
+            counts += _counted(moved)
+            moves += moved.moves
+    kinds = [_sort_of(change) for change in days]
+    return Preview(
+        notice=notice,
+        is_new=is_new,
+        added=kinds.count("added"),
+        changed=kinds.count("changed"),
+        taken_back=kinds.count("taken_back"),
+        moves=tuple(moves),
+        counts=counts,
+    )
+
+
+def load_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done | None:
+    """Keep the days of a notice with their one entry; None when they are what is kept already.
+
+    The timers are moved by `move_timers`, in this transaction or in later ones; whoever calls both bumps the world last.
+    """
+    demand(session, ctx, *OFFICE)
+    faults = Faults()
+    why = faults.reason(reason)
+    faults.done()
+    days = list(_day_changes(session, notice))
+    is_new = session.get(CalendarYear, notice.year) is None
+    if not days and not is_new:
+        return None
+    kept = {"source": notice.source, "loaded_at": ctx.at}
+    year = Change(
+        table="calendar_years",
+        op=INSERT if is_new else UPDATE,
+        key=str(notice.year),
+        values={"year": notice.year, **kept} if is_new else kept,
+    )
+    return record(
+        session,
+        STREAM,
+        kind=LOADED,
+        subject=str(notice.year),
+        changes=[*days, year],
+        ctx=ctx,
+        content={"year": notice.year, "reason": why},
+    )
+
+
+def move_timers(session: Session, case_ids: Sequence[str], *, year: int, ctx: Context) -> Counts:
+    """Move the timers of some cases to where the calendar now puts them, each with an entry; what stands right is left alone."""
+    demand(session, ctx, *OFFICE)
+    known, source = calendar(session), loading_of(session, year)
+    told = {"year": year, "entry": f"{source['stream']}#{source['seq']}"} if source else {"year": year}
+    located = [gather.lock(session, case_id) for case_id in case_ids]
+    counts = Counts()
+    for moved in planned_moves(session, located, _moving(known), ctx):
+        write(session, as_changes(replace(moved, step=replace(moved.step, form=told)), ctx))
+        counts += _counted(moved)
+    return counts
+
+
+def import_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done:
+    """Load a notice and move every timer it moves, all in this one transaction.
+
+    Raises BadInput `notice_unchanged` when there is nothing to do. What an earlier import left undone is finished.
+    """
+    loaded = load_notice(session, notice, reason=reason, ctx=ctx)
+    counts = Counts()
+    for batch in in_batches(cases_in_question(session, notice.year, calendar(session))):
+        counts += move_timers(session, batch, year=notice.year, ctx=ctx)
+    if loaded is None and not counts.cases:
+        faults = Faults()
+        faults.add("notice", "notice_unchanged")
+        faults.done()
+    if loaded is not None:
+        bump(session)
+    return replace(loaded or _earlier(session, notice.year), counts=counts.by_name)
+
+
+def import_in_batches(
+    database: Database,
+    notice: Notice,
+    *,
+    reason: str,
+    context: Callable[[Session], Context],
+    progress: Callable[[int, int], None],
+) -> tuple[Done | None, Counts]:
+    """The same in a transaction for the days and one per batch of cases, so that other work goes on between them.
+
+    Cut off in between, it is finished by the next import of the same notice.
+    """
+    loaded = database.run(lambda session: _load_alone(session, notice, reason=reason, ctx=context(session)))
+    with database.reading() as session:
+        ids = cases_in_question(session, notice.year, calendar(session))
+    counts, done = Counts(), 0
+    for batch in in_batches(ids):
+        counts += database.run(partial(_move_alone, case_ids=batch, year=notice.year, context=context))
+        done += len(batch)
+        progress(done, len(ids))
+    return loaded, counts
+
+
+def _load_alone(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done | None:
+    loaded = load_notice(session, notice, reason=reason, ctx=ctx)
+    if loaded is not None:
+        bump(session)
+    return loaded
+
+
+def _move_alone(
+    session: Session, *, case_ids: Sequence[str], year: int, context: Callable[[Session], Context]
+) -> Counts:
+    return move_timers(session, case_ids, year=year, ctx=context(session))
+
+
+# ───────────────────────────── What a notice changes
+
+
+def _day_changes(session: Session, notice: Notice) -> Iterator[Change]:
+    """The rows that make the kept days of the year equal to the announced ones."""
+    known = {row.day: row for row in _kept(session, notice.year)}
+    for announced in notice.days:
+        values = {"kind": announced.kind, "name": announced.name}
+        row, key = known.pop(announced.day, None), announced.day.isoformat()
+        if row is None:
+            yield Change(table="holidays", op=INSERT, key=key, values={"day": announced.day, **values})
+            continue
+        differing = {name: value for name, value in values.items() if getattr(row, name) != value}
+        if differing:
+            yield Change(table="holidays", op=UPDATE, key=key, values=differing)
+    for day, row in known.items():
+        if row.kind != PLAIN:
+            yield Change(table="holidays", op=UPDATE, key=day.isoformat(), values={"kind": PLAIN})
+
+
+def _kept(session: Session, year: int) -> Sequence[Holiday]:
+    query = select(Holiday).where(Holiday.day.between(date(year, 1, 1), date(year, 12, 31)))
+    return session.scalars(query.order_by(Holiday.day)).all()
+
+
+def _sort_of(change: Change) -> str:
+    if change.op == INSERT:
+        return "added"
+    return "taken_back" if change.values.get("kind") == PLAIN else "changed"
+
+
+def _calendar_with(session: Session, notice: Notice, ctx: Context) -> Calendar:
+    """The calendar as the notice will leave it."""
+    kept = session.execute(select(Holiday.day, Holiday.kind))
+    days = {row.day: row.kind for row in kept if row.day.year != notice.year}
+    days |= {announced.day: announced.kind for announced in notice.days}
+    loaded = session.execute(select(CalendarYear.year, CalendarYear.loaded_at))
+    years = {row.year: beijing_day(row.loaded_at) for row in loaded}
+    return calendar_of(days, {**years, notice.year: ctx.today})
+
+
+def cases_in_question(session: Session, year: int, known: Calendar) -> list[str]:
+    """The living cases with a timer that the days of a year can move or make certain, in the order they are locked.
+
+    That is a deadline in the year, one that is provisional and known by now, or one counted in working days.
+    """
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    touched = or_(
+        and_(Timer.provisional, Timer.nominal_on <= known.known_through),
+        and_(Timer.kind == Kind.DUE, Timer.due_on >= first, Timer.nominal_on <= last),
+        and_(Timer.name.in_(_in_working_days(session)), Timer.due_on >= first),
+    )
+    query = (
+        select(Case.id)
+        .join(Timer, Timer.case_id == Case.id)
+        .where(Case.closed_at.is_(None), Timer.ended_seq.is_(None), Timer.status != FIRED, touched)
+        .distinct()
+        .order_by(Case.id)
+    )
+    return list(session.scalars(query))
+
+
+def _in_working_days(session: Session) -> list[str]:
+    """The timers, of any edition, whose length may count working days."""
+    settings = world(session, None).settings
+    names: set[str] = set()
+    for definition in editions_in_use(session).values():
+        chosen: dict[str, list[object]] = {}
+        for row in settings.get(definition.name, ()):
+            chosen.setdefault(row["name"], []).append(row["value"])
+        names |= {
+            timer.name
+            for timer in definition.timers.values()
+            if counts_working_days(timer, definition, chosen)
+        }
+    return sorted(names)
+
+
+def _moving(known: Calendar) -> Moving:
+    return Moving(kind=MOVED, act="import_calendar", world=lambda world: replace(world, calendar=known))
+
+
+def _counted(moved: Moved) -> Counts:
+    step = moved.step
+    certain = sum(change.values.keys() == {"provisional"} for change in step.ended)
+    return Counts(cases=int(bool(step.armed or step.ended)), timers=len(moved.moves), certain=certain)
+
+
+# ───────────────────────────── Which loading it was
+
+
+def loading_of(session: Session, year: int) -> Row | None:
+    """The entry that last loaded a year: its stream, number, hash and instant; None where no entry tells of it."""
+    rows = session.execute(
+        select(Entry.stream, Entry.seq, Entry.hash, Entry.recorded_at, Entry.body)
+        .where(Entry.stream == STREAM, Entry.kind == LOADED)
+        .order_by(Entry.seq.desc())
+    ).mappings()
+    for row in rows:
+        if json.loads(row["body"])["details"].get("year") == year:
+            return dict(row)
+    return None
+
+
+def _earlier(session: Session, year: int) -> Done:
+    """The deed that an import finishes."""
+    row = loading_of(session, year)
+    assert row is not None
+    return Done(
+        subject=str(year), stream=STREAM, seq=row["seq"], hash=row["hash"], recorded_at=row["recorded_at"]
+    )
