@@ -97,7 +97,7 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows that hold anything, by their number in the file. Raises BadInput for what is no such table."""
     if len(content) > LARGEST:
         raise BadInput((_fault("too_large", size=len(content), most=LARGEST),))
-    text = _text(content)
+    text = text_of(content)
     separator = max(_SEPARATORS, key=(text.splitlines() or [""])[0].count)
     try:
         table = list(csv.reader(text.splitlines(), delimiter=separator))
@@ -110,7 +110,8 @@ def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     yield from filled
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """The text of a file in UTF-8 or GBK. Raises BadInput for anything else."""
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = content.decode(encoding)
@@ -255,7 +256,6 @@ def _fault(code: str, **params: object) -> Fault:
     return Fault(field=FIELD, code=f"notice_{code}", params=params)
 
 
-def counted(days: Iterable[Announced]) -> tuple[int, int]:
-    """How many rest days and how many make-up days there are."""
-    kinds = [announced.kind for announced in days]
-    return kinds.count("rest"), kinds.count("work")
+def written(notice: Notice) -> str:
+    """The notice as a table that reads back as it is."""
+    return "".join(f"{one.day.isoformat()}\t{one.kind}\t{one.name}\n" for one in notice.days)

@@ -93,6 +93,7 @@ PAGES = (
     "/admin/units", "/admin/units/new", "/admin/units/{unit}/rename", "/admin/units/{unit}/successor",
     "/admin/partners", "/admin/partners/new", "/admin/partners/{partner}/rename", "/admin/partners/{partner}/successor",
     "/admin/calls", "/admin/calls/new", "/admin/calls/{call}",
+    "/admin/calendar", "/admin/calendar/2026", "/admin/calendar/import",
     "/admin/settings", "/admin/settings/sign_within", "/admin/settings/escalation", "/admin/editions", "/admin/editions/{edition}",
     "/admin/outbox", "/admin/outbox/{notice}/resend", "/admin/incidents", "/admin/incidents/{incident}/close",
     "/admin/scheduler", "/admin/accounts", "/admin/accounts/{account}/disable", "/admin/accounts/{account}/enable",
@@ -126,7 +127,7 @@ def test_every_page_of_the_administration_is_listed_here(lite: Site) -> None:
         shape.sub("*", rule.rule) for rule in lite.app.url_map.iter_rules() if rule.rule.startswith("/admin")
     }  # fmt: skip
 
-    assert rules - known - {"/admin/accounts/*/*", "/admin/settings/*"} == set()
+    assert rules - known - {"/admin/accounts/*/*", "/admin/settings/*", "/admin/calendar/*"} == set()
 
 
 # ───────────────────────────── Who may come in
@@ -183,6 +184,7 @@ KEYS = ("person", "grant", "unit", "partner", "call", "edition", "account", "not
 MISSING = [
     *(page.replace(f"{{{name}}}", NOWHERE) for page in PAGES for name in KEYS if f"{{{name}}}" in page),
     "/admin/settings/no_such_setting",
+    "/admin/calendar/1999",
     "/admin/people/not-a-key",
     "/admin/accounts/x/explode",
 ]

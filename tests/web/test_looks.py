@@ -34,6 +34,7 @@ from models.changes import INSERT, Change, write
 from models.schema import upgrade
 from tests.web.browsing import BESIDE, SMALL, Visitor, chromium, served
 from tests.web.test_admin import PAGES
+from tests.web.test_admin_calendar import NOTICE as HOLIDAYS
 from web.app import create_app
 from web.config import Config, Environment
 from web.demo.loading import load_demonstration
@@ -181,6 +182,13 @@ def test_every_answer_to_a_form_can_be_read_by_everybody(town: Town, language: s
     visitor.fill({"value": "120", "reason": "r"})
     visitor.press("button.btn-primary")
     look("what a setting moves")
+    visitor.open("/admin/calendar/import")
+    visitor.fill({"source": "s", "notice": "2027-02-01,off,x", "reason": "r"})
+    visitor.press("button.btn-primary")
+    look("a notice at fault")
+    visitor.fill({"notice": HOLIDAYS})
+    visitor.press("button.btn-primary")
+    look("what a notice moves")
     visitor.open(f"/admin/accounts/{town.keys['account']}/password")
     visitor.fill({"reason": "r"})
     visitor.press("button.btn-primary")

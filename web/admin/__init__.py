@@ -30,6 +30,7 @@ def _only_the_office() -> None:
 # The routes; each module adds its own to the blueprint.
 from web.admin import (  # noqa: E402, F401
     accounts,
+    calendar,
     delegations,
     editions,
     grants,

@@ -148,6 +148,8 @@ class Page:
     intro: str = ""
     facts: tuple[tuple[str, Any], ...] = ()
     danger: bool = False
+    uploads: bool = False
+    """Whether a file may be sent with the form."""
 
 
 def filled(
