@@ -18,7 +18,7 @@ from models.cases import (
     StoredDocument,
 )
 from models.database import Base, Database
-from models.log import Disclosure, Entry, IdempotencyKey, Notice, Stream
+from models.log import Disclosure, Entry, IdempotencyKey, MailChoice, Notice, Stream
 from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
 from models.people import Account, ApiToken, CalendarLink, Call, Duty, Grant, Person, Setting, Unit, UnitName
@@ -60,6 +60,7 @@ __all__ = [
     "Installation",
     "Invitation",
     "JointBase",
+    "MailChoice",
     "Meeting",
     "Notice",
     "Partner",

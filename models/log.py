@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import DDL, BigInteger, ForeignKey, Index, Integer, UniqueConstraint, event
+from sqlalchemy import DDL, BigInteger, CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, event
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -77,6 +77,8 @@ class Notice(Base):
             postgresql_where=sql("next_try_at IS NOT NULL"),
         ),
         Index("ix_notices_person", "person_id", "channel", "id"),
+        Index("ix_notices_letter", "letter"),
+        Index("ix_notices_letter_at", "person_id", "letter_at"),
     )
 
     id: Mapped[IdPk]
@@ -93,6 +95,25 @@ class Notice(Base):
     attempts: Mapped[Whole] = mapped_column(default=0)
     parked_at: Mapped[Instant | None]
     failure: Mapped[Prose | None]
+    letter: Mapped[Id | None]
+    """The notice whose letter this one goes in, its own where it goes alone; once set it stays, so that a letter sent
+    again holds the same under the same Message-ID."""
+    letter_at: Mapped[Instant | None]
+
+
+class MailChoice(Base):
+    """How a person wants the mails of a kind of notice; without a row the kind's own pace holds."""
+
+    __tablename__ = "mail_choices"
+    __table_args__ = (
+        UniqueConstraint("person_id", "kind", name="one_choice_per_person_and_kind"),
+        CheckConstraint("pace IN ('at_once', 'daily', 'off')", name="mail_comes_at_a_known_pace"),
+    )
+
+    id: Mapped[IdPk]
+    person_id: Mapped[Id] = mapped_column(ForeignKey("people.id"))
+    kind: Mapped[Word]
+    pace: Mapped[Word]
 
 
 class IdempotencyKey(Base):

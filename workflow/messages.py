@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -18,11 +18,25 @@ NOBODY = "—"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What a message says: whom it greets, the matter itself, and how to go on."""
+
+    greeting: str
+    middle: tuple[str, ...]
+    closing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One notice as people read it."""
 
     subject: str
-    lines: tuple[str, ...]
+    body: Body
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything from the greeting to the sender, with an empty line where a paragraph begins."""
+        return (self.body.greeting, "", *self.body.middle, "", *self.body.closing)
 
     @property
     def text(self) -> str:
@@ -48,22 +62,8 @@ class About:
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:
     """Write the message of a notice. Raises KeyError for a template there is no text for."""
-    write = {
-        "act": _act,
-        "asked_to_confirm": _confirm,
-        "ban_lifted": _ban_lifted,
-        "deadline_met": _met,
-        "deadline_moved": _moved,
-        "late_opening": _late_opening,
-        "your_turn": _turn,
-        "stood_aside": _aside,
-        "urged": _urged,
-        "copied": _copied,
-        "reminder": _reminder,
-        "overdue": _reminder,
-    }[template]
-    subject, lines = write(params, about)
-    return Message(subject=subject, lines=tuple(lines))
+    subject, body = _WRITERS[template](params, about)
+    return Message(subject=subject, body=body)
 
 
 def _say(about: About, key: str, **params: Any) -> str:
@@ -80,18 +80,15 @@ def _label(definition: Definition, name: str) -> Label:
     return next(step.label for step in steps if step.name == name)
 
 
-def _frame(about: About, *middle: str) -> Iterator[str]:
-    yield _say(about, "line.greeting", name=about.name)
-    yield ""
-    yield from middle
-    yield ""
-    yield _say(about, "line.link", link=about.link)
+def _frame(about: About, *middle: str) -> Body:
+    closing = [_say(about, "line.link", link=about.link)]
     if about.link_until is not None:
-        yield _say(about, "line.link_once", day=about.link_until)
-    yield _say(about, "line.sender")
+        closing.append(_say(about, "line.link_once", day=about.link_until))
+    closing.append(_say(about, "line.sender"))
+    return Body(greeting=_say(about, "line.greeting", name=about.name), middle=middle, closing=tuple(closing))
 
 
-def _act(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _act(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     definition = about.definition
     act = definition.acts[params["act"]]
     middle = [
@@ -110,7 +107,7 @@ def _act(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
     return _say(about, "act_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
-def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     act = about.definition.acts[params["act"]]
     middle = [
         _say(about, "line.proposed", who=about.proposer or NOBODY, base=about.base, act=act.label),
@@ -119,7 +116,7 @@ def _confirm(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str
     return _say(about, "confirm_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
-def _ban_lifted(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _ban_lifted(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """Which ban is lifted, and from when what it refused is possible again."""
     definition = about.definition
     act, ban = definition.acts[params["act"]].label, definition.bans[params["ban"]]
@@ -134,7 +131,7 @@ def _ban_lifted(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[
     return subject, _frame(about, *middle)
 
 
-def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """How late what began, and that the deadline counting on it may be moved or left."""
     definition = about.definition
     act, timer = definition.acts[params["act"]], definition.timers[params["task"]]
@@ -156,7 +153,7 @@ def _late_opening(params: Mapping[str, Any], about: About) -> tuple[str, Iterato
     )
 
 
-def _moved(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _moved(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """From which day a deadline moved to which, and why."""
     timer = about.definition.timers[params["timer"]]
     old, day = (date.fromisoformat(params[name]) for name in ("old", "day"))
@@ -183,7 +180,7 @@ def _unsure(params: Mapping[str, Any], about: About) -> Iterator[str]:
         yield _say(about, "line.provisional")
 
 
-def _met(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _met(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """That what people were reminded of has been handed in, and whether in time."""
     timer = about.definition.timers[params["timer"]]
     day, until = (date.fromisoformat(params[name]) for name in ("day", "until"))
@@ -195,7 +192,7 @@ def _met(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
     return _say(about, "met_subject", what=timer.label, base=about.base), _frame(about, *middle)
 
 
-def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     what = _called(about, params["act"])
     middle = [
         _say(about, "line.asked", what=what, base=about.base),
@@ -218,7 +215,7 @@ def _called(about: About, name: str) -> Label | str:
     return say("explain.name_panel", about.language) if name == NAME_PANEL else _label(about.definition, name)
 
 
-def _urged(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _urged(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """Who waits for what, and by when it is due."""
     what = act_label(about.definition, params["act"], about.language)
     middle = [_say(about, "line.urged", who=about.by or NOBODY, what=what, base=about.base)]
@@ -227,7 +224,7 @@ def _urged(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]
     return _say(about, "urged_subject", act=what, base=about.base), _frame(about, *middle)
 
 
-def _aside(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _aside(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """Which expert stands aside, so that another is named."""
     act = about.definition.acts[params["act"]]
     middle = [
@@ -237,7 +234,7 @@ def _aside(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]
     return _say(about, "aside_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
-def _copied(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _copied(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """Who took part in what; their choice only where it is open to everybody at once."""
     act = about.definition.acts[params["act"]]
     middle = [_say(about, "line.copied", who=about.by or NOBODY, what=act.label, base=about.base)]
@@ -247,7 +244,7 @@ def _copied(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]
     return _say(about, "copied_subject", act=act.label, base=about.base), _frame(about, *middle)
 
 
-def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[str]]:
+def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     """By what day what is asked, what is missing, and what happens if nothing is done."""
     definition = about.definition
     timer = definition.timers[params["timer"]]
@@ -284,3 +281,27 @@ def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Iterator[st
 def _escalated(definition: Definition, setting: str) -> frozenset[str]:
     default = definition.settings[setting].default
     return frozenset(default.values()) if isinstance(default, Mapping) else frozenset()
+
+
+def _test(_params: Mapping[str, Any], about: About) -> tuple[str, Body]:
+    return _say(about, "test_subject"), _frame(about, _say(about, "line.test"))
+
+
+_WRITERS: Mapping[str, Callable[[Mapping[str, Any], About], tuple[str, Body]]] = {
+    "act": _act,
+    "asked_to_confirm": _confirm,
+    "ban_lifted": _ban_lifted,
+    "deadline_met": _met,
+    "deadline_moved": _moved,
+    "late_opening": _late_opening,
+    "your_turn": _turn,
+    "stood_aside": _aside,
+    "urged": _urged,
+    "copied": _copied,
+    "reminder": _reminder,
+    "overdue": _reminder,
+    "test": _test,
+}
+
+TEMPLATES = frozenset(_WRITERS)
+"""The notices there are words for."""

@@ -35,7 +35,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_28_days_taken_back"
+HEAD = "2026_11_28_letters"
 
 
 def tools_of(database: Database) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from sqlalchemy import select
 
 from models import Ballot, Case, Database, Entry, Grant, Invitation, Notice, Seat, new_key
 from schedules.delivery import MailServer, deliver
+from tests.schedules.test_delivery import body
 from tests.web.browsing import chromium, faults_of, served
 from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
@@ -37,8 +40,12 @@ class Letters(MailServer):
 
     sent: list[tuple[str, str]]
 
+    @contextmanager
+    def open(self) -> Iterator[Any]:
+        yield self
+
     def send(self, message: Any) -> None:
-        self.sent.append((message["To"], message.get_content()))
+        self.sent.append((message["To"], body(message)))
 
 
 def mailed(site: Site) -> dict[str, str]:

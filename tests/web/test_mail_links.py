@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from models import Ballot, Database, Person, Round
 from schedules.delivery import MailServer, deliver
-from tests.schedules.test_delivery import Postbox, never, postbox
+from tests.schedules.test_delivery import Postbox, body, never, postbox
 from tests.web.browsing import chromium, served, signed_in
 from tests.web.conftest import text_of
 from tests.web.signing_in import PASSWORD, Site, site_over
@@ -41,7 +41,7 @@ def link_to(site: Site, post: Post, who: str, *, root: str = "http://base.exampl
         address = session.get_one(Person, site.university.people[who]).email
     deliver(site.database, replace(server, base_url=root), stop=never)
     newest = [message for message in box.received if message["To"] == address][-1]
-    (link,) = LINK.findall(newest.get_content())
+    (link,) = LINK.findall(body(newest))
     return str(link)
 
 

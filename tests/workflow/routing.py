@@ -16,6 +16,15 @@ MEMBERS = ("member", "second_member", "third_member", "fourth_member", "fifth_me
 EXPERTS = tuple(f"expert_{number}" for number in range(1, 6))
 
 
+USUAL = {
+    "expert_review_on": False,
+    "panel_size": 3,
+    "quiet_hours": "none",
+    "reminders_on_working_days": False,
+}
+"""What the office chose, unless a test says otherwise: mail goes out at any hour."""
+
+
 def founded(
     database: Database, *, file: Path = ROUTED_FILE, members: tuple[str, ...] = (), **settings: Any
 ) -> University:
@@ -27,7 +36,7 @@ def founded(
     here = University.founded(database, file=file, more=more)
     with database.transaction() as session:
         session.get_one(Person, here.people["expert_1"]).external = True
-        for name, value in {"expert_review_on": False, "panel_size": 3, **settings}.items():
+        for name, value in {**USUAL, **settings}.items():
             session.add(
                 Setting(
                     id=new_key(),

@@ -35,8 +35,8 @@ from workflow.context import Context
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain import role_label
-from workflow.lifecycle_words import MORE_THAN
 from workflow.hours import NONE
+from workflow.lifecycle_words import MORE_THAN
 from workflow.operations.deeds import Done
 from workflow.operations.settings import Preview, change_setting, preview_setting, value_on
 from workflow.periods import Period

@@ -143,6 +143,8 @@ def _reminder(snapshot: Snapshot, row: Row, days: int, ctx: Context) -> Iterable
         "answer": timer.answer,
         "kind": str(timer.kind),
         "provisional": row["provisional"],
+        "period": row["period"],
+        "sequence": row["armed_seq"],
     }
     for person in people:
         yield from notice(

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from models import Call, Grant, Incident, Notice, Person, Unit, UnitName, new_key
 from models.changes import INSERT, UPDATE, Change
+from workflow.addresses import is_address
 from workflow.context import Context
 from workflow.errors import WorkflowError
 from workflow.operations.deeds import (
@@ -38,7 +39,6 @@ LANGUAGES = ("zh", "en")
 UNIT_KINDS = ("college", "office", "group", "university")
 WORD_LONGEST = 60
 
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]\\]+@[^\s@<>,;:\"()\[\]\\]+\.[^\s@<>,;:\"()\[\]\\]+")
 _PHONE = re.compile(r"[+\d][\d ()/-]{4,}", re.ASCII)
 _STAFF_NUMBER = re.compile(r"[\w.-]+")
 
@@ -130,7 +130,7 @@ def _person(
     faults: Faults, *, name: str, email: str | None, phone: str | None, language: str
 ) -> dict[str, Any]:
     address = faults.line("email", email, required=False)
-    if address and not _ADDRESS.fullmatch(address):
+    if address and not is_address(address):
         faults.add("email", "not_an_address")
     number = faults.line("phone", phone, longest=WORD_LONGEST, required=False)
     if number and not _PHONE.fullmatch(number):

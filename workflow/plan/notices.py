@@ -350,5 +350,7 @@ def notice(
             "attempts": 0,
             "parked_at": None,
             "failure": None,
+            "letter": None,
+            "letter_at": None,
         }
         yield Change(table="notices", op=INSERT, key=str(row["id"]), values=row)
