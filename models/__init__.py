@@ -18,7 +18,21 @@ from models.cases import (
     StoredDocument,
 )
 from models.database import Base, Database
-from models.log import Disclosure, Entry, IdempotencyKey, MailChoice, Notice, Stream
+from models.log import (
+    Checkpoint,
+    CheckpointPlace,
+    Disclosure,
+    Entry,
+    IdempotencyKey,
+    Leaf,
+    LogKey,
+    LogWatch,
+    MailChoice,
+    Node,
+    Notice,
+    Sealing,
+    Stream,
+)
 from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
 from models.people import Account, ApiToken, CalendarLink, Call, Duty, Grant, Person, Setting, Unit, UnitName
@@ -40,6 +54,8 @@ __all__ = [
     "CalendarYear",
     "Call",
     "Case",
+    "Checkpoint",
+    "CheckpointPlace",
     "Clawback",
     "DeadlineDecision",
     "Counter",
@@ -60,8 +76,12 @@ __all__ = [
     "Installation",
     "Invitation",
     "JointBase",
+    "Leaf",
+    "LogKey",
+    "LogWatch",
     "MailChoice",
     "Meeting",
+    "Node",
     "Notice",
     "Partner",
     "PartnerName",
@@ -70,6 +90,7 @@ __all__ = [
     "Person",
     "Round",
     "Rung",
+    "Sealing",
     "Seat",
     "Setting",
     "Slip",

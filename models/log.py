@@ -10,7 +10,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.database import Base
-from models.types import Day, Digest, Id, IdPk, Instant, Json, Line, Prose, Whole, Word
+from models.types import Day, Digest, Id, IdPk, Instant, Json, Large, Line, Prose, Whole, Word
 
 
 class Entry(Base):
@@ -53,6 +53,95 @@ class Stream(Base):
     name: Mapped[Line] = mapped_column(primary_key=True)
     seq: Mapped[Whole]
     head: Mapped[Digest]
+
+
+class Leaf(Base):
+    """An entry's place in the one tree over the whole log, and the hash it had when it was taken in.
+
+    No foreign key: checking it would lock the entry's row and write to its page, and entries are never deleted anyway.
+    """
+
+    __tablename__ = "leaves"
+
+    number: Mapped[Large] = mapped_column(primary_key=True, autoincrement=False)
+    entry_id: Mapped[Large] = mapped_column(unique=True)
+    hash: Mapped[Digest]
+
+
+class Node(Base):
+    """A node of the tree that spares proofs reading all that is below it: the root of 256 leaves, or of 256 such nodes.
+
+    `place` is the level (8, 16 …) times 2^48, plus the number among the nodes of the level.
+    """
+
+    __tablename__ = "nodes"
+
+    place: Mapped[Large] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[Digest]
+
+
+class Sealing(Base):
+    """How far the tree has come; there is one row, and whoever moves it locks it.
+
+    No entry up to `floor` is missing in the tree. `mark` becomes the floor when every transaction before `mark_xid` is over.
+    """
+
+    __tablename__ = "sealing"
+
+    name: Mapped[Word] = mapped_column(primary_key=True)
+    size: Mapped[Large]
+    floor: Mapped[Large]
+    mark: Mapped[Large]
+    mark_xid: Mapped[Large]
+
+
+class LogKey(Base):
+    """A public key of the log, and the sizes of the tree whose checkpoints it signs."""
+
+    __tablename__ = "log_keys"
+
+    hint: Mapped[Word] = mapped_column(primary_key=True)
+    public_key: Mapped[Line]
+    from_size: Mapped[Large]
+    until_size: Mapped[Large | None]
+
+
+class Checkpoint(Base):
+    """A signed head of the log: so many entries, and the root over them. `note` is its text with the signature."""
+
+    __tablename__ = "checkpoints"
+
+    size: Mapped[Large] = mapped_column(primary_key=True, autoincrement=False)
+    root: Mapped[Digest]
+    signed_at: Mapped[Instant]
+    note: Mapped[Prose]
+
+
+class CheckpointPlace(Base):
+    """A place outside that gets checkpoints: the last it took, and when the next is tried."""
+
+    __tablename__ = "checkpoint_places"
+
+    name: Mapped[Word] = mapped_column(primary_key=True)
+    size: Mapped[Large]
+    delivered_at: Mapped[Instant | None]
+    attempts: Mapped[Whole]
+    next_try_at: Mapped[Instant]
+    failure: Mapped[Prose | None]
+
+
+class LogWatch(Base):
+    """What the continuous check of the log has come to; one row, which whoever takes the next part moves on."""
+
+    __tablename__ = "log_watch"
+
+    name: Mapped[Word] = mapped_column(primary_key=True)
+    due_at: Mapped[Instant]
+    position: Mapped[Large]
+    newest: Mapped[Large]
+    checked_at: Mapped[Instant | None]
+    round_ended_at: Mapped[Instant | None]
+    findings: Mapped[Json]
 
 
 class Disclosure(Base):

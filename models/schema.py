@@ -22,7 +22,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x6C69616E706569
 """The advisory lock under which PostgreSQL lets one upgrade run at a time."""
 
-LOG_ONLY_GROWS = ("entries",)
+LOG_ONLY_GROWS = ("entries", "leaves", "nodes", "checkpoints")
 """Tables the application's own role may read and add to, and nothing else."""
 
 SCHEMA_TABLES = ("alembic_version",)

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
 from schedules.delivery import MailServer, deliver
+from schedules.seal import Sealer
 from schedules.sweep import sweep
 from workflow.clock import machine_time
 from workflow.operations import Swept
@@ -27,6 +28,9 @@ from workflow.operations import Swept
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 10.0
+
+WORKERS = 8
+"""Threads: one for each job, so that none waits for another."""
 
 STILL_SECONDS = 15.0
 """How long a transaction of a scheduler may stand still before PostgreSQL ends it: with a tick less than 30 s in all."""
@@ -47,23 +51,26 @@ class Scheduler:
         database: Database,
         *,
         server: MailServer | None,
+        sealer: Sealer | None = None,
         every: float = TICK_SECONDS,
         still: float = STILL_SECONDS,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._database, self._server = database.bounded(still), server
+        self._database, self._server, self._sealer = database.bounded(still), server, sealer
         self._every = timedelta(seconds=every)
+        self._not_sealed: str | None = None
         self._stopping = threading.Event()
         self._started_at = machine_time()
         self._beat = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(2)},
+            executors={"default": ThreadPoolExecutor(WORKERS)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
 
     def start(self) -> None:
         """Begin to beat in threads of its own; the first tick comes at once."""
-        for job in (self._tick, self._deliver):
+        jobs = [self._tick, self._deliver, *([self._seal] if self._sealer is not None else ())]
+        for job in jobs:
             self._beat.add_job(job, _After(self._every), next_run_time=machine_time())
         self._beat.start()
         threading.Thread(target=self._follow_the_clock, daemon=True).start()
@@ -99,7 +106,7 @@ class Scheduler:
         except Exception as error:
             log.exception("the scheduler's tick failed")
             failure = f"{type(error).__name__}: {error}"[:2000]
-        self._sign(failure=failure)
+        self._sign(failure=failure or self._not_sealed)
 
     def _swept(self, swept: Swept) -> None:
         """Give a sign of life after each batch, so that a long catching up does not look like silence."""
@@ -110,6 +117,16 @@ class Scheduler:
             deliver(self._database, self._server, stop=self._stopping.is_set)
         except Exception:
             log.exception("the scheduler's delivery failed")
+
+    def _seal(self) -> None:
+        """What keeps the log from being sealed is shown by the next tick's sign of life."""
+        assert self._sealer is not None
+        self._not_sealed = None
+        try:
+            self._sealer.seal(self._database)
+        except Exception as error:
+            log.exception("the log could not be sealed")
+            self._not_sealed = f"{type(error).__name__}: {error}"[:2000]
 
     def _sign(self, *, fired: int = 0, failure: str | None = None, left_at: datetime | None = None) -> None:
         try:

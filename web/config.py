@@ -45,6 +45,11 @@ class Config:
     port: int = 8000
     upload_limit: int = 20 * 1024 * 1024
     """Bytes of one uploaded file."""
+    log_key: Path = INSTANCE / "log.key"
+    """The file of the key that signs the log."""
+    checkpoint_entries: int = 100
+    checkpoint_minutes: int = 10
+    """A checkpoint is signed after so many entries or so many minutes."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
@@ -65,6 +70,9 @@ class Config:
         return cls(
             environment=Environment(environ.get("LIANPEI_ENV", "demonstration")),
             port=int(environ.get("LIANPEI_PORT", "8000")),
+            checkpoint_entries=_at_least_one(environ, "LIANPEI_CHECKPOINT_ENTRIES", 100),
+            checkpoint_minutes=_at_least_one(environ, "LIANPEI_CHECKPOINT_MINUTES", 10),
+            log_key=Path(environ.get("LIANPEI_LOG_KEY") or INSTANCE / "log.key"),
             **given,  # type: ignore[arg-type]  # every name above is a field of text
         )
 
@@ -92,6 +100,13 @@ class Config:
         if reasons:
             raise UnsafeConfiguration(tuple(reasons))
         return self
+
+
+def _at_least_one(environ: Mapping[str, str], name: str, default: int) -> int:
+    number = int(environ.get(name) or default)
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1")
+    return number
 
 
 def new_secret() -> str:

@@ -26,7 +26,12 @@ from workflow.operations import office
 from workflow.queries.log import COUNTED, LogFilter, log_count
 
 READERS = ("administrator", "office", "second_office", "auditor", "member", "second_member")
-BEHIND_THE_LOG = frozenset({"disclosures", "drafts", "entries", "heartbeats", "idempotency_keys", "streams"})
+BEHIND_THE_LOG = frozenset(
+    {
+        "checkpoint_places", "checkpoints", "disclosures", "drafts", "entries", "heartbeats", "idempotency_keys", "leaves",
+        "log_watch", "nodes", "sealing", "streams",
+    }
+)  # fmt: skip
 """Tables no entry speaks of: the log itself, what it hides, and what decides nothing."""
 OTHERS = tuple(name for name in PEOPLE if name not in READERS)
 

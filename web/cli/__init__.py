@@ -7,7 +7,7 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from web.cli import auditing, calendars, databases, demonstrating, ledgers, lifecycles, people, serving
+from web.cli import auditing, calendars, databases, demonstrating, keys, ledgers, lifecycles, people, serving
 from web.cli.desk import Desk, say
 from workflow.errors import WorkflowError
 
@@ -36,7 +36,7 @@ def main(ctx: click.Context, lang: str | None) -> None:
     ctx.obj = Desk.from_environment(lang)
 
 
-for module in (serving, databases, people, lifecycles, ledgers, calendars, auditing, demonstrating):
+for module in (serving, databases, people, lifecycles, ledgers, calendars, auditing, keys, demonstrating):
     for command in module.COMMANDS:
         main.add_command(command)
 

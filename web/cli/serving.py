@@ -16,12 +16,16 @@ import click
 from flask import Flask
 
 from schedules.heartbeat import Scheduler
+from schedules.seal import Sealer
 from schedules.sweep import sweep as sweep_once
 from web.app import create_app
 from web.cli.desk import Desk, as_json
+from web.cli.keys import make_first, tell_fault
 from web.config import DEFAULT_SECRET, INSTANCE, UnsafeConfiguration, new_secret
 from web.words import t
+from workflow.keyfile import KeyFault
 from workflow.operations.editions import install, is_empty
+from workflow.operations.sealing import Pace, key_in_force
 from workflow.queries.schedulers import ClockWork, clock_work
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -36,7 +40,8 @@ def run(desk: Desk, host: str | None, port: int | None) -> None:
     _log_to_stderr()
     _keep_secret(desk)
     _prepare(desk)
-    scheduler = Scheduler(desk.database, server=desk.mail_server)
+    _keep_key(desk)
+    scheduler = Scheduler(desk.database, server=desk.mail_server, sealer=_sealer(desk))
     scheduler.start()
     try:
         _serve(desk, host, port)
@@ -65,7 +70,7 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         _status(desk, json_wanted)
         return
     _log_to_stderr()
-    beat = Scheduler(desk.database, server=desk.mail_server)
+    beat = Scheduler(desk.database, server=desk.mail_server, sealer=_sealer(desk))
     desk.tell("scheduler_runs", name=beat.name)
     beat.serve()
 
@@ -168,6 +173,24 @@ def _keep_secret(desk: Desk) -> None:
     from dataclasses import replace
 
     desk.config = replace(desk.config, secret_key=Path(file).read_text().strip())
+
+
+def _keep_key(desk: Desk) -> None:
+    """An embedded installation makes the key that signs its log; one that cannot be used is told of, and the site runs."""
+    with desk.database.reading() as session:
+        has_key = key_in_force(session) is not None
+    if has_key:
+        return
+    try:
+        make_first(desk, None)
+    except KeyFault as fault:
+        tell_fault(desk, fault)
+
+
+def _sealer(desk: Desk) -> Sealer:
+    config = desk.config
+    pace = Pace(every=config.checkpoint_entries, at_latest=timedelta(minutes=config.checkpoint_minutes))
+    return Sealer(key=config.log_key, pace=pace)
 
 
 def _log_to_stderr() -> None:
