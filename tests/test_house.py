@@ -45,6 +45,7 @@ SPELLS_CHINESE = {ROOT / "workflow" / "words.py", ROOT / "workflow" / "identity.
 MAY_SAY_WORDS = {
     ROOT / "workflow" / "ledger",  # how an office writes days and amounts
     ROOT / "web" / "cli",  # the help of a command stands beside its option, in both languages
+    ROOT / "workflow" / "packet",  # what an auditor runs on its own carries its words with it
     ROOT / "web" / "demo",  # made-up names of made-up bases
 }
 COMMITTER = ROOT / "models" / "database.py"

@@ -12,6 +12,9 @@ STEP = 8
 """Levels between those that are kept; so a proof reads a few rows of 256 hashes, whatever the log's length."""
 
 WIDTH = 1 << STEP
+KEPT_ROWS = 32
+"""Rows remembered; who goes through the tree from the left reads each once."""
+
 LEVEL = 1 << 48
 """How far apart the levels lie in the numbering of the nodes."""
 
@@ -21,7 +24,7 @@ class BrokenTree(LookupError):
 
 
 class Tree:
-    """Gives the hash of any complete subtree, reading a row of 256 hashes at a time and keeping those it has read."""
+    """Gives the hash of any complete subtree, reading a row of 256 hashes at a time and remembering the last of them."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -39,6 +42,8 @@ class Tree:
 
     def _row(self, base: int, row: int) -> list[bytes]:
         if (base, row) not in self._read:
+            if len(self._read) >= KEPT_ROWS:
+                del self._read[next(iter(self._read))]
             self._read[base, row] = self._leaves(row) if base == 0 else self._nodes(base, row)
         return self._read[base, row]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -12,8 +13,13 @@ from sqlalchemy import func, select
 from models import Checkpoint, Database, Entry, Heartbeat, Leaf
 from schedules.heartbeat import Scheduler
 from schedules.seal import Sealer
+from tests.university import University
+from tests.web.signing_in import site_over
+from tests.workflow.sealed import CTX
 from web.cli import main
 from workflow.notes import PublicKey, signers
+from workflow.operations.keys import make_key
+from workflow.packet.verify import Archive, check
 
 
 class Shell:
@@ -113,3 +119,67 @@ def test_scheduler_without_the_logs_key_seals_and_says_what_is_missing(
 
 def test_scheduler_of_a_log_without_a_key_is_well(database: Database, tmp_path: Path) -> None:
     assert _beaten(database, tmp_path / "log.key").failure is None
+
+
+# ───────────────────────────── Packets
+
+
+def test_packet_is_exported_and_holds(shell: Shell, database: Database, tmp_path: Path) -> None:
+    university = University.founded(database)
+    case_id = university.signed()
+    shell("key", "new")
+    everything, one = tmp_path / "all.zip", tmp_path / "one.zip"
+
+    first = shell("log", "export", "--out", str(everything))
+    second = shell("log", "export", "--out", str(one), "--base", case_id, "--without-documents")
+
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output + second.output
+    verdicts = [check(Archive(str(file))) for file in (everything, one)]
+    assert [(verdict.sound, verdict.entries, verdict.whole) for verdict in verdicts] == [
+        (True, 6, True), (True, 4, False),
+    ]  # fmt: skip
+    again = shell("log", "export", "--out", str(one))
+    assert (again.exit_code, one.stat().st_size > 0) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--to", "2001-01-01"), "no entries"),
+        (("--base", "LP0000-000"), "no_such_base"),
+        (("--unit", "nobody"), "no_such_unit"),
+    ],
+)
+def test_export_of_nothing_leaves_nothing(
+    shell: Shell, tmp_path: Path, words: tuple[str, ...], said: str
+) -> None:
+    shell("key", "new")
+    before = sorted(tmp_path.iterdir())
+    done = shell("log", "export", "--out", str(tmp_path / "packet.zip"), *words)
+
+    assert (done.exit_code, said in done.stderr) == (1, True), done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_export_without_a_key_says_what_to_do(shell: Shell, tmp_path: Path) -> None:
+    done = shell("log", "export", "--out", str(tmp_path / "packet.zip"))
+
+    assert (done.exit_code, "key new" in done.stderr) == (1, True)
+
+
+def test_auditor_takes_a_packet_of_what_is_filtered(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_over(database, monkeypatch, log_key=tmp_path / "log.key")
+    case_id = site.university.signed()
+    auditor = site.browser("auditor")
+    refused = auditor.send("/audit/packet", {}, form="/audit")
+    make_key(database, tmp_path / "log.key", "example.edu.cn/1", ctx=CTX)
+
+    answer = auditor.send(f"/audit/packet?case={case_id}", {"documents": "yes"}, form="/audit")
+
+    assert (refused.status_code, answer.status_code) == (302, 200)
+    verdict = check(Archive(io.BytesIO(answer.get_data())))
+    assert (verdict.sound, verdict.entries) == (True, 4)
+    assert [entry.actor_id for entry in site.entries("export")] == [site.university.people["auditor"]] * 2
+    assert site.browser("leader").send("/audit/packet", {}, form="/password").status_code == 404

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from web.cli import auditing, calendars, databases, demonstrating, keys, ledgers, lifecycles, people, serving
 from web.cli.desk import Desk, say
 from workflow.errors import WorkflowError
+from workflow.packet.writing import PacketFault
 
 
 class Commands(click.Group):
@@ -22,6 +23,9 @@ class Commands(click.Group):
             click.echo(
                 say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True
             )
+            ctx.exit(1)
+        except PacketFault as fault:
+            click.echo(say(ctx, f"packet_fault.{fault.code}", **fault.params), err=True)
             ctx.exit(1)
         except WorkflowError as error:
             click.echo(say(ctx, "cli.refused", code=error.code, params=str(error.params)), err=True)

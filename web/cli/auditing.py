@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import IO
 
 import click
 
 from web.cli.desk import Desk, as_json
+from web.cli.keys import signer_or_none
+from workflow.clock import machine_time
 from workflow.doctor import examine
+from workflow.packet.taking import case_called, take_packet, unit_called
+from workflow.packet.writing import Scope
 from workflow.verify import verify as verify_log
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -36,6 +46,63 @@ def verify(desk: Desk, json_wanted: bool) -> None:
             found=len(verdict.findings),
         )
     sys.exit(1 if verdict.findings else 0)
+
+
+@log.command()
+@click.option(
+    "--out", "target", type=click.Path(path_type=Path, dir_okay=False), required=True, help="PACKET.zip"
+)
+@click.option("--base", default=None, help="A base's number. 基地编号。")
+@click.option("--unit", default=None, help="A unit's name. 单位名称。")
+@click.option(
+    "--from", "since", type=click.DateTime(["%Y-%m-%d"]), default=None, help="The first day. 起始日。"
+)
+@click.option("--to", "until", type=click.DateTime(["%Y-%m-%d"]), default=None, help="The last day. 截止日。")
+@click.option("--without-documents", is_flag=True, help="Their hashes only. 不含文件，只含其校验码。")
+@pass_desk
+def export(
+    desk: Desk,
+    target: Path,
+    base: str | None,
+    unit: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    without_documents: bool,
+) -> None:
+    """Write a packet that can be checked where this product has never been. 导出审计包。"""
+    if target.exists():
+        raise click.UsageError(desk.say("file_exists", file=str(target)))
+    signer = signer_or_none(desk)
+    with desk.database.reading() as session:
+        ctx = desk.context(session)
+        scope = Scope(
+            case=case_called(session, base) if base else None,
+            unit=unit_called(session, unit) if unit else None,
+            since=since.date() if since else None,
+            until=until.date() if until else None,
+        )
+    with _whole_or_none(target) as file, desk.progress("exporting") as progress:
+        written = take_packet(
+            desk.database, file, signer=signer, ctx=ctx, at=machine_time(), scope=scope,
+            with_documents=not without_documents, progress=progress,
+        )  # fmt: skip
+    desk.tell("log_exported", count=written.entries, size=written.size, file=str(target))
+
+
+@contextmanager
+def _whole_or_none(target: Path) -> Iterator[IO[bytes]]:
+    """A new file that appears under its name only when it is whole."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 @click.command()

@@ -14,8 +14,8 @@ from web.cli.desk import Desk, as_json
 from web.words import t
 from workflow.clock import machine_time
 from workflow.keyfile import KeyFault
-from workflow.notes import BadNote
-from workflow.operations.keys import make_key, rotate_key
+from workflow.notes import BadNote, Signer
+from workflow.operations.keys import make_key, rotate_key, signer_in_force
 from workflow.operations.sealing import public_keys
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -74,6 +74,16 @@ def make_first(desk: Desk, name: str | None) -> None:
     except BadNote:
         raise click.UsageError(desk.say("key_name_bad", name=origin)) from None
     desk.tell("key_made", public=signer.public.text, file=str(desk.config.log_key))
+
+
+def signer_or_none(desk: Desk) -> Signer | None:
+    """The log's key; where it cannot be used that is said, and what it has signed before must do."""
+    try:
+        with desk.database.reading() as session:
+            return signer_in_force(session, desk.config.log_key)
+    except KeyFault as fault:
+        tell_fault(desk, fault)
+        return None
 
 
 @contextmanager
