@@ -35,7 +35,19 @@ from models.log import (
 )
 from models.meetings import AgendaItem, Attendance, Meeting
 from models.partners import Partner, PartnerName
-from models.people import Account, ApiToken, CalendarLink, Call, Duty, Grant, Person, Setting, Unit, UnitName
+from models.people import (
+    Account,
+    ApiToken,
+    CalendarLink,
+    Call,
+    Duty,
+    Grant,
+    Knock,
+    Person,
+    Setting,
+    Unit,
+    UnitName,
+)
 from models.routes import Ballot, Delegation, Invitation, Round, Seat, Slip
 from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation, Rung, Task, Timer
 from models.types import new_key
@@ -76,6 +88,7 @@ __all__ = [
     "Installation",
     "Invitation",
     "JointBase",
+    "Knock",
     "Leaf",
     "LogKey",
     "LogWatch",

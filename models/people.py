@@ -70,6 +70,16 @@ class Account(Base):
     created_at: Mapped[Instant]
 
 
+class Knock(Base):
+    """Failures in a row with a login nobody has. `mark` is a keyed hash of it: what was typed may be a password."""
+
+    __tablename__ = "knocks"
+
+    mark: Mapped[Digest] = mapped_column(primary_key=True)
+    failed_count: Mapped[Whole] = mapped_column(default=0)
+    locked_until: Mapped[Instant | None]
+
+
 class ApiToken(Base):
     """A secret by which a program acts for a person in one of their accounts. Only its SHA-256 is kept."""
 

@@ -244,7 +244,9 @@ def login() -> Response | str | tuple[str, int]:
 def _attempt(name: str, password: str) -> accounts.SignedIn | None:
     """Compare first, outside any transaction, then count or let in."""
     with door.database().reading() as session:
-        knocked = accounts.knock(session, name, password)
+        knocked = accounts.knock(
+            session, name, password, at=clock.now(session), secret=door.config().secret_key
+        )
     return door.database().run(
         lambda session: accounts.sign_in(session, knocked, at=clock.now(session), source=Source.PAGE)
     )

@@ -29,6 +29,7 @@ from workflow.log import (
     Commitment,
     canonical,
     entry_hash,
+    is_known,
     sealed,
 )
 from workflow.plan import Step
@@ -200,7 +201,9 @@ def _written(
     at: datetime,
     hiding: _Hiding,
 ) -> Written:
-    """Spell the entry, hash it, and repeat in columns what people search by."""
+    """Spell the entry, hash it, and repeat in columns what people search by. Raises ValueError for a kind nobody knows."""
+    if not is_known(kind, stream):
+        raise ValueError(f"the log knows no entries of the kind {kind} in the stream {stream}")
     body = canonical(
         {
             **content,

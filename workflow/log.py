@@ -33,6 +33,32 @@ CASE_FIELDS = FIELDS | {
 }  # fmt: skip
 """The fields of an entry in the stream of a case."""
 
+KINDS: Mapping[str, frozenset[str]] = {
+    "case": frozenset(
+        {
+            "open", "import", "transition", "task", "proposal", "declined", "withdrawn", "ballot", "motion", "seated",
+            "reassigned", "signer_added", "signer_removed", "reopened", "declared", "urged", "vote_closed", "ballot_withdrawn",
+            "transcribed", "deadline_passed", "timer_held", "released", "setting_moved", "duty", "document",
+        }
+    ),
+    "person": frozenset(
+        {
+            "denied", "signed_in", "sign_in_failed", "signed_out", "sessions_ended", "invitation_used", "password_changed",
+            "password_set", "person_added", "person_changed", "account_created", "account_disabled", "account_enabled",
+            "grant_given", "grant_revoked", "delegation_given", "delegation_revoked", "token_issued", "token_revoked", "export",
+            "download",
+        }
+    ),
+    "system": frozenset(
+        {
+            "edition_published", "setting_changed", "calendar_loaded", "call_opened", "call_changed", "unit_added",
+            "unit_renamed", "unit_succeeded", "partner_added", "partner_renamed", "partner_succeeded", "meeting_convened",
+            "attendance_noted", "meeting_closed", "incident_closed", "notice_resent", "clock_moved", "sign_in_failed",
+        }
+    ),
+}  # fmt: skip
+"""The closed list: every kind an entry may have, by the sort of stream it stands in."""
+
 LARGEST = 2**53 - 1
 """The largest whole number an entry may hold, either sign: every reader of JSON knows it exactly."""
 
@@ -48,7 +74,7 @@ SEALED: Mapping[str, frozenset[str]] = {"accounts": frozenset({"password_hash"})
 """Columns whose values enter the log only as their SHA-256: enough to see that one was exchanged, useless otherwise."""
 
 UNLOGGED_TABLES = frozenset(
-    {"blobs", "counters", "incidents", "invitations", "notices", "rungs", "slips", "tasks"}
+    {"blobs", "counters", "incidents", "invitations", "knocks", "notices", "rungs", "slips", "tasks"}
 )
 """Rows an entry leaves out: a file's bytes are named by their hash, notices by their key, the choices of a secret vote are
 told shuffled when it closes; the others follow from what it holds."""
@@ -116,6 +142,11 @@ def read(body: str) -> Any:
         return _reader.decode(body)
     except (ValueError, RecursionError) as error:
         raise NotPlain(str(error)) from error
+
+
+def is_known(kind: str, stream: str) -> bool:
+    """Whether entries of a kind may stand in a stream."""
+    return kind in KINDS.get(stream.partition(":")[0], ())
 
 
 def entry_hash(body: str) -> str:

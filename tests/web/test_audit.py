@@ -165,7 +165,7 @@ def _fill(site: Site, count: int) -> None:
             write(
                 session,
                 entries.append(
-                    session, "system:test", kind="export", content={"count": number}, changes=[], ctx=ctx
+                    session, "person:test", kind="export", content={"count": number}, changes=[], ctx=ctx
                 ),
             )
 

@@ -39,6 +39,8 @@ LEDGER = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
 AT = datetime(2026, 11, 23, 4, tzinfo=UTC)
 CTX = Context(actor=Actor(system="cli"), at=AT, source=Source.IMPORT)
 
+SECRET = "of the tests"
+
 STATES = (
     "draft", "proposed", "approved", "agreement_signed", "midterm", "midterm_assessed", "final", "extended",
     "rectification", "certified", "not_approved", "withdrawn", "revoked", "lapsed", "exited",
@@ -57,7 +59,9 @@ def founding(university: University, *tables: str) -> None:
             for row in session.execute(select(table)).mappings():
                 key = str(plain(row[key_column(name)]))
                 changes.append(Change(table=name, op=INSERT, key=key, values=dict(row)))
-        rows = entries.append(session, "system:office", kind="founding", content={}, changes=changes, ctx=CTX)
+        rows = entries.append(
+            session, "system:office", kind="unit_added", content={}, changes=changes, ctx=CTX
+        )
         write(session, [row for row in rows if row.table not in tables])
 
 
@@ -118,9 +122,19 @@ def office(university: University, cases: dict[str, str]) -> None:
         rename_partner(session, partner, name="莘州恒信集团", from_on=ctx.today, reason="grown", ctx=ctx)
         before = session.scalars(select(Partner.id).where(Partner.id != partner).order_by(Partner.id)).first()
         succeed_partner(session, str(before), successor="莘州恒信集团", reason="merged", ctx=ctx)
-        knocked = knock(session, "wang5", "three carts and a horse")
+        knocked = knock(session, "wang5", "three carts and a horse", at=ctx.at, secret=SECRET)
+        nobody = knock(session, "nobody", "no", at=ctx.at, secret=SECRET)
+        assert sign_in(session, nobody, at=ctx.at, source=Source.PAGE) is None
         assert sign_in(session, knocked, at=ctx.at, source=Source.PAGE) is not None
-        assert sign_in(session, knock(session, "wang5", "no"), at=ctx.at, source=Source.PAGE) is None
+        assert (
+            sign_in(
+                session,
+                knock(session, "wang5", "no", at=ctx.at, secret=SECRET),
+                at=ctx.at,
+                source=Source.PAGE,
+            )
+            is None
+        )
         mine = Context(actor=Actor(person=person, account=account), at=ctx.at, source=Source.PAGE)
         issue(session, name="reports", days=30, ctx=mine)
         calendar_links.issue(session, everything=False, ctx=mine)

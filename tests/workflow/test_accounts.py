@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Account, Database, Entry
+from models import Account, Database, Entry, Knock
 from tests.university import University
 from workflow.context import Actor, Context, Source
 from workflow.errors import BadInput, NotFound, WorkflowError
@@ -20,6 +20,7 @@ from workflow.operations.deeds import Done
 
 AT = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
 PASSWORD = "slow river 4711"
+SECRET = "of the tests"
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def _come_in(
     university: University, login: str, password: str = PASSWORD, *, at: datetime = AT
 ) -> accounts.SignedIn | None:
     with university.database.reading() as session:
-        knocked = accounts.knock(session, login, password)
+        knocked = accounts.knock(session, login, password, at=at, secret=SECRET)
     return university.database.run(
         lambda session: accounts.sign_in(session, knocked, at=at, source=Source.PAGE)
     )
@@ -101,7 +102,7 @@ def test_no_secret_is_ever_written_into_the_log(university: University) -> None:
 def test_password_changed_meanwhile_does_not_fit_any_more(university: University) -> None:
     account_id = _account(university)
     with university.database.reading() as session:
-        knocked = accounts.knock(session, "leader", PASSWORD)
+        knocked = accounts.knock(session, "leader", PASSWORD, at=AT, secret=SECRET)
     _do(university, accounts.set_password, account_id, password="another river 0815", reason="lost")
 
     came_in = university.database.run(
@@ -133,6 +134,67 @@ def test_attempts_while_the_door_is_shut_are_logged_and_lengthen_nothing(light: 
     row = _row(light, account_id)
     assert (row.failed_count, row.locked_until) == (5, until)
     assert _kinds(light).count("sign_in_failed") == 8
+
+
+def _unknown(university: University, login: str = "nobody") -> Knock:
+    with university.database.reading() as session:
+        return session.get_one(Knock, accounts.mark_of(login, secret=SECRET))
+
+
+def test_login_nobody_has_is_paused_like_one_somebody_has(university: University) -> None:
+    account_id = _account(university)
+
+    for second in (0, 1, 2, 3, 4, 5, 70, 400):
+        for login in ("leader", "nobody"):
+            at = AT + timedelta(seconds=second)
+            assert _come_in(university, login, "wrong wrong wrong", at=at) is None
+
+    known, unknown = _row(university, account_id), _unknown(university)
+    assert (unknown.failed_count, unknown.locked_until) == (known.failed_count, known.locked_until)
+    assert unknown.failed_count == 7
+    assert _kinds(university).count("sign_in_failed") == 16
+
+
+def test_guesses_at_once_at_a_login_nobody_has_are_all_counted(university: University) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: _come_in(university, "nobody", "wrong wrong wrong"), range(4)))
+
+    assert _unknown(university).failed_count == 4
+    assert _kinds(university) == ["sign_in_failed"] * 4
+
+
+def test_nothing_is_compared_while_the_door_is_shut(
+    light: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise guessing would cost the machine its time, and tell by it whether anybody has the login."""
+    _account(light)
+    for _ in range(5):
+        for login in ("leader", "nobody"):
+            _come_in(light, login, "wrong wrong wrong")
+    compared: list[str] = []
+
+    def note(_kept: str, password: str) -> bool:
+        compared.append(password)
+        return False
+
+    monkeypatch.setattr(accounts, "_fits", note)
+
+    for login in ("leader", "nobody", "somebody else"):
+        _come_in(light, login, f"guess at {login}", at=AT + timedelta(seconds=30))
+
+    assert compared == ["guess at somebody else"]
+
+
+def test_entry_of_a_login_nobody_has_tells_the_same_login_again_and_not_which(light: University) -> None:
+    for login in ("Nobody", "ｎｏｂｏｄｙ", "another"):
+        _come_in(light, login, "wrong wrong wrong")
+
+    with light.database.reading() as session:
+        bodies = [json.loads(body) for body in session.scalars(select(Entry.body).order_by(Entry.id))]
+    first, second, third = (body["details"]["mark"] for body in bodies)
+    assert first == second != third
+    assert first == accounts.mark_of("nobody", secret=SECRET) != accounts.mark_of("nobody", secret="another")
+    assert "nobody" not in str(bodies)
 
 
 def test_coming_in_forgets_the_failures(light: University) -> None:

@@ -24,6 +24,7 @@ from workflow.log import (
     CASE_FIELDS,
     FIELDS,
     GENESIS,
+    KINDS,
     LARGEST,
     PERSONAL,
     UNLOGGED_COLUMNS,
@@ -43,13 +44,6 @@ SPECIFICATION = (ROOT / "docs" / "log-format.md").read_text(encoding="utf-8")
 EXAMPLE = SPECIFICATION.split("## A worked example")[1]
 TEXTS = re.findall(r"```json\n(.*?)\n```", EXAMPLE)
 HASHES = re.findall(r"```text\n(.*?)\n```", EXAMPLE)
-KINDS = set(
-    tomllib.loads((ROOT / "workflow" / "words" / "entries.toml").read_text(encoding="utf-8"))["entry"][
-        "kinds"
-    ]
-)
-
-
 # ───────────────────────────── The specification
 
 
@@ -88,7 +82,41 @@ def test_every_field_is_specified() -> None:
 
 
 def test_every_kind_is_specified() -> None:
-    assert documented("Kinds") == KINDS
+    section = SPECIFICATION.split("## Kinds\n")[1].split("\n## ")[0]
+    tables = [part.split(":\n", 1) for part in re.split(r"\nIn the streams? of ", section)[1:]]
+    sorts = {"a case": "case", "a person": "person", "the system": "system"}
+
+    told = {
+        sorts[head]: set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\|(.*?)\|", rest, re.MULTILINE))))
+        for head, rest in tables
+    }
+
+    assert told == KINDS
+
+
+def test_every_kind_has_its_word_and_its_writer() -> None:
+    words = tomllib.loads((ROOT / "workflow" / "words" / "entries.toml").read_text(encoding="utf-8"))
+    sources = " ".join(
+        path.read_text(encoding="utf-8")
+        for package in ("workflow", "web")
+        for path in sorted((ROOT / package).rglob("*.py"))
+        if path != ROOT / "workflow" / "log.py"
+    )
+    kinds = {kind for known in KINDS.values() for kind in known}
+
+    assert kinds - words["entry"]["kinds"].keys() == set()
+    assert {kind for kind in kinds if f'"{kind}"' not in sources} == set()
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind"),
+    [("system:units", "gossip"), ("person:x", "unit_added"), ("case:x", "export"), ("x", "export")],
+)
+def test_kind_nobody_knows_is_not_written(sqlite_database: Database, stream: str, kind: str) -> None:
+    here = University.founded(sqlite_database)
+
+    with pytest.raises(ValueError, match=kind), here.database.transaction() as session:
+        entries.append(session, stream, kind=kind, content={}, changes=[], ctx=here.ctx("office"))
 
 
 def test_what_is_left_out_or_hidden_is_specified() -> None:
@@ -342,7 +370,9 @@ def test_secret_enters_as_its_hash_and_old_rows_are_read(database: Database) -> 
         with database.transaction() as session:
             write(
                 session,
-                entries.append(session, "system:test", kind="account", content={}, changes=[change], ctx=ctx),
+                entries.append(
+                    session, "system:test", kind="unit_added", content={}, changes=[change], ctx=ctx
+                ),
             )
 
     with database.reading() as session:
@@ -360,4 +390,6 @@ def test_row_of_a_case_is_told_of_in_its_own_stream_only(database: Database) -> 
     change = Change(table="cases", op=UPDATE, key=case_id, values={"state": "approved"})
 
     with database.transaction() as session, pytest.raises(ValueError, match="the case's own stream"):
-        entries.append(session, "system:x", kind="x", content={}, changes=[change], ctx=here.ctx("office"))
+        entries.append(
+            session, "system:x", kind="unit_added", content={}, changes=[change], ctx=here.ctx("office")
+        )

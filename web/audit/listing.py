@@ -16,9 +16,9 @@ from workflow import queries
 from workflow.context import Source
 from workflow.definition.values import Definition
 from workflow.explain import act_label, headed
+from workflow.log import KINDS
 from workflow.queries import office
 from workflow.queries.log import COUNTED, log_count, log_page
-from workflow.words import shared
 from workflow.world import current_edition, editions_in_use
 
 
@@ -48,11 +48,14 @@ def index() -> str:
 def _choices(look: pages.Look, definition: Definition) -> dict[str, list[dict[str, str]]]:
     """What the form offers: kinds, acts, sources, units, editions."""
     language = look.language
-    kinds = [key.removeprefix("entry.kinds.") for key in shared().entries if key.startswith("entry.kinds.")]
+    kinds = sorted({kind for known in KINDS.values() for kind in known})
     sources = [str(source) for source in Source]
     acts = [*definition.acts, *definition.timers]
     return {
-        "kind": [{"value": kind, "label": kind_text(kind, language)} for kind in kinds],
+        "kind": sorted(
+            ({"value": kind, "label": kind_text(kind, language)} for kind in kinds),
+            key=lambda one: one["label"],
+        ),
         "act": [
             {"value": name, "label": headed(act_label(definition, name, language), language)} for name in acts
         ],

@@ -8,6 +8,7 @@ import signal
 import stat
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any

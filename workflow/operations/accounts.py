@@ -7,6 +7,8 @@ or is not.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import secrets
 import unicodedata
@@ -22,7 +24,9 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from models import Account, Person, new_key
-from models.changes import INSERT, UPDATE, Change
+from models import Knock as Failures
+from models.changes import INSERT, UPDATE, Change, write
+from models.database import insert_into
 from workflow.context import Actor, Context, Source
 from workflow.errors import WorkflowError
 from workflow.operations.deeds import (
@@ -78,6 +82,8 @@ class Knock:
     account_id: str | None
     password_hash: str | None
     fits: bool
+    mark: str = ""
+    """The login's keyed hash, under which failures with a login nobody has are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +96,44 @@ class SignedIn:
     first_time: bool
 
 
-def knock(session: Session, login: str, password: str) -> Knock:
-    """Compare a password; it takes the same time whether the login exists, is disabled or is locked. Reads only."""
-    return _knock(session, Account.login == canonical_login(login)[:60], password)
+def mark_of(login: str, *, secret: str) -> str:
+    """A login's keyed hash: alike for every spelling of it, and useless without the secret."""
+    return hmac.new(secret.encode(), f"login\n{canonical_login(login)}".encode(), hashlib.sha256).hexdigest()
+
+
+def knock(session: Session, login: str, password: str, *, at: datetime, secret: str) -> Knock:
+    """Compare a password; it takes the same time whether the login exists or not. Reads only.
+
+    While the door is shut to a login nothing is compared: guessing costs us no more than an entry.
+    """
+    row = session.execute(_account_of(Account.login == canonical_login(login)[:60])).first()
+    mark = mark_of(login, secret=secret)
+    until = (
+        row.locked_until
+        if row
+        else session.scalar(select(Failures.locked_until).where(Failures.mark == mark))
+    )
+    return _compared(row, password, mark=mark, shut=until is not None and until > at)
 
 
 def knock_again(session: Session, account_id: str, password: str) -> Knock:
     """Compare the password of an account that is signed in already."""
-    return _knock(session, Account.id == account_id, password)
+    return _compared(session.execute(_account_of(Account.id == account_id)).first(), password)
 
 
-def _knock(session: Session, which: ColumnElement[bool], password: str) -> Knock:
-    row = session.execute(select(Account.id, Account.password_hash).where(which)).first()
-    fits = _fits(row.password_hash if row else _nobodys_hash(), password)
-    if row is None:
-        return Knock(account_id=None, password_hash=None, fits=False)
-    return Knock(account_id=row.id, password_hash=row.password_hash, fits=fits)
+def _account_of(which: ColumnElement[bool]) -> Any:
+    return select(Account.id, Account.password_hash, Account.locked_until).where(which)
+
+
+def _compared(row: Any, password: str, *, mark: str = "", shut: bool = False) -> Knock:
+    kept = row.password_hash if row else _nobodys_hash()
+    fits = not shut and _fits(kept, password) and row is not None
+    return Knock(
+        account_id=row.id if row else None,
+        password_hash=row.password_hash if row else None,
+        fits=fits,
+        mark=mark,
+    )
 
 
 def _fits(password_hash: str, password: str) -> bool:
@@ -120,7 +148,7 @@ def sign_in(session: Session, knocked: Knock, *, at: datetime, source: Source) -
     """Let somebody in, or count the failure; either way with one entry. None for every kind of refusal alike."""
     account = _locked(session, knocked.account_id)
     if account is None:
-        _turn_away(session, None, at=at, source=source)
+        _turn_away_unknown(session, knocked.mark, at=at, source=source)
         return None
     open_door = account["disabled_at"] is None and (
         account["locked_until"] is None or account["locked_until"] <= at
@@ -157,12 +185,9 @@ def _locked(session: Session, account_id: str | None) -> dict[str, Any] | None:
     return dict(row) if row is not None else None
 
 
-def _turn_away(session: Session, account: dict[str, Any] | None, *, at: datetime, source: Source) -> None:
+def _turn_away(session: Session, account: dict[str, Any], *, at: datetime, source: Source) -> None:
     """Count a failure while the door is open; what was typed is never kept, for it may be a password."""
     ctx = Context(actor=Actor(system=DOORKEEPER), at=at, source=source)
-    if account is None:
-        record(session, "system:accounts", kind="sign_in_failed", subject="", changes=[], ctx=ctx)
-        return
     changes = []
     paused = account["locked_until"] is not None and account["locked_until"] > at
     if not paused and account["disabled_at"] is None:
@@ -178,6 +203,28 @@ def _turn_away(session: Session, account: dict[str, Any] | None, *, at: datetime
         changes=changes,
         ctx=ctx,
         content={"account": account["id"]},
+    )
+
+
+def _turn_away_unknown(session: Session, mark: str, *, at: datetime, source: Source) -> None:
+    """Count a failure with a login nobody has, as one with an account is counted."""
+    ctx = Context(actor=Actor(system=DOORKEEPER), at=at, source=source)
+    session.execute(insert_into(session, Failures).values(mark=mark, failed_count=0).on_conflict_do_nothing())
+    row = session.execute(select(Failures.__table__).where(Failures.mark == mark).with_for_update()).one()
+    if row.locked_until is None or row.locked_until <= at:
+        counted = {
+            "failed_count": row.failed_count + 1,
+            "locked_until": _pause_until(row.failed_count + 1, at),
+        }
+        write(session, [Change(table="knocks", op=UPDATE, key=mark, values=counted)])
+    record(
+        session,
+        "system:accounts",
+        kind="sign_in_failed",
+        subject="",
+        changes=[],
+        ctx=ctx,
+        content={"mark": mark},
     )
 
 
