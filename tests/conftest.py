@@ -9,15 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import create_engine, make_url, text
 
 from models import Database
 from models.schema import upgrade
+from workflow.operations import accounts
 
 KINDS = ("sqlite", "postgresql")
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 """Where test databases live: in memory where there is such a place, else in the system's temporary folder."""
+
+
+CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords for real, but at little cost, unless a test is marked `dear`: tests sign in often."""
+    if request.node.get_closest_marker("dear") is None:
+        monkeypatch.setattr(accounts, "_hasher", CHEAP)
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,15 @@ Everything is done through the operations the product itself uses; only the peop
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from sqlalchemy import insert
 
 from models import (
     Blob,
@@ -31,6 +34,7 @@ from models import (
 )
 from workflow.context import Actor, Context, Source
 from workflow.definition import load
+from workflow.definition.values import Definition
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, confirm, fire_due, open_case, perform
 from workflow.operations.clockwork import Swept
@@ -43,7 +47,12 @@ ROUTED_FILE = Path(__file__).parent.parent / "workflow" / "lifecycles" / "base.t
 SINGLE_FILE = Path(__file__).parent / "lifecycles" / "base_2024.toml"
 """The edition before it, in which each decision has one decider: what does not depend on routes is tested on it."""
 
-BODIES: Mapping[str, tuple[tuple[str, str | None], ...]] = {
+People = Mapping[str, tuple[tuple[str, str | None], ...]]
+"""name -> (role, unit) of the grants."""
+
+UNITS = ("计算机学院", "药学院", "法学院")
+
+BODIES: People = {
     "third_member": (("leading_group", None),),
     "fourth_member": (("leading_group", None),),
     "fifth_member": (("leading_group", None),),
@@ -52,7 +61,7 @@ BODIES: Mapping[str, tuple[tuple[str, str | None], ...]] = {
 }
 """More people, for decisions that several reach together: five members of the leading group, six experts of the pool."""
 
-PEOPLE: Mapping[str, tuple[tuple[str, str | None], ...]] = {
+PEOPLE: People = {
     "leader": (("project_leader", "计算机学院"),),
     "other_leader": (("project_leader", "药学院"),),
     "head": (("college_head", "计算机学院"),),
@@ -68,7 +77,6 @@ PEOPLE: Mapping[str, tuple[tuple[str, str | None], ...]] = {
     "partner": (),
     "stranger": (),
 }
-"""name -> (role, unit) of the grants."""
 
 SIGNED = date(2026, 3, 10)
 """The day every life begins on: submitted, approved and signed. It follows that:
@@ -91,6 +99,16 @@ def instant(day: date, hour: int = 10, minute: int = 0) -> datetime:
     return datetime.combine(day, time(hour, minute), BEIJING).astimezone(UTC)
 
 
+@cache
+def _loaded(source: bytes) -> Definition:
+    return load(source)
+
+
+@cache
+def _holidays() -> list[dict[str, Any]]:
+    return [{"day": day, "kind": kind, "name": name} for day, kind, name in seed_rows()]
+
+
 @dataclass(kw_only=True)
 class University:
     """A database with people and one published edition; `at` is the instant acts happen."""
@@ -111,66 +129,60 @@ class University:
         database: Database,
         *,
         file: Path = SINGLE_FILE,
-        more: Mapping[str, tuple[tuple[str, str | None], ...]] = MappingProxyType({}),
+        more: People = MappingProxyType({}),
     ) -> University:
         """Set down units, people, grants, the calendar, a call for 2026 and the edition in `file`."""
-        here = cls(database=database)
         source = file.read_bytes()
-        definition = load(source)
-        start = datetime(2020, 1, 1, tzinfo=UTC)
+        here = cls(database=database, definition=_loaded(source))
+        here.units = {name: new_key() for name in UNITS}
+        here.people = {name: new_key() for name in {**PEOPLE, **more}}
+        here.edition_id = new_key()
         with database.transaction() as session:
-            session.add(Installation(name="revision", value=1))
-            edition = Edition(
-                id=new_key(),
-                lifecycle=definition.name,
-                label=definition.edition,
-                sha256=definition.sha256,
-                source=source.decode(),
-                published_at=start,
-            )
-            session.add(edition)
-            here.edition_id = edition.id
-            for name in ("计算机学院", "药学院", "法学院"):
-                unit = Unit(id=new_key(), kind="college", name=name)
-                here.units[name] = unit.id
-                session.add(unit)
-            session.flush()
-            for name, grants in {**PEOPLE, **more}.items():
-                person = Person(
-                    id=new_key(),
-                    staff_number=f"N-{name}",
-                    name=name,
-                    email=f"{name}@example.org",
-                    created_at=start,
-                )
-                here.people[name] = person.id
-                session.add(person)
-                session.flush()
-                for role, unit_name in grants:
-                    session.add(
-                        Grant(
-                            id=new_key(),
-                            person_id=person.id,
-                            role=role,
-                            from_on=date(2020, 1, 1),
-                            unit_id=here.units[unit_name] if unit_name else None,
-                        )
-                    )
-            session.add(
-                Call(
-                    id=new_key(),
-                    lifecycle=definition.name,
-                    year=2026,
-                    opens_on=date(2026, 3, 1),
-                    closes_on=date(2026, 12, 31),
-                )
-            )
-            session.add_all(Holiday(day=day, kind=kind, name=name) for day, kind, name in seed_rows())
-            session.add_all(
-                CalendarYear(year=year, source="seed", loaded_at=start) for year in range(2004, 2027)
-            )
-        here.definition = definition
+            for model, rows in here._first_rows(source, {**PEOPLE, **more}):
+                session.execute(insert(model), rows)
         return here
+
+    def _first_rows(self, source: bytes, people: People) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
+        """What is there at the beginning, table by table, as plain rows: hundreds of tests begin so."""
+        start, lifecycle = datetime(2020, 1, 1, tzinfo=UTC), self.definition.name
+        yield Installation, [{"name": "revision", "value": 1}]
+        edition = {"id": self.edition_id, "label": self.definition.edition, "sha256": self.definition.sha256}
+        yield Edition, [{**edition, "lifecycle": lifecycle, "source": source.decode(), "published_at": start}]
+        yield Unit, [{"id": key, "kind": "college", "name": name} for name, key in self.units.items()]
+        yield (
+            Person,
+            [
+                {
+                    "id": key,
+                    "staff_number": f"N-{name}",
+                    "name": name,
+                    "email": f"{name}@example.org",
+                    "created_at": start,
+                }
+                for name, key in self.people.items()
+            ],
+        )
+        yield (
+            Grant,
+            [
+                {
+                    "id": new_key(),
+                    "person_id": self.people[name],
+                    "role": role,
+                    "from_on": start.date(),
+                    "unit_id": self.units[unit] if unit else None,
+                }
+                for name, grants in people.items()
+                for role, unit in grants
+            ],
+        )
+        days = {"opens_on": date(2026, 3, 1), "closes_on": date(2026, 12, 31)}
+        yield Call, [{"id": new_key(), "lifecycle": lifecycle, "year": 2026, **days}]
+        yield Holiday, _holidays()
+        yield (
+            CalendarYear,
+            [{"year": year, "source": "seed", "loaded_at": start} for year in range(2004, 2027)],
+        )
 
     definition: Any = None
 

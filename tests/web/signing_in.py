@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from flask import Blueprint, Flask
+from flask import Config as Settings
 from flask.testing import FlaskClient
-from jinja2 import ChoiceLoader, DictLoader
+from jinja2 import BytecodeCache, ChoiceLoader, DictLoader
+from jinja2.bccache import Bucket
 from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
@@ -119,12 +121,44 @@ def site_over(
     return site
 
 
+class Compiled(BytecodeCache):
+    """The templates compiled by the first site of a test process, for those after it."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+DATABASE = "lianpei.database"
+BUILT: dict[Config, Flask] = {}
+"""The applications of this test process, each without a database while no test uses it."""
+
+
 def build(database: Database, patch: pytest.MonkeyPatch, **config: Any) -> Flask:
+    """The application over a database. One is built per configuration and test process, and lent to one test at a time."""
+    chosen = Config(**{"environment": Environment.DEMONSTRATION, **config})
+    app = BUILT.get(chosen)
+    if app is None or DATABASE in app.extensions:
+        app = BUILT[chosen] = _built(chosen, database, patch)
+        del app.extensions[DATABASE]
+    patch.setitem(app.extensions, DATABASE, database)
+    patch.setattr(app, "config", Settings(app.root_path, app.config))
+    return app
+
+
+def _built(config: Config, database: Database, patch: pytest.MonkeyPatch) -> Flask:
     there = [place for place in web.app.PLACES if _is_there(place)]
     patch.setattr(web.app, "PLACES", tuple(there))
-    chosen = {"environment": Environment.DEMONSTRATION, **config}
-    app = web.app.create_app(Config(**chosen), database=database)
+    app = web.app.create_app(config, database=database)
     app.config["TESTING"] = False
+    app.jinja_env.bytecode_cache = COMPILED
     for place, endpoints in STUBS.items():
         if place.rpartition(".")[2] not in app.blueprints:
             app.register_blueprint(_stub(place.rpartition(".")[2], endpoints))

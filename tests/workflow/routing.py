@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from models import Database, Person, Round, Setting, new_key
 from tests.university import BODIES, ROUTED_FILE, SIGNED, University
@@ -34,20 +34,15 @@ def founded(
     """
     more = {**BODIES, **dict.fromkeys(members, (("leading_group", None),))}
     here = University.founded(database, file=file, more=more)
+    set_so = {**USUAL, **settings}
+    of_all = {"lifecycle": here.definition.name, "from_on": SIGNED.replace(year=2020), "reason": "test"}
+    rows = [
+        {"id": new_key(), "name": name, "value": value, "recorded_at": here.at, **of_all}
+        for name, value in set_so.items()
+    ]
     with database.transaction() as session:
-        session.get_one(Person, here.people["expert_1"]).external = True
-        for name, value in {**USUAL, **settings}.items():
-            session.add(
-                Setting(
-                    id=new_key(),
-                    lifecycle=here.definition.name,
-                    name=name,
-                    value=value,
-                    from_on=SIGNED.replace(year=2020),
-                    reason="test",
-                    recorded_at=here.at,
-                )
-            )
+        session.execute(update(Person).values(external=True).where(Person.id == here.people["expert_1"]))
+        session.execute(insert(Setting), rows)
         bump(session)
     return here
 

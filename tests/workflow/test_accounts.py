@@ -71,6 +71,13 @@ def _kinds(university: University) -> list[str]:
         return list(session.scalars(select(Entry.kind).order_by(Entry.id)))
 
 
+@pytest.mark.dear
+def test_password_is_hashed_as_dearly_as_the_library_advises(light: University) -> None:
+    account_id = _account(light)
+
+    assert _row(light, account_id).password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
 def test_account_opens_the_door_and_its_coming_is_one_entry(university: University) -> None:
     account_id = _account(university)
 
