@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from sqlalchemy import select, update
 
-from models import Ballot, Ban, Case, Database, Entry, Grant, Passage, Round, Seat
-from models.schema import create_all
-from tests.conftest import MEMORY
+from models import Ballot, Ban, Entry, Grant, Passage, Round, Seat
 from tests.university import BODIES
 from tests.university import PEOPLE as GRANTS
 from tests.workflow.routing import EXPERTS, MEMBERS, founded, proposed
 from tests.workflow.test_conclusions import ban_partner_of
+from tests.workflow.trying import LIKE_THIS, Lives, ahead
 from workflow import queries, routes
 from workflow.blockers import Blocker
-from workflow.doctor import examine
 from workflow.errors import BadInput
-from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, open_round, rounds
 from workflow.operations.delegations import give_delegation, revoke_delegation
 from workflow.operations.office import revoke_grant
@@ -41,8 +32,6 @@ from workflow.operations.rounds import (
     replace_expert,
     withdraw_ballot,
 )
-from workflow.plan import Step, foresee
-from workflow.verify import verify
 
 PEOPLE = (
     "head",
@@ -66,22 +55,17 @@ ROLES = {
 CONFIDENTIAL = ("expert_review", "selection")
 OUTCOMES = ("approve", "reject", "withdraw")
 
-EXAMPLES = int(os.environ.get("LIANPEI_EXAMPLES", "10"))
-"""How many lives are tried; the same ones each time unless a number is asked for."""
-
 anybody = st.sampled_from(PEOPLE)
 officers = st.sampled_from(("office", "second_office", "head", "member"))
-Ahead = tuple[list[tuple[str | None, str]], set[str]]
-"""The acts of some steps with the state after each, and the messages that go out, each under its key."""
 
 
-class Proposals(RuleBasedStateMachine):
+class Proposals(Lives):
     """Proposals on their way, one after the other, and people who do what they like; what is lost to one stays lost."""
+
+    confidential = CONFIDENTIAL
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="lp", dir=MEMORY))
-        self.database = Database(f"sqlite:///{self.folder / 'one.sqlite3'}")
         self.roles: dict[str, set[str]] = {
             name: {role for role, _ in grants} for name, grants in {**GRANTS, **BODIES}.items()
         }
@@ -90,45 +74,16 @@ class Proposals(RuleBasedStateMachine):
 
     @initialize(secret=st.booleans(), experts=st.booleans())
     def begin(self, secret: bool, experts: bool) -> None:
-        create_all(self.database)
         self.here = founded(self.database, secret_ballot=secret, expert_review_on=experts)
         self.names = {person: name for name, person in self.here.people.items()}
         self.secret = secret
         self.case_id = proposed(self.here)
-
-    def teardown(self) -> None:
-        """At the end of every life the log is whole and the tables follow from it."""
-        if hasattr(self, "case_id"):
-            with self.database.reading() as session:
-                faults = [fault for fault in examine(session) if fault.table != "bans"]
-                verdict = verify(session)
-            assert faults == []
-            assert verdict.findings == ()
-        self.database.dispose()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ── what people do
 
     @property
     def is_open(self) -> bool:
         return self.here.state(self.case_id) == "proposed"
-
-    @property
-    def step(self) -> str | None:
-        """The step at which somebody is waited for."""
-        with self.database.reading() as session:
-            found = session.scalars(
-                select(Round.step)
-                .join(Case, Case.id == Round.case_id)
-                .where(
-                    Case.id == self.case_id,
-                    Round.stay == Case.stay,
-                    Round.closed_seq.is_(None),
-                    Round.voided_seq.is_(None),
-                )
-            ).all()
-        assert len(found) <= 1, "one round is open at a time"
-        return found[0] if found else None
 
     @precondition(lambda self: self.is_open)
     @rule(who=anybody, step=st.sampled_from(tuple(ROLES)), choice=st.sampled_from(CHOICES))
@@ -247,7 +202,7 @@ class Proposals(RuleBasedStateMachine):
         answer = self._round(rounds.close_vote, who=who)
         if isinstance(answer, Receipt):
             assert not isinstance(steps, Blocker)
-            assert self._written(answer) == _ahead(steps), "what was shown is what was written"
+            assert self._written(answer) == ahead(steps), "what was shown is what was written"
             assert "base_office" in self.roles[who]
 
     @precondition(lambda self: self.is_open and self.step == "expert_review")
@@ -337,61 +292,6 @@ class Proposals(RuleBasedStateMachine):
         with self.database.transaction() as session:
             session.execute(update(Ban).values(voided_seq=1))
 
-    # ── how they do it
-
-    def _act(self, name: str, who: str, **rest: Any) -> Receipt | Refusal:
-        """Perform an act and compare what its page showed with what it wrote; a refusal says why and writes nothing."""
-        raw = {key: value for key, value in rest.items() if key != "outcome"}
-        form = read_form(
-            self.here.definition, self.here.definition.acts[name], raw, outcome=rest.get("outcome")
-        )
-        ctx = self.here.ctx(who)
-        if rest.get("outcome") == "seal":
-            self.here.declare(self.case_id, who)
-        before = self.here.case(self.case_id).log_seq
-        with self.database.reading() as session:
-            case = queries.case_for(session, self.case_id, ctx=ctx, act=name, values=form.values)
-        plan = foresee(case.snapshot, name, form, ctx, proposed_by=None)
-        answer = self.here.act(self.case_id, name, who, **rest)
-        if isinstance(answer, Refusal):
-            assert not plan.allowed, "what is shown as possible is possible"
-            assert answer.blockers or answer.warnings
-            assert self.here.case(self.case_id).log_seq == before
-            return answer
-        acts, told = self._written(answer)
-        shown, shown_told = _ahead(plan.steps)
-        if plan.undisclosed is None:
-            assert (acts, told) == (shown, shown_told), "what was shown is what was written"
-        else:
-            assert name in CONFIDENTIAL, "only a confidential round leaves something to be seen later"
-            assert [act for act, _ in acts][: len(shown)] == [act for act, _ in shown]
-            assert shown_told <= told
-        return answer
-
-    def _written(self, answer: Receipt) -> Ahead:
-        """The same of what was written."""
-        with self.database.reading() as session:
-            rows = session.execute(
-                select(Entry.act, Entry.to_state, Entry.body)
-                .where(
-                    Entry.stream == f"case:{self.case_id}",
-                    Entry.seq.in_([seq for seq, _, _ in answer.entries]),
-                )
-                .order_by(Entry.seq)
-            ).all()
-        notices = {key for row in rows for key in json.loads(row.body)["notices"]}
-        return [(row.act, row.to_state) for row in rows], notices
-
-    def _round(self, work: Any, *args: Any, who: str, **rest: Any) -> Receipt | Refusal:
-        version = self.here.case(self.case_id).version
-        answer: Receipt | Refusal = self.database.run(
-            lambda session: work(
-                session, self.case_id, *args, version=version, ctx=self.here.ctx(who), **rest
-            )
-        )
-        assert isinstance(answer, Receipt) or answer.blockers
-        return answer
-
     # ── what always holds
 
     @invariant()
@@ -402,28 +302,6 @@ class Proposals(RuleBasedStateMachine):
             ends = session.scalars(select(Passage.case_id).where(Passage.transition.in_(OUTCOMES))).all()
         assert max(Counter(ends).values(), default=0) <= 1
         assert (self.here.state(self.case_id) in ("proposed", "draft")) == (self.case_id not in ends)
-
-    @invariant()
-    def no_vote_counts_twice(self) -> None:
-        if not hasattr(self, "case_id"):
-            return
-        with self.database.reading() as session:
-            ballots = session.execute(
-                select(Ballot.round_id, Ballot.person_id).where(Ballot.voided_seq.is_(None))
-            ).all()
-            counted = session.execute(select(Round.id, Round.tally).where(Round.tally.is_not(None))).all()
-            abstained = Counter(
-                session.scalars(
-                    select(Ballot.round_id).where(Ballot.voided_seq.is_(None), Ballot.choice == "recuse")
-                )
-            )
-        assert max(Counter(map(tuple, ballots)).values(), default=1) == 1
-        cast = Counter(round_id for round_id, _ in ballots)
-        for round_id, tally in counted:
-            assert tally is not None
-            given = tally["agree"] + tally["refuse"] + tally["abstain"]
-            assert given == cast[round_id] - abstained[round_id]
-            assert given <= tally["members"]
 
     @invariant()
     def nothing_is_shown_early(self) -> None:
@@ -460,19 +338,5 @@ class Proposals(RuleBasedStateMachine):
         assert here.is_over or (here.step is not None and here.round is not None)
 
 
-def _ahead(steps: Iterable[Step]) -> Ahead:
-    """The acts a page of consequences announces, and whom it says are told."""
-    listed = tuple(steps)
-    told = {change.values["stable_key"] for step in listed for change in step.notices}
-    return [(step.act, step.to_state) for step in listed], told
-
-
 TestProposals = Proposals.TestCase
-TestProposals.settings = settings(
-    max_examples=EXAMPLES,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    stateful_step_count=30,
-    deadline=None,
-    derandomize="LIANPEI_EXAMPLES" not in os.environ,
-    suppress_health_check=list(HealthCheck),
-)
+TestProposals.settings = LIKE_THIS
