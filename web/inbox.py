@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from web import door, pages
+from web.decisions.saying import reasons_shown
 from web.decisions.selection import may_be_selected
 from web.pages import Look
 from web.words import t
@@ -74,6 +75,10 @@ def _todo(look: Look) -> dict[str, Any]:
         "stuck": [
             _stuck_row(look, one) for one in queries.stuck_steps(look.session, look.rights, ctx=look.ctx)
         ],
+        "held_up": [
+            _held_up_row(look, one)
+            for one in queries.decisions_held_up(look.session, look.rights, ctx=look.ctx)
+        ],
         "rows": [_todo_row(look, row, editions) for row in found.rows],
         "turn": pages.turn(
             found, "inbox.index", list="todo", state=wanted.state, q=wanted.text, overdue=overdue
@@ -100,6 +105,19 @@ def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
         "step": explain.title_of(stuck.step.label, language),
         "reason": say(f"route.lack.{stuck.lack}", language, roles=roles),
         "mend": say(f"route.mend.{stuck.lack}", language, roles=roles),
+    }
+
+
+def _held_up_row(look: Look, waiting: queries.Waiting) -> dict[str, Any]:
+    """What was decided, and everything that stands in its way."""
+    snapshot, language = waiting.snapshot, look.language
+    return {
+        "name": snapshot.subject.get("base_name")
+        or snapshot.subject.get("application_number")
+        or t("bases.unnamed", language),
+        "href": url_for("bases.show", case_id=snapshot.id),
+        "act": explain.title_of(waiting.act.label, language),
+        "reasons": reasons_shown(waiting.blockers, snapshot.definition, language, case_id=snapshot.id),
     }
 
 

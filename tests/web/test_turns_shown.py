@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from models import Database, Grant, new_key
+from models import Ban, Database, Grant, new_key
 from tests.university import University
 from tests.web.conftest import Statements, text_of
+from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed
+from tests.workflow.test_conclusions import ban_partner_of
 from workflow.operations.rounds import add_signer, name_experts, reassign
 
 
@@ -166,3 +168,62 @@ def test_office_reads_as_much_for_one_open_step_as_for_ten(lite: Site) -> None:
         counted.append(len(statements.texts))
 
     assert counted[0] == counted[1]
+
+
+# ───────────────────────────── Decisions that were carried and wait
+
+
+def held_up(site: Site, who: str = "office") -> str:
+    page = text_of(site.browser(who).get("/"))
+    return page.partition('id="held-up"')[2].partition("</section>")[0]
+
+
+def carried_under_a_ban(here: University) -> str:
+    case_id = at_vote(here)
+    ban_partner_of(here, case_id)
+    for who in MEMBERS:
+        here.done(case_id, "selection", who, outcome="agree")
+    return case_id
+
+
+def test_carried_decision_that_a_ban_holds_is_the_offices_incident(site: Site) -> None:
+    case_id = carried_under_a_ban(site.university)
+
+    told = held_up(site)
+
+    assert f'href="/bases/{case_id}"' in told
+    assert "批准立项" in told
+    assert "在重新申报限制期内，至2027年3月9日" in told
+    assert held_up(site, "member") == held_up(site, "leader") == ""
+
+
+def test_carried_decision_is_no_incident_once_nothing_holds_it(lite: Site) -> None:
+    """It still waits for whoever carries it out, whose task it is."""
+    case_id = carried_under_a_ban(lite.university)
+    with lite.database.transaction() as session:
+        session.execute(update(Ban).values(voided_seq=1))
+
+    assert held_up(lite) == ""
+    assert "批准立项" in text_of(lite.browser("member").get("/"))
+    lite.university.done(case_id, "approve", "member")
+    assert held_up(lite) == ""
+
+
+def test_open_vote_and_a_plain_approval_are_no_incident(lite: Site) -> None:
+    here = lite.university
+    at_vote(here)
+    approved = at_vote(here)
+    for who in MEMBERS:
+        here.done(approved, "selection", who, outcome="agree")
+
+    assert held_up(lite) == ""
+
+
+def test_interface_lists_what_is_held_up(lite: Site) -> None:
+    case_id = carried_under_a_ban(lite.university)
+
+    found = program(lite, "office").get("/tasks/stuck").get_json()
+
+    assert [(one["case_id"], one["act"]["name"]) for one in found["held_up"]] == [(case_id, "approve")]
+    assert [blocker["code"] for blocker in found["held_up"][0]["blockers"]] == ["banned"]
+    assert program(lite, "member").get("/tasks/stuck").get_json()["held_up"] == []

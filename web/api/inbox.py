@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from web.api import wording
-from web.api.joint_shapes import StuckList, StuckStep
+from web.api.joint_shapes import HeldUp, StuckList, StuckStep
 from web.api.routing import Call, operation
 from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
 from web.api.tongue import language, t
 from web.words import catalogue
 from workflow import explain
 from workflow.definition.values import Definition
-from workflow.queries import Stuck, stuck_steps, to_do, units_by_id
+from workflow.queries import Stuck, Waiting, decisions_held_up, stuck_steps, to_do, units_by_id
 from workflow.queries.inbox import TodoFilter
 from workflow.snapshot import Row
 from workflow.standing_in import stood_in_for
@@ -64,7 +64,20 @@ def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
 def list_stuck(call: Call) -> StuckList:
     with call.reading() as desk:
         found = stuck_steps(desk.session, desk.rights, ctx=desk.ctx)
-    return StuckList(items=[_stuck(one, call.language) for one in found])
+        waiting = decisions_held_up(desk.session, desk.rights, ctx=desk.ctx)
+    return StuckList(
+        items=[_stuck(one, call.language) for one in found], held_up=[_held_up(one) for one in waiting]
+    )
+
+
+def _held_up(waiting: Waiting) -> HeldUp:
+    definition = waiting.snapshot.definition
+    return HeldUp(
+        case_id=waiting.snapshot.id,
+        base_name=waiting.snapshot.subject.get("base_name"),
+        act=wording.act(definition, waiting.act.name),
+        blockers=wording.reasons(waiting.blockers, definition),
+    )
 
 
 def _stuck(stuck: Stuck, language: str) -> StuckStep:

@@ -210,7 +210,17 @@ class StuckStep(Shape):
     mend: str
 
 
+class HeldUp(Shape):
+    """A decision that was carried and cannot take effect yet."""
+
+    case_id: str
+    base_name: str | None
+    act: Named
+    blockers: list[Reason]
+
+
 class StuckList(Shape):
     """The steps nobody can act on, of the cases of which the caller is the office."""
 
     items: list[StuckStep]
+    held_up: list[HeldUp]

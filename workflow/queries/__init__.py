@@ -42,7 +42,7 @@ from workflow.queries.papers import (
 )
 from workflow.queries.proposals import case_of_proposal
 from workflow.queries.rights import Rights, rights_of, seen, units_offered, visible_to
-from workflow.queries.stuck import Stuck, stuck_steps
+from workflow.queries.stuck import Stuck, Waiting, decisions_held_up, stuck_steps
 
 __all__ = [
     "BaseFilter",
@@ -55,6 +55,7 @@ __all__ = [
     "Rights",
     "Stuck",
     "TodoFilter",
+    "Waiting",
     "base_rows",
     "bases_page",
     "calls_of",
@@ -67,6 +68,7 @@ __all__ = [
     "deadline_counts",
     "deadline_rows",
     "deadlines_page",
+    "decisions_held_up",
     "document_for",
     "document_is_of",
     "done_by_me",

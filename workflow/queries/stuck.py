@@ -1,4 +1,4 @@
-"""Steps that nobody can act on: incidents of the office until somebody is seated or given the role."""
+"""What does not go on by itself, as incidents of the office: steps nobody can act on, and decisions that were carried and wait."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Case, Grant, Round
+from models import Case, Grant, Round, Task
 from workflow import routes
+from workflow.blockers import Blocker
 from workflow.context import Context
-from workflow.definition.values import Step, StepKind
+from workflow.definition.values import Act, Step, StepKind
+from workflow.plan.concluding import held_up
 from workflow.queries.acting import cases_for
 from workflow.queries.rights import Rights
 from workflow.routes import Lack
@@ -31,19 +33,56 @@ class Stuck:
     lack: Lack
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A transition that was decided on and has not taken effect, and what stands in its way."""
+
+    snapshot: Snapshot
+    act: Act
+    blockers: tuple[Blocker, ...]
+
+
 def stuck_steps(session: Session, rights: Rights, *, ctx: Context) -> tuple[Stuck, ...]:
     """The steps nobody can act on, of the cases of which the person is the office; nothing for anybody else.
 
     Worked out from the rights of the day, for a right is taken away without any case being touched.
     """
-    offices = {definition.import_.by for definition in editions_in_use(session).values()}
-    if not offices & rights.roles:
+    if not _is_office(session, rights):
         return ()
     rows = select(Round.case_id).join(Case, Case.id == Round.case_id)
     still_open = rows.where(
         Round.closed_seq.is_(None), Round.voided_seq.is_(None), Round.stay == Case.stay
     ).order_by(Round.case_id)
     return tuple(_found(session, list(session.scalars(still_open)), _pool(session, ctx), ctx))
+
+
+def _is_office(session: Session, rights: Rights) -> bool:
+    return bool(rights.roles & {definition.import_.by for definition in editions_in_use(session).values()})
+
+
+def decisions_held_up(session: Session, rights: Rights, *, ctx: Context) -> tuple[Waiting, ...]:
+    """What routes came to and something stands in the way of, of the cases of which the person is the office."""
+    if not _is_office(session, rights):
+        return ()
+    carried = {
+        name
+        for definition in editions_in_use(session).values()
+        for route in definition.routes.values()
+        if route.has_ballots
+        for name in route.concludes
+    }
+    rows = select(Task.case_id).where(Task.act.in_(carried), Task.closed_at.is_(None)).distinct()
+    return tuple(_waiting(session, list(session.scalars(rows.order_by(Task.case_id))), ctx))
+
+
+def _waiting(session: Session, case_ids: list[str], ctx: Context) -> Iterator[Waiting]:
+    for start in range(0, len(case_ids), BATCH):
+        for case in cases_for(session, case_ids[start : start + BATCH], ctx=ctx):
+            found = held_up(case.snapshot, ctx)
+            if found is not None and case.definition.import_.by in held_roles(
+                case.snapshot, ctx.actor.person
+            ):
+                yield Waiting(snapshot=case.snapshot, act=found.act, blockers=found.blockers)
 
 
 def _pool(session: Session, ctx: Context) -> tuple[str, ...]:
