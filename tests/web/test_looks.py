@@ -202,3 +202,20 @@ def test_every_answer_to_a_form_can_be_read_by_everybody(town: Town, language: s
 
     assert {what: wrong for what, wrong in found.items() if wrong} == {}
     visitor.close()
+
+
+@in_the_browser
+def test_calendar_is_printed_without_its_controls(town: Town) -> None:
+    visitor = Visitor(town.browser, town.address, "admin")
+    visitor.open("/calendar?month=2027-02")
+    visitor.page.emulate_media(media="print")
+
+    shown = {
+        part: visitor.page.locator(part).first.is_visible()
+        for part in (".month", ".month .mark", ".filters", ".months", ".tabs", ".exports")
+    }
+
+    assert shown == {
+        ".month": True, ".month .mark": True, ".filters": False, ".months": False, ".tabs": False, ".exports": False,
+    }  # fmt: skip
+    visitor.close()
