@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
 from models import Database
@@ -104,19 +104,20 @@ def walk(site: Site) -> Callable[[str, str, str], Walk]:
 
 
 class Statements:
-    """The statements a block sent to the database."""
+    """The statements a block sent to the database, by whichever engine: on SQLite readers have one of their own."""
 
     def __init__(self, database: Database) -> None:
-        self._engine = database.engine
+        self._database = database.engine.url.database
         self.texts: list[str] = []
 
     def __enter__(self) -> Statements:
-        event.listen(self._engine, "before_cursor_execute", self._note)
+        event.listen(Engine, "before_cursor_execute", self._note)
         return self
 
     def __exit__(self, *_: object) -> None:
-        event.remove(self._engine, "before_cursor_execute", self._note)
+        event.remove(Engine, "before_cursor_execute", self._note)
 
-    def _note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("PRAGMA", "BEGIN")):
+    def _note(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        is_ours = str(connection.engine.url.database).endswith(str(self._database))
+        if is_ours and not statement.startswith(("PRAGMA", "BEGIN")):
             self.texts.append(statement)
