@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +14,7 @@ from sqlalchemy import func, select
 from models import Database, Heartbeat, Passage, Timer
 from schedules.heartbeat import STILL_SECONDS, TICK_SECONDS, Scheduler
 from schedules.sweep import sweep
+from tests.schedules.processes import SCHEDULER, line, process, until, url_of
 from tests.university import University
 from workflow.clock import machine_time
 from workflow.queries.schedulers import GONE, LATE, ClockWork, Standing, clock_work
@@ -30,14 +25,6 @@ LATER = datetime(2027, 9, 10, 0, 0, tzinfo=UTC)
 @pytest.fixture
 def university(database: Database) -> University:
     return University.founded(database)
-
-
-def until(fact: Callable[[], Any], *, seconds: float = 30) -> None:
-    """Return as soon as something is so."""
-    end = time.monotonic() + seconds
-    while not fact():
-        assert time.monotonic() < end, "it did not come to be so"
-        time.sleep(0.02)
 
 
 def never() -> bool:
@@ -139,16 +126,6 @@ def test_scheduler_goes_on_ticking_when_the_machine_s_clock_leaps(
 
 # ───────────────────────────── Processes
 
-RUNNER = """
-import sys
-from models import Database
-from schedules.heartbeat import Scheduler
-url, every, still = sys.argv[1:]
-scheduler = Scheduler(Database(url), server=None, every=float(every), still=float(still))
-print(scheduler.name, flush=True)
-scheduler.serve()
-"""
-
 HOLDER = """
 import sys
 from datetime import datetime
@@ -170,30 +147,6 @@ print("moved", database.run(work).cases, "tries", len(tries), flush=True)
 """
 
 
-@contextmanager
-def process(source: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of its own that ends with the block at the latest."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", source, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    )
-    try:
-        yield child
-    finally:
-        if child.poll() is None:
-            child.send_signal(signal.SIGCONT)
-            child.kill()
-        child.communicate()
-
-
-def line(child: subprocess.Popen[str]) -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
-
-
 def passages(database: Database) -> list[int]:
     """How often the mid-term opened, case by case."""
     with database.reading() as session:
@@ -204,8 +157,8 @@ def passages(database: Database) -> list[int]:
 
 
 def test_scheduler_asked_to_end_finishes_says_so_and_leaves_with_0(university: University) -> None:
-    url = university.database.url.render_as_string(hide_password=False)
-    with process(RUNNER, url, "0.1", "15") as child:
+    url = url_of(university.database)
+    with process(SCHEDULER, url, "0.1", "15") as child:
         name = line(child)
         until(lambda: standings(university.database) == [Standing.ALIVE])
 
@@ -222,7 +175,7 @@ def test_scheduler_stopped_in_the_middle_gives_back_its_cases_and_does_nothing_t
     """On PostgreSQL others go on with its cases; on SQLite they wait, for the file is a stopped writer's."""
     cases = [university.signed() for _ in range(3)]
     database = university.database
-    url = database.url.render_as_string(hide_password=False)
+    url = url_of(database)
     with process(HOLDER, url, LATER.isoformat(), "0.5") as child:
         assert line(child) == "holds"
         os.kill(child.pid, signal.SIGSTOP)
