@@ -40,18 +40,25 @@ END = instant(date(2032, 6, 1), 12)
 """When every deadline of every case has come."""
 
 
-def begun(university: University) -> list[str]:
-    """Bases nobody does anything about, with more deadlines before them than are wanted: those of a cycle, of every
-    year's data, of agreements that end on different days, and rights to sign that end.
+CASES = DEADLINES // 4 + 4
+
+LIVES = 60
+"""So many cases differ in their days; those that follow live like them."""
+
+
+def begun(university: University, count: int) -> list[str]:
+    """Bases nobody does anything about: with the deadlines of a cycle, of every year's data, of agreements that end on
+    different days, and rights to sign that end.
     """
     cases: list[str] = []
-    for number in range(DEADLINES // 6 + 4):
+    for number in range(count):
         university.on(SIGNED)
         last = (LATE_AGREEMENT_END, date(2027, 3, 9), date(2029, 3, 31), None)[number % 4]
+        days = timedelta(days=5 * (number % 30))
         if last is None:
-            cases.append(university.on(SIGNED + timedelta(days=number % 150)).approved())
+            cases.append(university.on(SIGNED + days).approved())
         else:
-            cases.append(university.signed(last=min(last + timedelta(days=number % 150), LATE_AGREEMENT_END)))
+            cases.append(university.signed(last=min(last + days, LATE_AGREEMENT_END)))
     return cases
 
 
@@ -222,9 +229,10 @@ def expected(templates: Templates) -> Iterator[list[Told]]:
     url = templates.copy("sqlite")
     database = Database(url)
     university = University.founded(database)
-    cases = begun(university)
+    cases = begun(university, min(LIVES, CASES))
     university.sweep(END)
-    yield told(database, cases)
+    lives = told(database, cases)
+    yield [lives[number % LIVES] for number in range(CASES)]
     database.dispose()
     templates.drop(url)
 
@@ -234,7 +242,7 @@ def test_every_deadline_takes_effect_once_and_in_order_whatever_becomes_of_the_s
 ) -> None:
     assert sum(len(one.effects) for one in expected) >= DEADLINES
     university = University.founded(database)
-    cases = begun(university)
+    cases = begun(university, CASES)
     with database.transaction() as session:
         session.add_all(
             (Installation(name=clock.DEMONSTRATION, value=True), Installation(name=clock.OFFSET, value=0))

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from models import Database, JointBase, Partner, Passage, Timer
+from models import Database, Entry, JointBase, Partner, Passage, Timer
 from tests.university import University, instant
 from tests.workflow.racing import (
     CLIENTS,
@@ -111,6 +111,39 @@ def test_timer_and_approver_at_the_same_instant_leave_one_outcome(university: Un
         assert isinstance(answers[0], Receipt) == (happened == ["renew_agreement"])
         seen.add(happened[0])
     assert seen
+
+
+@pytest.mark.parametrize(
+    ("act", "who"), [("set_report_deadline", "office"), ("progress_report", "leader")], ids=["moved", "met"]
+)
+def test_deadline_is_moved_or_met_or_has_passed(university: University, act: str, who: str) -> None:
+    """The report's day is put off, or the report handed in, in its last second while the clock of the next looks."""
+    last, acts = date(2027, 11, 9), (act, "progress_report")
+    for _ in range(TRIALS):
+        case_id = university.on(date(2026, 3, 10)).in_midterm()
+        university.at = instant(last + timedelta(days=1), 0) - timedelta(seconds=1)
+        raw = {
+            "set_report_deadline": {"report_by": "2027-12-20", "reason": "the server stood still"},
+            "progress_report": {"progress_report_file": university.document(case_id, "progress_report_file")},
+        }[act]
+        decide = acting(university, case_id, act, who, **raw)
+
+        answers = race(university, [decide, *[sweeping(case_id, at=last + timedelta(days=1))] * 2])
+
+        with university.database.reading() as session:
+            happened = session.execute(
+                select(Entry.kind, Entry.act)
+                .where(Entry.case_id == case_id, Entry.act.in_(acts))
+                .order_by(Entry.seq)
+            ).all()
+            passed = session.scalar(
+                select(func.count()).where(
+                    Timer.case_id == case_id, Timer.name == "progress_report", Timer.status == "fired"
+                )
+            )
+        assert len(happened) == 1
+        has_passed = happened[0].kind == "deadline_passed"
+        assert (isinstance(answers[0], Receipt), passed) == (not has_passed, int(has_passed))
 
 
 def test_many_schedulers_fire_a_timer_once(university: University) -> None:
