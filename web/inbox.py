@@ -121,6 +121,13 @@ def _held_up_row(look: Look, waiting: queries.Waiting) -> dict[str, Any]:
     }
 
 
+def _left(look: Look, row: Row) -> str:
+    """How far the row's deadline is, and that it may still move; nothing where there is none."""
+    if not row["due_on"]:
+        return ""
+    return days_left_text(row["due_on"], look.ctx.today, look.language, provisional=bool(row["provisional"]))
+
+
 def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     definition, language = editions[row["edition_id"]], look.language
     due_on = row["due_on"]
@@ -135,7 +142,7 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "asked_by": row["asked_by"] or "",
         "since": row["opened_at"],
         "due_on": due_on,
-        "left": days_left_text(due_on, look.ctx.today, language) if due_on else "",
+        "left": _left(look, row),
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": _task_address(row, definition) if row["own"] else "",
         "note": explain.stands_in_note(definition, stands_for, language),
@@ -203,7 +210,7 @@ def _opened_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "at": row["opened_at"],
         "since": row["entered_on"],
         "due_on": row["due_on"],
-        "left": days_left_text(row["due_on"], look.ctx.today, look.language) if row["due_on"] else "",
+        "left": _left(look, row),
         "overdue": bool(row["due_on"] and row["due_on"] < look.ctx.today),
         "href": url_for(endpoint, case_id=row["case_id"]),
     }

@@ -160,8 +160,10 @@ def instant_text(at: datetime, language: str) -> str:
     return f"{day_text(local.date(), language)} {local:%H:%M}"
 
 
-def days_left_text(due_on: date, today: date, language: str) -> str:
-    """Write how far a deadline is; its day still counts: 还剩3天, 今天到期, 已逾期2天."""
+def days_left_text(due_on: date, today: date, language: str, *, provisional: bool = False) -> str:
+    """Write how far a deadline is; its day still counts: 还剩3天, 今天到期, 已逾期2天; 还剩3天，暂定 where it may still move."""
+    if provisional:
+        return say("days.unsure", language, left=days_left_text(due_on, today, language))
     days = (due_on - today).days
     if days == 0:
         return say("days.today", language)

@@ -109,7 +109,7 @@ def test_page_shows_the_moved_day_beside_the_nominal_one(university: University,
     page = text_of(site.browser("office").get(f"/bases/{case_id}"))
 
     assert "原为2027年1月31日，遇休息日顺延" in page
-    assert "该年放假安排尚未公布，日期可能顺延" in page
+    assert "暂定：该年放假安排尚未公布，日期可能顺延" in page
 
 
 def test_pictures_are_complete_as_lists(university: University, site: Site) -> None:

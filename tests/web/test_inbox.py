@@ -52,6 +52,21 @@ def test_deadline_is_said_in_days(university: University, site: Site) -> None:
     assert "还剩80天" in page
 
 
+def test_deadline_that_may_still_move_is_said_to_be_provisional(university: University, site: Site) -> None:
+    """The holidays of 2026 are announced, those of 2027 are not."""
+    university.approved()
+    known = text_of(site.browser("office").get("/"))
+    university.in_midterm()
+
+    todo = text_of(site.browser("leader").get("/"))
+    opened = text_of(site.browser("leader").get("/?list=opened"))
+
+    assert "暂定" not in known
+    assert "2027年11月9日" in todo
+    assert "，暂定" in todo
+    assert "，暂定" in opened
+
+
 def test_task_of_another_college_is_not_mine(university: University, site: Site) -> None:
     case_id = university.signed(who="other_leader", unit="药学院")
     university.sweep(datetime(2027, 9, 10, tzinfo=UTC))

@@ -15,6 +15,7 @@ from workflow.doctor import examine
 from workflow.errors import BadInput, WorkflowError
 from workflow.holidays import Announced, known_notice
 from workflow.holidays import Notice as HolidayNotice
+from workflow.messages import About, compose
 from workflow.operations import calendar as operation
 from workflow.operations.calendar import import_in_batches, import_notice, preview_notice
 from workflow.operations.deeds import Done
@@ -431,3 +432,91 @@ def test_known_years_are_whole_notices(small: University) -> None:
 
     assert shown.changes_nothing
     assert known_notice(2027) is None
+
+
+# ───────────────────────────── In words
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "zh",
+            (
+                "【联培基地】期限调整为2027年2月2日：年度基本数据（水城）",
+                "水城：“年度基本数据”的期限由2027年2月1日调整为2027年2月2日（含当日）。",
+                "原因：载入了国务院公布的放假安排。",
+                "依据：〔办法第十八条（一）〕",
+            ),
+        ),
+        (
+            "en",
+            (
+                "[Joint training bases] New deadline 2 February 2027: yearly data (水城)",
+                "水城: the deadline of “yearly data” moves from 1 February 2027 to 2 February 2027, that day included.",
+                "Why: the announced holidays were loaded.",
+                "Ground: [Regulation, Art. 18(1)]",
+            ),
+        ),
+    ],
+)
+def test_message_says_from_which_day_to_which_and_why(
+    small: University, language: str, lines: tuple[str, ...]
+) -> None:
+    small.signed()
+    load(small, OFF)
+
+    message = said(small, "deadline_moved", language)
+
+    assert [line for line in lines if line not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("why", "line"),
+    [
+        ("set_report_deadline", "原因：已办理“确定报告期限”。"),
+        ("setting_moved", "原因：研究生处变更了设定。"),
+        ("seated", "原因：基地的办理情况有变化。"),
+    ],
+)
+def test_message_knows_every_reason(small: University, why: str, line: str) -> None:
+    small.signed()
+    load(small, OFF)
+
+    assert line in said(small, "deadline_moved", "zh", why=why, provisional=True)
+    assert "该日期为暂定" in said(small, "deadline_moved", "zh", why=why, provisional=True)
+    assert "暂定" not in said(small, "deadline_moved", "zh", why=why)
+
+
+def test_message_says_that_it_is_handed_in_and_how_late(small: University) -> None:
+    case_id = small.signed()
+    small.sweep(instant(date(2027, 1, 26), 9))
+    small.yearly(case_id, 2026)
+
+    message = said(small, "deadline_met", "zh")
+
+    assert "【联培基地】已提交：年度基本数据（水城）" in message
+    assert "期限为2027年2月1日，按期提交。" in message
+    assert "逾期提交" in said(small, "deadline_met", "zh", late=True)
+
+
+def test_reminder_of_a_provisional_day_says_so(small: University) -> None:
+    small.signed()
+    small.sweep(instant(date(2027, 1, 26), 9))
+
+    assert "该日期为暂定" in said(small, "reminder", "zh")
+
+
+def said(university: University, template: str, language: str, **other: Any) -> str:
+    """One of the messages of a kind as it is read."""
+    params = next(iter(told(university, template).values()))
+    about = About(
+        definition=university.definition,
+        base="水城",
+        name="n",
+        language=language,
+        link="x",
+        today=date(2027, 1, 26),
+    )
+    message = compose(template, {**params, **other}, about)
+    return f"{message.subject}\n{message.text}"

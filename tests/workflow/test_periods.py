@@ -393,3 +393,61 @@ def test_seed_rows_differ_from_the_plain_week_or_lie_in_a_holiday() -> None:
     assert {mark for _, mark, _ in rows} == {"rest", "work"}
     assert all(day.weekday() >= 5 for day, mark, _ in rows if mark == "work")
     assert len({day for day, _, _ in rows}) == len(rows)
+
+
+# ───────────────────────────── The whole rule once more, worked out day by day
+
+
+def last_day_by_hand(event: date, *, years: int, months: int, more: int, working: int) -> date:
+    """The last day of a deadline by the Civil Code, by walking: no arithmetic of the library under test is used.
+
+    The announcements are read from the rows themselves; beyond them there are weekends only.
+    """
+    announced = {day: mark for day, mark, _ in seed_rows()}
+
+    def works(day: date) -> bool:
+        return announced.get(day, "work" if day.weekday() < 5 else "rest") == "work"
+
+    day = month_end_by_hand(event, years * 12 + months)
+    for _ in range(more):
+        day += timedelta(days=1)
+    left = working
+    while left:
+        day += timedelta(days=1)
+        left -= works(day)
+    while not works(day):
+        day += timedelta(days=1)
+    return day
+
+
+@given(
+    st.dates(min_value=date(2004, 1, 1), max_value=date(2060, 12, 31)),
+    st.integers(0, 10),
+    st.integers(0, 40),
+    st.integers(0, 120),
+    st.integers(0, 60),
+)
+@example(date(2024, 2, 29), 1, 0, 0, 0)
+@example(date(2026, 9, 24), 0, 0, 0, 5)
+@example(date(2026, 1, 16), 0, 0, 30, 0)
+@example(date(2025, 8, 31), 0, 6, 0, 0)
+@example(date(2026, 12, 28), 0, 0, 0, 5)
+def test_last_day_is_what_walking_the_days_gives(
+    event: date, years: int, months: int, more: int, working: int
+) -> None:
+    period = Period(years=years, months=months, days=more, working_days=working)
+
+    found = fall_due(add(event, period, seed_calendar()), Kind.DUE, seed_calendar())
+
+    by_hand = last_day_by_hand(event, years=years, months=months, more=more, working=working)
+    assert found.day == by_hand
+    assert found.provisional is (by_hand > date(2026, 12, 31))
+
+
+@given(st.dates(min_value=date(2027, 1, 1), max_value=date(2060, 12, 31)), st.integers(0, 60))
+def test_deadline_beyond_the_announcements_is_never_a_silent_guess(event: date, working: int) -> None:
+    found = fall_due(add(event, Period(working_days=working), seed_calendar()), Kind.DUE, seed_calendar())
+
+    assert found.provisional
+    assert found.day >= event
+    assert found.day.weekday() < 5

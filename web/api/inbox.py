@@ -48,6 +48,7 @@ def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
         state=wording.state(definition, row["state"]),
         due_on=row["due_on"],
         overdue=overdue,
+        provisional=bool(row["provisional"]),
         opened_at=row["opened_at"],
         asked_by=row["asked_by"],
         mine=row["own"],

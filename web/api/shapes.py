@@ -622,6 +622,8 @@ class TaskView(Shape):
     state: Named
     due_on: date | None
     overdue: bool
+    provisional: bool
+    """The day may still move: the holidays of its year are not announced."""
     opened_at: datetime
     asked_by: str | None
     mine: bool

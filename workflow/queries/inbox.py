@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    SQLColumnExpression,
+    String,
+    and_,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from models import (
@@ -20,6 +31,7 @@ from models import (
     PendingAct,
     Person,
     Task,
+    Timer,
     Unit,
 )
 from workflow.definition.values import Held, StepKind
@@ -189,7 +201,7 @@ def to_do(
 ) -> Page:
     """What waits for a person, the earliest deadline first.
 
-    Rows: the case's subject, and id, act, role, due_on, opened_at, asked_by (who moved the case last), pending_act; whether
+    Rows: the case's subject, and id, act, role, due_on, provisional, opened_at, asked_by (who moved the case last), pending_act; whether
     it is the reader's own turn (own), and the people for whom they could take it (lenders: person_id, name).
     """
     mark = (func.coalesce(cast(Task.due_on, String), NEVER) + cast(Task.id, String)).label("mark")
@@ -206,8 +218,20 @@ def to_do(
         .scalar_subquery()
         .label("pending_act")
     )
+    unsure = _provisional(Task.due_on)
     statement = with_subject(
-        select(Task.id, Task.act, Task.role, Task.due_on, Task.opened_at, mark, asked_by, pending, *SUBJECT)
+        select(
+            Task.id,
+            Task.act,
+            Task.role,
+            Task.due_on,
+            Task.opened_at,
+            mark,
+            asked_by,
+            pending,
+            unsure,
+            *SUBJECT,
+        )
         .select_from(Task)
         .join(Case, Case.id == Task.case_id)
     ).where(_mine(session, rights))
@@ -219,6 +243,16 @@ def to_do(
         statement = statement.where(Task.due_on < rights.today)
     order = Order(column=mark.element, name="mark", read=_todo_mark, descending=False)
     return _with_takers(session, rights, page(session, statement, order, after=after, before=before))
+
+
+def _provisional(due_on: SQLColumnExpression[Any]) -> ColumnElement[bool]:
+    """Whether the case has a deadline on a day that may still move, because its year's holidays are not announced."""
+    return (
+        exists()
+        .correlate(Case, Task)
+        .where(Timer.case_id == Case.id, Timer.due_on == due_on, Timer.ended_seq.is_(None), Timer.provisional)
+        .label("provisional")
+    )
 
 
 def _todo_mark(text: str) -> str:
@@ -268,15 +302,18 @@ def done_by_me(
 def opened_by_me(
     session: Session, rights: Rights, *, role: str, after: str | None = None, before: str | None = None
 ) -> Page:
-    """The cases on which a person holds the opening duty, newest first; `due_on` is the next deadline."""
+    """The cases on which a person holds the opening duty, newest first; `due_on` is the next deadline, perhaps provisional."""
     due_on = (
         select(func.min(Task.due_on))
         .where(Task.case_id == Case.id, Task.closed_at.is_(None))
+        .correlate(Case)
         .scalar_subquery()
         .label("due_on")
     )
     statement = with_subject(
-        select(*SUBJECT, Case.opened_at, Case.entered_on, Case.closed_at, due_on).select_from(Case)
+        select(
+            *SUBJECT, Case.opened_at, Case.entered_on, Case.closed_at, due_on, _provisional(due_on.element)
+        ).select_from(Case)
     ).where(on_duty(rights, role))
     return page(
         session, statement, Order(column=Case.id, name="case_id", read=key_mark), after=after, before=before
