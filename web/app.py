@@ -33,6 +33,7 @@ PLACES = (
     "web.admin",
     "web.demonstration",
     "web.health",
+    "web.mail_choices",
     "web.tokens",
     "web.feeds",
     "web.delegations",

@@ -397,6 +397,7 @@ def test_guest_sees_and_does_only_the_matter(guest: tuple[str, Any], lite: Site)
             f"/bases/{other}",
             "/bases",
             "/tokens",
+            "/account/notices",
             "/delegations",
             "/meetings",
             "/password",
