@@ -11,7 +11,9 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,7 +21,7 @@ from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
-from schedules.delivery import MailServer, deliver
+from schedules.delivery import MailPost, MailServer, Robot, RobotPost, posts
 from schedules.seal import Sealer
 from schedules.sweep import sweep
 from workflow.clock import machine_time
@@ -28,9 +30,6 @@ from workflow.operations import Swept
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 10.0
-
-WORKERS = 8
-"""Threads: one for each job, so that none waits for another."""
 
 STILL_SECONDS = 15.0
 """How long a transaction of a scheduler may stand still before PostgreSQL ends it: with a tick less than 30 s in all."""
@@ -51,26 +50,33 @@ class Scheduler:
         database: Database,
         *,
         server: MailServer | None,
+        robots: Sequence[Robot] = (),
+        base_url: str = "",
         sealer: Sealer | None = None,
         every: float = TICK_SECONDS,
         still: float = STILL_SECONDS,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._database, self._server, self._sealer = database.bounded(still), server, sealer
+        self._database, self._sealer = database.bounded(still), sealer
+        self._posts = posts(self._database, server, robots, base_url=base_url)
         self._every = timedelta(seconds=every)
         self._not_sealed: str | None = None
         self._stopping = threading.Event()
         self._started_at = machine_time()
         self._beat = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(WORKERS)},
+            executors={"default": ThreadPoolExecutor(len(self._jobs()))},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
 
+    def _jobs(self) -> list[Callable[[], None]]:
+        """Everything that is done at a tick; each has a thread of its own, so that none waits for another that hangs."""
+        sealing = [self._seal] if self._sealer is not None else []
+        return [self._tick, *sealing, *(partial(self._deliver, post) for post in self._posts)]
+
     def start(self) -> None:
         """Begin to beat in threads of its own; the first tick comes at once."""
-        jobs = [self._tick, self._deliver, *([self._seal] if self._sealer is not None else ())]
-        for job in jobs:
+        for job in self._jobs():
             self._beat.add_job(job, _After(self._every), next_run_time=machine_time())
         self._beat.start()
         threading.Thread(target=self._follow_the_clock, daemon=True).start()
@@ -112,9 +118,10 @@ class Scheduler:
         """Give a sign of life after each batch, so that a long catching up does not look like silence."""
         self._sign(fired=swept.fired)
 
-    def _deliver(self) -> None:
+    def _deliver(self, post: MailPost | RobotPost) -> None:
+        """Work one channel."""
         try:
-            deliver(self._database, self._server, stop=self._stopping.is_set)
+            post.round(stop=self._stopping.is_set)
         except Exception:
             log.exception("the scheduler's delivery failed")
 

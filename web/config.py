@@ -40,6 +40,10 @@ class Config:
     secret_key: str = field(default=DEFAULT_SECRET, repr=False)
     mail_url: str | None = field(default=None, repr=False)
     mail_from: str = "lianpei@localhost"
+    robots: str = field(default="", repr=False)
+    """Robots of group chats; their addresses are secrets."""
+    robot_hosts: str = ""
+    """Hosts robots may be reached at besides those of the services."""
     base_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
@@ -62,6 +66,8 @@ class Config:
                 "secret_key",
                 "mail_url",
                 "mail_from",
+                "robots",
+                "robot_hosts",
                 "base_url",
                 "host",
             )

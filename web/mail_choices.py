@@ -35,7 +35,7 @@ def index() -> str:
 @blueprint.post("")
 def choose() -> Answer:
     """Keep what was chosen; choosing the same again changes nothing."""
-    sent = {kind: request.form.get(kind, "") for kind in NoticeKind}
+    sent = {str(kind): request.form.get(kind, "") for kind in NoticeKind}
     try:
         done = door.act(lambda session, ctx: choose_mail(session, sent, ctx=ctx))
     except BadInput as bad:

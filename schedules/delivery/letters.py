@@ -73,13 +73,13 @@ class Letter:
     parts: tuple[Part, ...]
 
 
-def lease(database: Database) -> Leased | None:
-    """Take the letter in hand that has waited longest; None when none is due."""
+def lease(database: Database, *, channel: str = MAIL) -> Leased | None:
+    """Take the letter of a channel in hand that has waited longest; None when none is due."""
     with database.transaction() as session:
         now = clock.now(session)
         lead = session.scalar(
             select(Notice.letter)
-            .where(Notice.next_try_at <= now, Notice.channel == MAIL, Notice.id == Notice.letter)
+            .where(Notice.next_try_at <= now, Notice.channel == channel, Notice.id == Notice.letter)
             .order_by(Notice.next_try_at)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -111,22 +111,25 @@ def read(database: Database, leased: Leased, *, base_url: str) -> Letter:
             external=person.external,
             written_at=lead.letter_at or now,
             case_id=cases.pop() if len(cases) == 1 else None,
-            parts=tuple(part_of(session, row, person, base_url, now) for row in rows),
+            parts=tuple(
+                part_of(session, row, name=person.name, language=person.language, base_url=base_url, now=now)
+                for row in rows
+            ),
         )
 
 
-def part_of(session: Session, row: Notice, person: Person, base_url: str, now: datetime) -> Part:
+def part_of(session: Session, row: Notice, *, name: str, language: str, base_url: str, now: datetime) -> Part:
     """One notice in words, in the language of whoever gets it."""
     definition = _definition(session, row)
     subject = session.get(JointBase, row.case_id) if row.case_id else None
-    base = (subject.base_name if subject else None) or getattr(definition.label, person.language)
+    base = (subject.base_name if subject else None) or getattr(definition.label, language)
     link = _invitation(session, row, now)
     address = base_url + (f"/invitations/{link.token}" if link else _place(row, definition))
     about = About(
         definition=definition,
         base=base,
-        name=person.name,
-        language=person.language,
+        name=name,
+        language=language,
         link=address,
         link_until=beijing_day(link.expires_at) if link else None,
         today=beijing_day(now),
@@ -202,7 +205,7 @@ def _place(row: Notice, definition: Definition) -> str:
 
 
 def _invitation(session: Session, row: Notice, now: datetime) -> Link | None:
-    if row.template not in INVITING or row.case_id is None:
+    if row.template not in INVITING or row.case_id is None or row.channel != MAIL:
         return None
     return invite(session, row.case_id, row.person_id, str(row.params["act"]), at=now)
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from models import Case, Database, Notice, Person
+from models import Case, Database, Grant, Notice, Person, Unit, new_key
+from models.database import insert_into
+from schedules.delivery.robots import Robot
 from workflow import clock
 from workflow.addresses import is_address
 from workflow.hours import Hours
@@ -28,7 +31,7 @@ MANY = 3
 MAIL = "mail"
 
 
-def sort_mail(database: Database, *, stop: Callable[[], bool]) -> int:
+def sort_mail(database: Database, *, robots: Sequence[Robot] = (), stop: Callable[[], bool]) -> int:
     """Sort everybody for whom mail waits unsorted; say for how many. Whom another scheduler has in hand is left to it."""
     done: set[str] = set()
     while not stop():
@@ -42,7 +45,7 @@ def sort_mail(database: Database, *, stop: Callable[[], bool]) -> int:
                 select(Person).where(Person.id == person_id).with_for_update(skip_locked=True, key_share=True)
             )
             if person is not None:
-                _sort(session, person, now)
+                _sort(session, person, now, robots)
     return len(done)
 
 
@@ -60,32 +63,77 @@ def _unsorted(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return Notice.next_try_at <= now, Notice.channel == MAIL, Notice.letter.is_(None)
 
 
-def _sort(session: Session, person: Person, now: datetime) -> None:
+def _sort(session: Session, person: Person, now: datetime, robots: Sequence[Robot]) -> None:
     rows = session.scalars(
         select(Notice).where(*_unsorted(now), Notice.person_id == person.id).order_by(Notice.id)
     ).all()
-    fault = (
-        None if person.email and is_address(person.email) else "bad_address" if person.email else "no_address"
-    )
-    if fault is not None:
-        for row in rows:
-            row.next_try_at, row.parked_at, row.failure = None, now, fault
-        return
     sorter = Sorter.of(session, person.id, now)
+    repeat(session, rows, robots, sorter)
+    fault = _fault(person.email)
     ready: dict[Pace, list[Notice]] = {Pace.AT_ONCE: [], Pace.DAILY: []}
     for row in rows:
         pace = sorter.pace(row)
-        if pace is Pace.OFF:
-            row.next_try_at, row.failure = None, "switched_off"
-            continue
         opens = sorter.opening(row, pace)
-        if opens > now:
+        if fault is not None:
+            row.next_try_at, row.parked_at, row.failure = None, now, fault
+        elif pace is Pace.OFF:
+            row.next_try_at, row.failure = None, "switched_off"
+        elif opens > now:
             row.next_try_at = opens
         else:
             ready[pace].append(row)
     for letter in letters(ready[Pace.AT_ONCE], ready[Pace.DAILY]):
         for row in letter:
             row.letter, row.letter_at = letter[0].id, now
+
+
+def _fault(address: str | None) -> str | None:
+    """Why nothing can be mailed to an address."""
+    if not address:
+        return "no_address"
+    return None if is_address(address) else "bad_address"
+
+
+def repeat(session: Session, rows: Sequence[Notice], robots: Sequence[Robot], sorter: Sorter) -> None:
+    """Queue each notice for the robots of its person's roles, once for all who get the same; a robot keeps quiet hours."""
+    for robot in robots:
+        if not _is_theirs(session, robot, sorter):
+            continue
+        for row in rows:
+            if kind_of(row.template) is not NoticeKind.COPIES and row.case_id is not None:
+                copy = insert_into(session, Notice).values(**_copied(row, robot, sorter))
+                session.execute(copy.on_conflict_do_nothing(index_elements=["stable_key"]))
+
+
+def _copied(row: Notice, robot: Robot, sorter: Sorter) -> dict[str, Any]:
+    """The row of a robot; its key names the event and the robot, so that it is told of each event once."""
+    key, event = new_key(), row.stable_key.rsplit(":", 2)[0]
+    return {
+        "id": key,
+        "stable_key": f"{event}:{robot.name}:robot",
+        "case_id": row.case_id,
+        "person_id": row.person_id,
+        "channel": robot.channel,
+        "template": row.template,
+        "params": row.params,
+        "queued_at": row.queued_at,
+        "next_try_at": sorter.opening(row, Pace.AT_ONCE),
+        "attempts": 0,
+        "letter": key,
+        "letter_at": sorter.now,
+    }
+
+
+def _is_theirs(session: Session, robot: Robot, sorter: Sorter) -> bool:
+    """Whether the person holds the robot's role, on its unit where it names one."""
+    today = beijing_day(sorter.now)
+    held = select(Grant.id).outerjoin(Unit, Unit.id == Grant.unit_id).where(
+        Grant.person_id == sorter.person_id, Grant.role == robot.role, Grant.revoked_at.is_(None),
+        Grant.from_on <= today, Grant.until_on.is_(None) | (Grant.until_on >= today),
+    )  # fmt: skip
+    if robot.unit is not None:
+        held = held.where(Unit.name == robot.unit)
+    return session.execute(held.limit(1)).first() is not None
 
 
 def letters(at_once: Sequence[Notice], daily: Sequence[Notice]) -> Iterable[Sequence[Notice]]:

@@ -29,6 +29,7 @@ def queue(
     *templates: str,
     case_id: str | None = None,
     at: datetime | None = None,
+    key: str | None = None,
     **params: Any,
 ) -> list[str]:
     """Put notices into the outbox for one person, as acts do; return the identifiers of the mails."""
@@ -37,7 +38,12 @@ def queue(
     with here.database.transaction() as session:
         for template in templates:
             rows = notice(
-                case_id or "", here.people[who], key=new_key(), template=template, at=queued_at, params=params
+                case_id or "",
+                here.people[who],
+                key=key or new_key(),
+                template=template,
+                at=queued_at,
+                params=params,
             )
             for change in rows:
                 values = {**change.values, "case_id": case_id}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,11 +17,13 @@ from sqlalchemy.orm import Session
 
 from models import Database
 from models.schema import upgrade
-from schedules.delivery import MailServer
+from schedules.delivery import MailServer, Robot
+from schedules.delivery.robots import BadRobot, is_installed, read_robots
 from web.config import Config
 from web.words import t
 from workflow import clock
 from workflow.context import Actor, Context, Source
+from workflow.operations.deeds import Role
 
 
 @dataclass(kw_only=True)
@@ -58,6 +61,20 @@ class Desk:
         return MailServer(
             url=self.config.mail_url, sender=self.config.mail_from, base_url=self.config.base_url
         )
+
+    @cached_property
+    def robots(self) -> tuple[Robot, ...]:
+        """The group robots of the configuration; an entry that cannot be used, or a missing extra, is wrong usage."""
+        if not self.config.robots:
+            return ()
+        hosts = tuple(filter(None, re.split(r"[\s,;]+", self.config.robot_hosts)))
+        try:
+            found = read_robots(self.config.robots, roles=tuple(Role), hosts=hosts)
+        except BadRobot as bad:
+            raise click.UsageError(self.say(f"robots.{bad.code}", entry=bad.entry)) from None
+        if not is_installed():
+            raise click.UsageError(self.say("robots.extra"))
+        return found
 
     def context(self, session: Session) -> Context:
         """The command line acts as `system:cli`."""

@@ -42,7 +42,7 @@ def run(desk: Desk, host: str | None, port: int | None) -> None:
     _keep_secret(desk)
     _prepare(desk)
     _keep_key(desk)
-    scheduler = Scheduler(desk.database, server=desk.mail_server, sealer=_sealer(desk))
+    scheduler = _scheduler(desk)
     scheduler.start()
     try:
         _serve(desk, host, port)
@@ -71,7 +71,7 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         _status(desk, json_wanted)
         return
     _log_to_stderr()
-    beat = Scheduler(desk.database, server=desk.mail_server, sealer=_sealer(desk))
+    beat = _scheduler(desk)
     desk.tell("scheduler_runs", name=beat.name)
     beat.serve()
 
@@ -186,6 +186,16 @@ def _keep_key(desk: Desk) -> None:
         make_first(desk, None)
     except KeyFault as fault:
         tell_fault(desk, fault)
+
+
+def _scheduler(desk: Desk) -> Scheduler:
+    return Scheduler(
+        desk.database,
+        server=desk.mail_server,
+        robots=desk.robots,
+        base_url=desk.config.base_url,
+        sealer=_sealer(desk),
+    )
 
 
 def _sealer(desk: Desk) -> Sealer:
