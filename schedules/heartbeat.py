@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
 from schedules.delivery import MailPost, MailServer, Robot, RobotPost, posts
+from schedules.outside import Place, take_out
 from schedules.seal import Sealer
 from schedules.sweep import sweep
 from workflow.clock import machine_time
@@ -53,11 +54,12 @@ class Scheduler:
         robots: Sequence[Robot] = (),
         base_url: str = "",
         sealer: Sealer | None = None,
+        places: Sequence[Place] = (),
         every: float = TICK_SECONDS,
         still: float = STILL_SECONDS,
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}"
-        self._database, self._sealer = database.bounded(still), sealer
+        self._database, self._sealer, self._places = database.bounded(still), sealer, places
         self._posts = posts(self._database, server, robots, base_url=base_url)
         self._every = timedelta(seconds=every)
         self._not_sealed: str | None = None
@@ -72,7 +74,13 @@ class Scheduler:
     def _jobs(self) -> list[Callable[[], None]]:
         """Everything that is done at a tick; each has a thread of its own, so that none waits for another that hangs."""
         sealing = [self._seal] if self._sealer is not None else []
-        return [self._tick, *sealing, *(partial(self._deliver, post) for post in self._posts)]
+        delivering = [partial(self._deliver, post) for post in self._posts]
+        return [
+            self._tick,
+            *sealing,
+            *delivering,
+            *(partial(self._take_out, place) for place in self._places),
+        ]
 
     def start(self) -> None:
         """Begin to beat in threads of its own; the first tick comes at once."""
@@ -124,6 +132,12 @@ class Scheduler:
             post.round(stop=self._stopping.is_set)
         except Exception:
             log.exception("the scheduler's delivery failed")
+
+    def _take_out(self, place: Place) -> None:
+        try:
+            take_out(self._database, place)
+        except Exception:
+            log.exception("a checkpoint could not be taken out")
 
     def _seal(self) -> None:
         """What keeps the log from being sealed is shown by the next tick's sign of life."""

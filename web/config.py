@@ -51,6 +51,12 @@ class Config:
     """Bytes of one uploaded file."""
     log_key: Path = INSTANCE / "log.key"
     """The file of the key that signs the log."""
+    checkpoint_dir: Path | None = None
+    """A folder, best on another machine, that gets every checkpoint."""
+    auditors: str | None = None
+    """The mailbox that gets every checkpoint."""
+    checkpoint_command: str | None = None
+    """A command that gets every checkpoint on its standard input."""
     checkpoint_entries: int = 100
     checkpoint_minutes: int = 10
     """A checkpoint is signed after so many entries or so many minutes."""
@@ -70,6 +76,8 @@ class Config:
                 "robot_hosts",
                 "base_url",
                 "host",
+                "auditors",
+                "checkpoint_command",
             )
             if environ.get(f"LIANPEI_{name.upper()}")
         }
@@ -78,6 +86,9 @@ class Config:
             port=int(environ.get("LIANPEI_PORT", "8000")),
             checkpoint_entries=_at_least_one(environ, "LIANPEI_CHECKPOINT_ENTRIES", 100),
             checkpoint_minutes=_at_least_one(environ, "LIANPEI_CHECKPOINT_MINUTES", 10),
+            checkpoint_dir=Path(environ["LIANPEI_CHECKPOINT_DIR"])
+            if environ.get("LIANPEI_CHECKPOINT_DIR")
+            else None,
             log_key=Path(environ.get("LIANPEI_LOG_KEY") or INSTANCE / "log.key"),
             **given,  # type: ignore[arg-type]  # every name above is a field of text
         )

@@ -11,7 +11,7 @@ from workflow.definition.values import Definition, Label
 from workflow.explain import act_label
 from workflow.periods import Kind
 from workflow.tasks import NAME_PANEL
-from workflow.words import article_text, say
+from workflow.words import LANGUAGES, article_text, say
 
 NOBODY = "—"
 """What stands for a name that is not known any more."""
@@ -58,6 +58,14 @@ class About:
     """The name of whoever the notice comes from, where it says so."""
     link_until: date | None = None
     """The last day of a link that works once; None for the address of a page."""
+
+
+def checkpoint_letter(size: int) -> Message:
+    """The mail that brings a checkpoint to the auditors, in both languages."""
+    return Message(
+        subject=" / ".join(say("notice.checkpoint_subject", language, size=size) for language in LANGUAGES),
+        lines=tuple(say("notice.checkpoint_text", language, size=size) for language in LANGUAGES),
+    )
 
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:

@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 
 from models import Checkpoint, Database, Entry, Heartbeat, Leaf
 from schedules.heartbeat import Scheduler
+from schedules.outside import FolderPlace, take_out
 from schedules.seal import Sealer
 from tests.university import University
 from tests.web.signing_in import site_over
-from tests.workflow.sealed import CTX
+from tests.workflow.sealed import CTX, SealedLog
 from web.cli import main
 from workflow.notes import PublicKey, signers
 from workflow.operations.keys import make_key
@@ -183,3 +184,31 @@ def test_auditor_takes_a_packet_of_what_is_filtered(
     assert (verdict.sound, verdict.entries) == (True, 4)
     assert [entry.actor_id for entry in site.entries("export")] == [site.university.people["auditor"]] * 2
     assert site.browser("leader").send("/audit/packet", {}, form="/password").status_code == 404
+
+
+# ───────────────────────────── The page
+
+
+def test_page_says_what_protects_the_log(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_over(database, monkeypatch)
+    auditor = site.browser("auditor")
+    empty = auditor.get("/audit/checkpoints").get_data(as_text=True)
+    log = SealedLog.made(database, tmp_path, entries=4)
+    take_out(database, FolderPlace(folder=tmp_path / "outside"))
+    log.write(4, 3)
+    auditor.client.set_cookie("lang", "en")
+
+    page = auditor.get("/audit/checkpoints").get_data(as_text=True)
+
+    assert "lianpei key new" in empty
+    assert "covers the first 5 entries; the 3 after them" in page
+    assert "at least 2 places outside" in page
+    assert log.signer.public.text.partition("+")[0] in page
+    note = auditor.get("/audit/checkpoints/5.txt")
+    assert note.get_data(as_text=True) == log.notes()[-1]
+    for address in ("/audit/checkpoints/6.txt", f"/audit/checkpoints/{2**70}.txt"):
+        assert auditor.get(address).status_code == 404
+    for address in ("/audit/checkpoints", "/audit/checkpoints/5.txt"):
+        assert site.browser("leader").get(address).status_code == 404

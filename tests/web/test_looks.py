@@ -45,7 +45,7 @@ OWN = (
     "/tokens", "/password", "/calendar?month=2027-02", "/calendar?month=2031-01", "/calendar?view=list",
     "/bases/{held}/deadlines", "/account/calendar", "/account/notices",
 )  # fmt: skip
-LOG = ("/audit", "/audit?who=王&kind=transition&refused=yes", "/audit?who=nobody")
+LOG = ("/audit", "/audit/checkpoints", "/audit?who=王&kind=transition&refused=yes", "/audit?who=nobody")
 
 CODES = r"""() => {
   const main = document.querySelector("main").cloneNode(true);

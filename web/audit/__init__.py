@@ -27,4 +27,4 @@ def _only_readers() -> None:
 
 
 # The routes; each module adds its own to the blueprint.
-from web.audit import entry, export, listing, packet  # noqa: E402, F401
+from web.audit import checkpoints, entry, export, listing, packet  # noqa: E402, F401

@@ -17,6 +17,7 @@ import click
 from flask import Flask
 
 from schedules.heartbeat import Scheduler
+from schedules.outside import CommandPlace, FolderPlace, MailPlace, Place
 from schedules.seal import Sealer
 from schedules.sweep import sweep as sweep_once
 from web.app import create_app
@@ -28,6 +29,7 @@ from workflow.keyfile import KeyFault
 from workflow.operations.editions import install, is_empty
 from workflow.operations.sealing import Pace, key_in_force
 from workflow.queries.schedulers import ClockWork, clock_work
+from workflow.queries.sealing import ENOUGH
 
 pass_desk = click.make_pass_decorator(Desk)
 
@@ -195,6 +197,7 @@ def _scheduler(desk: Desk) -> Scheduler:
         robots=desk.robots,
         base_url=desk.config.base_url,
         sealer=_sealer(desk),
+        places=_places(desk),
     )
 
 
@@ -202,6 +205,23 @@ def _sealer(desk: Desk) -> Sealer:
     config = desk.config
     pace = Pace(every=config.checkpoint_entries, at_latest=timedelta(minutes=config.checkpoint_minutes))
     return Sealer(key=config.log_key, pace=pace)
+
+
+def _places(desk: Desk) -> list[Place]:
+    """The places outside that get every checkpoint."""
+    config, found = desk.config, list[Place]()
+    if config.checkpoint_dir is not None:
+        found.append(FolderPlace(folder=config.checkpoint_dir))
+    if config.auditors is not None and desk.mail_server is not None:
+        found.append(MailPlace(server=desk.mail_server, address=config.auditors))
+    if config.checkpoint_command is not None:
+        try:
+            found.append(CommandPlace.read(config.checkpoint_command))
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+    if len(found) < ENOUGH:
+        desk.warn("places_few", count=len(found), wanted=ENOUGH)
+    return found
 
 
 def _log_to_stderr() -> None:

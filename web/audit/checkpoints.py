@@ -1,0 +1,29 @@
+"""What protects the log: its checkpoints, the places outside that have them, its keys."""
+
+from __future__ import annotations
+
+from flask import Response, render_template
+
+from web import door, pages
+from web.audit import blueprint
+from workflow.errors import NotFound
+from workflow.queries.sealing import ENOUGH, note_of, seal_state
+
+
+@blueprint.get("/audit/checkpoints")
+def checkpoints() -> str:
+    """How far the log is sealed, signed and kept outside, and what protects the rest."""
+    with pages.looking() as look:
+        return render_template("audit/checkpoints.html", state=seal_state(look.session), enough=ENOUGH)
+
+
+@blueprint.get("/audit/checkpoints/<int:size>.txt")
+def checkpoint(size: int) -> Response:
+    """One checkpoint as a file, to be kept elsewhere."""
+    with door.database().reading() as session:
+        note = note_of(session, size) if size < 2**63 else None
+    if note is None:
+        raise NotFound("no_such_checkpoint", size=size)
+    answer = Response(note, content_type="text/plain; charset=utf-8")
+    answer.headers.set("Content-Disposition", "attachment", filename=f"checkpoint-{size:012d}.txt")
+    return answer

@@ -1,0 +1,76 @@
+"""Which checkpoint each place outside has taken, and when the next is tried. The sending is not the engine's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from models import Checkpoint, CheckpointPlace
+from models.database import insert_into
+
+LEASE = timedelta(minutes=5)
+"""How long a place is left to whoever has begun to send to it."""
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """A checkpoint to be taken to a place."""
+
+    size: int
+    note: str
+
+
+def is_waiting(session: Session, place: str, *, at: datetime) -> bool:
+    """Whether there is a checkpoint to take to a place now; asked before anything is written."""
+    row = session.get(CheckpointPlace, place)
+    newest = session.scalar(select(func.max(Checkpoint.size))) or 0
+    return row is None or (row.size < newest and row.next_try_at <= at)
+
+
+def lease(session: Session, place: str, *, at: datetime) -> Parcel | None:
+    """Take on the newest checkpoint for a place, when it has not got it and nobody else is at it.
+
+    Only the newest: it covers whatever the earlier ones did.
+    """
+    session.execute(
+        insert_into(session, CheckpointPlace)
+        .values(name=place, size=0, delivered_at=None, attempts=0, next_try_at=at, failure=None)
+        .on_conflict_do_nothing()
+    )
+    newest = session.execute(
+        select(Checkpoint.size, Checkpoint.note).order_by(Checkpoint.size.desc()).limit(1)
+    ).first()
+    if newest is None:
+        return None
+    leased = session.execute(
+        update(CheckpointPlace)
+        .where(
+            CheckpointPlace.name == place,
+            CheckpointPlace.size < newest.size,
+            CheckpointPlace.next_try_at <= at,
+        )
+        .values(next_try_at=at + LEASE)
+        .returning(CheckpointPlace.name)
+    ).first()
+    return Parcel(size=newest.size, note=newest.note) if leased is not None else None
+
+
+def delivered(session: Session, place: str, parcel: Parcel, *, at: datetime) -> None:
+    """The place has the checkpoint."""
+    _set(session, place, size=parcel.size, delivered_at=at, attempts=0, next_try_at=at, failure=None)
+
+
+def not_delivered(session: Session, place: str, *, failure: str, at: datetime) -> None:
+    """The place did not take it; it is tried again after a pause that doubles."""
+    row = session.get_one(CheckpointPlace, place)
+    pause = min(FIRST_PAUSE * 2 ** min(row.attempts, 10), LONGEST_PAUSE)
+    _set(session, place, attempts=row.attempts + 1, next_try_at=at + pause, failure=failure[:500])
+
+
+def _set(session: Session, place: str, **values: object) -> None:
+    session.execute(update(CheckpointPlace).where(CheckpointPlace.name == place).values(**values))

@@ -1,0 +1,78 @@
+"""How far the log is sealed, signed and kept outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from models import Checkpoint, CheckpointPlace, Entry, Leaf, LogKey, Sealing
+from workflow.snapshot import Row
+
+ENOUGH = 2
+"""Places outside an installation should have."""
+
+SHOWN = 20
+COUNTED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealState:
+    """What protects the log now."""
+
+    size: int
+    """Entries in the tree."""
+    covered: int
+    """Of them those the newest checkpoint covers."""
+    outside: int
+    """Of them those a checkpoint outside covers."""
+    unsealed: int
+    """Entries not in the tree yet, counted up to a bound."""
+    places: Sequence[Row]
+    checkpoints: Sequence[Row]
+    """The newest ones, newest first."""
+    keys: Sequence[Row]
+
+    @property
+    def unprotected(self) -> int:
+        """Entries that only the key protects, or not even that."""
+        return self.size - self.outside + self.unsealed
+
+    @property
+    def lacks_places(self) -> bool:
+        return len([place for place in self.places if place["delivered_at"] is not None]) < ENOUGH
+
+
+def seal_state(session: Session) -> SealState:
+    """How far the log is sealed, signed and kept outside."""
+    row = session.execute(select(Sealing.size, Sealing.floor)).first()
+    size, floor = (row.size, row.floor) if row is not None else (0, 0)
+    late = (
+        select(Entry.id)
+        .outerjoin(Leaf, Leaf.entry_id == Entry.id)
+        .where(Entry.id > floor, Leaf.number.is_(None))
+        .limit(COUNTED)
+    )
+    places = _rows(session, select(CheckpointPlace.__table__).order_by(CheckpointPlace.name))
+    return SealState(
+        size=size,
+        covered=session.scalar(select(func.max(Checkpoint.size))) or 0,
+        outside=max((place["size"] for place in places), default=0),
+        unsealed=session.scalar(select(func.count()).select_from(late.subquery())) or 0,
+        places=places,
+        checkpoints=_rows(
+            session, select(Checkpoint.__table__).order_by(Checkpoint.size.desc()).limit(SHOWN)
+        ),
+        keys=_rows(session, select(LogKey.__table__).order_by(LogKey.from_size)),
+    )
+
+
+def _rows(session: Session, query: object) -> list[Row]:
+    return [dict(row) for row in session.execute(query).mappings()]  # type: ignore[call-overload]
+
+
+def note_of(session: Session, size: int) -> str | None:
+    """The checkpoint of a size, None where there is none."""
+    return session.scalar(select(Checkpoint.note).where(Checkpoint.size == size))
