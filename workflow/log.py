@@ -44,7 +44,7 @@ KINDS: Mapping[str, frozenset[str]] = {
     "person": frozenset(
         {
             "denied", "signed_in", "sign_in_failed", "signed_out", "sessions_ended", "invitation_used", "password_changed",
-            "password_set", "person_added", "person_changed", "account_created", "account_disabled", "account_enabled",
+            "password_set", "person_added", "person_changed", "person_erased", "account_created", "account_disabled", "account_enabled",
             "grant_given", "grant_revoked", "delegation_given", "delegation_revoked", "token_issued", "token_revoked", "export",
             "download",
         }

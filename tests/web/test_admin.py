@@ -88,7 +88,7 @@ NOTICE, INCIDENT, PARTNER, OTHER_PARTNER, DELEGATION = (new_key() for _ in range
 
 PAGES = (
     "/admin", "/admin/people", "/admin/people/new", "/admin/people/{person}", "/admin/people/{person}/edit",
-    "/admin/people/{person}/account", "/admin/people/{person}/delegations/new", "/admin/delegations",
+    "/admin/people/{person}/account", "/admin/people/{person}/erase", "/admin/people/{person}/delegations/new", "/admin/delegations",
     "/admin/delegations/{delegation}/revoke", "/admin/people/{person}/grants/new", "/admin/grants", "/admin/grants/{grant}/revoke",
     "/admin/units", "/admin/units/new", "/admin/units/{unit}/rename", "/admin/units/{unit}/successor",
     "/admin/partners", "/admin/partners/new", "/admin/partners/{partner}/rename", "/admin/partners/{partner}/successor",

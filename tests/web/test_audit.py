@@ -242,7 +242,7 @@ def test_erased_name_is_shown_as_erased(lite: Site) -> None:
     page = lite.browser("auditor").get("/audit/1").get_data(as_text=True)
 
     assert "王立新" not in page
-    assert "已清除" in page
+    assert "已依法删除" in page
 
 
 def test_every_column_an_entry_can_change_has_a_word() -> None:

@@ -89,6 +89,11 @@ def _office_page(address: str, **fields: str) -> Callable[[Site], Send]:
     return ready
 
 
+def _erase(site: Site) -> Send:
+    address = f"/admin/people/{site.university.people['stranger']}/erase"
+    return posted(site.browser("administrator"), address, address, reason="the law")
+
+
 def _enable(site: Site) -> Send:
     key = site.accounts["head"]
     with site.database.transaction() as session:
@@ -384,6 +389,7 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "admin.change_call": (Way(kinds=("call_changed",), ready=_office_form("call_changed")),),
     "admin.close_incident": (Way(kinds=("incident_closed",), ready=_office_form("incident_closed")),),
     "admin.edit_person": (Way(kinds=("person_changed",), ready=_office_form("person_changed")),),
+    "admin.erase_person": (Way(kinds=("person_erased",), ready=_erase),),
     "admin.give_delegation_for": (Way(kinds=("delegation_given",), ready=_give_for),),
     "admin.give_grant": (Way(kinds=("grant_given",), ready=_office_form("grant_given")),),
     "admin.open_call": (Way(kinds=("call_opened",), ready=_office_form("call_opened")),),

@@ -15,6 +15,7 @@ from web.words import t
 from workflow.operations import office as deeds
 from workflow.operations.accounts import create_account, new_password
 from workflow.operations.deeds import Done
+from workflow.operations.erasing import erase, erasing
 from workflow.queries import office
 from workflow.words import written
 
@@ -139,6 +140,41 @@ def edit_person(person_id: UUID) -> Answer:
             language=typed.text("language"), reason=typed.text("reason"), ctx=ctx,
         ),
     )  # fmt: skip
+
+
+@blueprint.route("/people/<uuid:person_id>/erase", methods=["GET", "POST"])
+def erase_person(person_id: UUID) -> Answer:
+    """Erase somebody on lawful demand; what it does, and what stands in its way, is shown before."""
+    language, key = door.language(), str(person_id)
+    with pages.looking() as look:
+        row = office.person_of(look.session, key)
+        ahead = erasing(look.session, key, ctx=look.ctx)
+    told = {
+        "values": ahead.values,
+        "accounts": ahead.accounts,
+        "duties": ahead.duties,
+        "drafts": ahead.drafts,
+    }
+    held = [
+        t("audit.named", language, name=t(f"admin.erased.{name}", language), value=count)
+        for name, count in ahead.in_use.items()
+    ]
+    page = Page(
+        title=t("admin.people.erase", language),
+        action=t("admin.people.erase", language),
+        back=url_for("admin.person", person_id=key),
+        intro=t("admin.people.erasing", language),
+        facts=(
+            (t("admin.column.name", language), row["name"]),
+            *((t(f"admin.erased.{name}", language), count) for name, count in told.items()),
+            *(((t("admin.people.in_use", language), written(held, language)),) if held else ()),
+        ),
+    )
+    return filled(
+        page,
+        (reason(),),
+        lambda session, ctx, typed: erase(session, key, reason=typed.text("reason"), ctx=ctx),
+    )
 
 
 @blueprint.route("/people/<uuid:person_id>/account", methods=["GET", "POST"])

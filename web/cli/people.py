@@ -8,12 +8,14 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Account, Unit
+from models import Account, Person, Unit
 from web.cli.desk import Desk
 from workflow.blockers import Fault
-from workflow.errors import BadInput
+from workflow.errors import BadInput, WorkflowError
 from workflow.operations.accounts import canonical_login, create_account, new_password
 from workflow.operations.deeds import Role
+from workflow.operations.erasing import erase as erase_now
+from workflow.operations.erasing import erasing
 from workflow.operations.office import add_person, give_grant
 from workflow.words import say
 
@@ -99,6 +101,34 @@ def _unit(desk: Desk, session: Session, name: str | None) -> str | None:
     return unit_id
 
 
+@click.command()
+@click.option("--person", "number", required=True, help="工号 staff number")
+@click.option("--reason", required=True, help="依据，不写个人信息 the demand, without personal data")
+@click.option("--yes", is_flag=True, help="不再询问 do not ask")
+@pass_desk
+def erase(desk: Desk, number: str, reason: str, yes: bool) -> None:
+    """Erase a person on lawful demand; the log still verifies. 依法删除个人信息。"""
+    with desk.database.reading() as session:
+        person_id = session.scalar(select(Person.id).where(Person.staff_number == number))
+        if person_id is None:
+            raise click.ClickException(desk.say("nobody", number=number))
+        ahead = erasing(session, person_id, ctx=desk.context(session))
+    desk.tell(
+        "erase_ahead", values=ahead.values, accounts=ahead.accounts, duties=ahead.duties, drafts=ahead.drafts
+    )
+    if not yes:
+        click.confirm(desk.say("erase_sure"), abort=True)
+    with desk.database.transaction() as session, _faults(desk):
+        try:
+            done = erase_now(session, person_id, reason=reason, ctx=desk.context(session))
+        except WorkflowError as refused:
+            if isinstance(refused, BadInput):
+                raise
+            why = say(f"deed.{refused.code}", desk.language, **refused.params)
+            raise click.ClickException(desk.say("erase_refused", reason=why)) from None
+    desk.tell("erased", stream=done.stream, seq=done.seq, hash=done.hash[:12])
+
+
 class _faults:  # noqa: N801 (used as a `with` statement, it reads as one)
     """Turn what is wrong with the values into sentences and exit status 1."""
 
@@ -115,4 +145,4 @@ class _faults:  # noqa: N801 (used as a `with` statement, it reads as one)
         return f"{fault.field}: {say(f'fault.{fault.code}', self._desk.language, field=fault.field, **fault.params)}"
 
 
-COMMANDS = (user,)
+COMMANDS = (user, erase)
