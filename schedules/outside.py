@@ -9,7 +9,6 @@ import hashlib
 import os
 import shlex
 import signal
-import smtplib
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 from models import Database
-from schedules.delivery import MailServer
+from schedules.delivery.mail import Broken, MailServer, Refused, Unreachable
 from workflow.clock import machine_time
 from workflow.messages import checkpoint_letter
 from workflow.operations.outside import Parcel, delivered, is_waiting, lease, not_delivered
@@ -86,17 +85,18 @@ class MailPlace:
 
     def take(self, parcel: Parcel) -> None:
         try:
-            self.server.send(self._letter(parcel))
-        except (OSError, smtplib.SMTPException) as error:
+            with self.server.open() as line:
+                line.send(self._letter(parcel))
+        except (Refused, Broken, Unreachable) as error:
             raise NotTaken(f"{type(error).__name__}: {error}") from error
 
     def _letter(self, parcel: Parcel) -> EmailMessage:
-        said = checkpoint_letter(parcel.size)
+        subject, text = checkpoint_letter(parcel.size)
         letter = EmailMessage(policy=SMTP)
-        letter["From"], letter["To"], letter["Subject"] = self.server.sender, self.address, said.subject
+        letter["From"], letter["To"], letter["Subject"] = self.server.sender, self.address, subject
         digest = hashlib.sha256(parcel.note.encode()).hexdigest()[:32]
         letter["Message-ID"] = f"<checkpoint-{digest}@{self.server.sender.rpartition('@')[2] or 'localhost'}>"
-        letter.set_content(said.text)
+        letter.set_content(text)
         letter.add_attachment(
             parcel.note.encode(),
             "text",

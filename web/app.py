@@ -25,6 +25,7 @@ PLACES = (
     "web.bases",
     "web.calendar",
     "web.base_deadlines",
+    "web.as_of",
     "web.decisions",
     "web.reopening",
     "web.proposals",

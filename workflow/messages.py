@@ -60,12 +60,11 @@ class About:
     """The last day of a link that works once; None for the address of a page."""
 
 
-def checkpoint_letter(size: int) -> Message:
-    """The mail that brings a checkpoint to the auditors, in both languages."""
-    return Message(
-        subject=" / ".join(say("notice.checkpoint_subject", language, size=size) for language in LANGUAGES),
-        lines=tuple(say("notice.checkpoint_text", language, size=size) for language in LANGUAGES),
-    )
+def checkpoint_letter(size: int) -> tuple[str, str]:
+    """The subject and the text of the mail that brings a checkpoint to the auditors, in both languages."""
+    subject = " / ".join(say("notice.checkpoint_subject", language, size=size) for language in LANGUAGES)
+    lines = [say("notice.checkpoint_text", language, size=size) for language in LANGUAGES]
+    return subject, "\n".join(lines) + "\n"
 
 
 def compose(template: str, params: Mapping[str, Any], about: About) -> Message:

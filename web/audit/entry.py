@@ -24,7 +24,7 @@ def entry(entry_id: int) -> str:
         proof = proof_of(look.session, entry_id)
         _, current = current_edition(look.session, pages.LIFECYCLE)
         definition = editions_in_use(look.session).get(proof.row["edition_id"], current)
-        held = Values(look, definition, proof)
+        held = Values(look, definition, proof.body)
         row, language = proof.row, look.language
         return render_template(
             "audit/entry.html", proof=proof, row=row, body=proof.body, what=what_text(row, definition, language),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from web.words import catalogue, t
 from workflow import queries
 from workflow.definition.values import BACK_TO, Definition
 from workflow.explain import NO_VALUE, headed, role_label, value_text
-from workflow.queries.log import Proof, disclosed, is_undisclosed
+from workflow.queries.log import disclosed, is_undisclosed
 from workflow.words import article_text, say, written
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -56,17 +56,28 @@ LONGEST = 300
 class Values:
     """One entry's body with the names and personal values behind its identifiers and commitments."""
 
-    def __init__(self, look: pages.Look, definition: Definition, proof: Proof) -> None:
+    def __init__(self, look: pages.Look, definition: Definition, body: Mapping[str, Any]) -> None:
         self._look, self._language = look, look.language
-        self._definition, self._body = definition, proof.body
+        self._definition, self._body = definition, body
         found: set[str] = set()
         keys: set[str] = set()
-        _walk(proof.body, found, keys)
-        self._waits = is_undisclosed(look.session, proof.body)
+        _walk(body, found, keys)
+        self._waits = is_undisclosed(look.session, body)
         self._values = {} if self._waits else disclosed(look.session, found)
         self._units = {key: row["name"] for key, row in queries.units_by_id(look.session).items()}
         self._names = queries.names_of(look.session, people=sorted(keys))
         self._people = self._names.people
+
+    @classmethod
+    def of_rows(
+        cls, look: pages.Look, definition: Definition, rows: Mapping[str, Iterable[Mapping[str, Any]]]
+    ) -> Values:
+        """The same for rows as the log had left them; what was chosen in a ballot is not asked for."""
+        return cls(look, definition, {name: list(some) for name, some in rows.items() if name != "ballots"})
+
+    def cell(self, table: str, name: str, row: Mapping[str, Any]) -> str:
+        """One column of a row in words."""
+        return self._cell(table, name, row.get(name), row)
 
     def person(self, key: str | None) -> str:
         """The name of a person the entry speaks of."""

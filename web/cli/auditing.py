@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO
 
@@ -15,10 +15,17 @@ import click
 from web.cli.desk import Desk, as_json
 from web.cli.keys import signer_or_none
 from workflow.clock import machine_time
+from workflow.definition.values import Definition
 from workflow.doctor import examine
+from workflow.log import canonical
+from workflow.operations.deeds import EARLIEST as FIRST
+from workflow.operations.deeds import LATEST as LAST
 from workflow.packet.taking import case_called, take_packet, unit_called
 from workflow.packet.writing import Scope
+from workflow.queries.as_of import Standing, standings
+from workflow.snapshot import Row
 from workflow.verify import verify as verify_log
+from workflow.world import editions_in_use
 
 pass_desk = click.make_pass_decorator(Desk)
 
@@ -107,9 +114,21 @@ def _whole_or_none(target: Path) -> Iterator[IO[bytes]]:
 
 @click.command()
 @click.option("--json", "json_wanted", is_flag=True)
+@click.option(
+    "--as-of",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="截至此日24时（北京）the end of this day in Beijing",
+)
+@click.option("--base", "number", default=None, help="基地编号或申报编号 its number; with --as-of")
 @pass_desk
-def doctor(desk: Desk, json_wanted: bool) -> None:
-    """Replay the log and compare it with every table a decision writes. 用日志核对数据。"""
+def doctor(desk: Desk, json_wanted: bool, day: datetime | None, number: str | None) -> None:
+    """Replay the log and compare it with every table a decision writes, or tell how bases stood on a day. 用日志核对数据。"""
+    if day is not None:
+        _stood(desk, day.date(), number, json_wanted=json_wanted)
+        return
+    if number is not None:
+        raise click.UsageError(desk.say("base_without_day"))
     with desk.database.reading() as session, desk.progress("examining") as progress:
         found = examine(session, progress=progress)
     if json_wanted:
@@ -126,6 +145,49 @@ def doctor(desk: Desk, json_wanted: bool) -> None:
             )
         desk.tell("doctor_good" if not found else "doctor_found", found=len(found))
     sys.exit(1 if found else 0)
+
+
+def _stood(desk: Desk, day: date, number: str | None, *, json_wanted: bool) -> None:
+    """Tell each base as the log had left it; exit status 1 where there was none."""
+    if not FIRST <= day <= LAST:
+        raise click.UsageError(desk.say("day_out_of_range", first=FIRST, last=LAST))
+    count = 0
+    with desk.database.reading() as session:
+        editions = editions_in_use(session)
+        for row, found in standings(session, day, number=number):
+            count += 1
+            if json_wanted:
+                click.echo(canonical({"case": row["id"], "day": day, "tables": {**found.tables}}))
+            else:
+                _tell_standing(desk, row, found, editions)
+    if not count:
+        desk.warn("as_of_none", day=day)
+        sys.exit(1)
+
+
+def _tell_standing(desk: Desk, row: Row, found: Standing, editions: Mapping[str, Definition]) -> None:
+    case = found.case or {}
+    definition = editions[case["edition_id"]]
+    desk.tell(
+        "as_of_base", number=row["base_number"] or row["application_number"] or row["id"], name=row["base_name"],
+        state=definition.states[case["state"]].label,
+    )  # fmt: skip
+    labels = {name: known.label for name, known in definition.dates.items()}
+    for name, value in (case.get("dates") or {}).items():
+        desk.tell("as_of_line", what=labels.get(name, name), value=str(value))
+    for agreement in found.tables.get("agreements", ()):
+        desk.tell(
+            "as_of_agreement",
+            number=agreement.get("number"),
+            first=agreement.get("first_day"),
+            last=agreement.get("last_day"),
+        )
+    for timer in found.running():
+        desk.tell("as_of_line", what=definition.timers[timer["name"]].label, value=timer["due_on"])
+    for one in found.rounds():
+        desk.tell("as_of_round", step=one["step"], result=one.get("result"))
+    for duty in found.tables.get("duties", ()):
+        desk.tell("as_of_duty", role=duty["role"], who=duty.get("person_id"))
 
 
 def _plain(item: object) -> dict[str, object]:
