@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import new_key
+from models import Rung, Timer, new_key
 from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather, tasks, timers
 from workflow.blockers import Blocker, Rank
@@ -51,15 +52,31 @@ def fire_due(session: Session, *, ctx: Context, limit: int, case_id: str | None 
     swept = Swept()
     for group in _by_edition(rows):
         numbers: dict[str, int] = {}
+        kept = _kept_rungs(session, group, ctx)
         for row, snapshot in zip(group, _snapshots(session, group, ctx), strict=True):
             known = replace(snapshot, numbers=dict(numbers), held=frozenset(numbers))
-            made, done = _sweep_one(session, row, known, ctx)
+            made, done = _sweep_one(session, row, known, kept, ctx)
             numbers |= drawn(made)
             changes += made
             swept += done
     write(session, changes)
     recovered(session, [row.row["id"] for row in rows], ctx=ctx)
     return swept
+
+
+Kept = Set[tuple[str, int]]
+"""Reminders sent or passed over: timer and days."""
+
+
+def _kept_rungs(session: Session, rows: Sequence[gather.Located], ctx: Context) -> Kept:
+    """Those of the cases' timers that are to be looked at."""
+    cases = [row["id"] for row, _ in rows]
+    found = session.execute(
+        select(Rung.timer_id, Rung.days)
+        .join(Timer, Timer.id == Rung.timer_id)
+        .where(Timer.case_id.in_(cases), Timer.wake_at <= ctx.at)
+    )
+    return {(row.timer_id, row.days) for row in found}
 
 
 def _by_edition(rows: Sequence[gather.Located]) -> list[list[gather.Located]]:
@@ -85,21 +102,22 @@ def _wish(definition: Definition, rows: Sequence[gather.Located], ctx: Context) 
 
 
 def _sweep_one(
-    session: Session, row: gather.Located, snapshot: Snapshot, ctx: Context
+    session: Session, row: gather.Located, snapshot: Snapshot, kept: Kept, ctx: Context
 ) -> tuple[list[Change], Swept]:
     _, (steps, after) = numbered(
         session, snapshot, lambda known: catch_up(known, ctx), lambda made: planned(made[0])
     )
     changes = steps_as_changes(row, steps, ctx)[0] if steps else []
-    reminders, reminded = _reminders(after, ctx)
+    reminders, reminded = _reminders(after, kept, ctx)
     turns = tasks.reconcile(after, at=ctx.at)
     return [*changes, *reminders, *turns], Swept(cases=1, fired=len(steps), reminded=reminded)
 
 
-def _reminders(after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
+def _reminders(after: Snapshot, kept: Kept, ctx: Context) -> tuple[list[Change], int]:
     """The rungs that have come: the latest of each timer goes out, earlier ones missed with it are passed over.
 
-    A timer's `wake_at` is the first instant nobody has looked at yet, also of one that began in the sweep itself.
+    A timer's `wake_at` is the first instant nobody has looked at yet, also of one that began in the sweep itself. One
+    kept already, before the clock was put back, is not sent again.
     """
     changes: list[Change] = []
     sent = 0
@@ -108,7 +126,11 @@ def _reminders(after: Snapshot, ctx: Context) -> tuple[list[Change], int]:
         if row["ended_seq"] is not None or since is None or since > ctx.at:
             continue
         timer = after.definition.timers[row["name"]]
-        due = [(days, at) for days, at in timers.rungs(timer, row["due_on"], after) if since <= at <= ctx.at]
+        due = [
+            (days, at)
+            for days, at in timers.rungs(timer, row["due_on"], after)
+            if since <= at <= ctx.at and (row["id"], days) not in kept
+        ]
         for position, (days, at) in enumerate(due):
             latest = position == len(due) - 1
             rung = {
