@@ -290,8 +290,19 @@ def _escalated(definition: Definition, setting: str) -> frozenset[str]:
     return frozenset(default.values()) if isinstance(default, Mapping) else frozenset()
 
 
+def trial(*, name: str, language: str, link: str) -> Message:
+    """The message that only shows that messages come through."""
+    body = Body(
+        greeting=say("notice.line.greeting", language, name=name),
+        middle=(say("notice.line.test", language),),
+        closing=(say("notice.line.link", language, link=link), say("notice.line.sender", language)),
+    )
+    return Message(subject=say("notice.test_subject", language), body=body)
+
+
 def _test(_params: Mapping[str, Any], about: About) -> tuple[str, Body]:
-    return _say(about, "test_subject"), _frame(about, _say(about, "line.test"))
+    message = trial(name=about.name, language=about.language, link=about.link)
+    return message.subject, message.body
 
 
 _WRITERS: Mapping[str, Callable[[Mapping[str, Any], About], tuple[str, Body]]] = {

@@ -95,7 +95,8 @@ PAGES = (
     "/admin/calls", "/admin/calls/new", "/admin/calls/{call}",
     "/admin/calendar", "/admin/calendar/2026", "/admin/calendar/import",
     "/admin/settings", "/admin/settings/sign_within", "/admin/settings/escalation", "/admin/editions", "/admin/editions/{edition}",
-    "/admin/outbox", "/admin/outbox/{notice}/resend", "/admin/incidents", "/admin/incidents/{incident}/close",
+    "/admin/outbox", "/admin/outbox/{notice}/resend", "/admin/outbox/resend", "/admin/outbox/test",
+    "/admin/incidents", "/admin/incidents/{incident}/close",
     "/admin/scheduler", "/admin/accounts", "/admin/accounts/{account}/disable", "/admin/accounts/{account}/enable",
     "/admin/accounts/{account}/sign_out", "/admin/accounts/{account}/password",
 )  # fmt: skip
@@ -236,6 +237,7 @@ FORMS: Mapping[str, tuple[str, dict[str, str], str]] = {
     ),
     "call_changed": ("/admin/calls/{call}", {"opens_on": "2026-02-01", "closes_on": "2026-11-30"}, "/admin/calls"),
     "notice_resent": ("/admin/outbox/{notice}/resend", {}, "/admin/outbox?status=parked"),
+    "notices_resent": ("/admin/outbox/resend", {"template": "act"}, "/admin/outbox?status=parked"),
     "incident_closed": ("/admin/incidents/{incident}/close", {}, "/admin/incidents"),
     "account_disabled": ("/admin/accounts/{account}/disable", {}, "/admin/accounts"),
     "sessions_ended": ("/admin/accounts/{account}/sign_out", {}, "/admin/accounts"),

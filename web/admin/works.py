@@ -10,8 +10,9 @@ from flask import request, url_for
 from web import door, pages
 from web.admin import blueprint
 from web.admin.lists import Cell, Listing, cell, listed
-from web.admin.sheets import Answer, Page, filled, reason
+from web.admin.sheets import Answer, Page, ask, choices, filled, reason
 from web.words import catalogue, t
+from workflow.messages import TEMPLATES
 from workflow.operations import office as deeds
 from workflow.queries import office
 from workflow.queries.schedulers import Beat, ClockWork, clock_work
@@ -22,25 +23,61 @@ INCIDENTS = ("open", "all")
 # ───────────────────────────── Outbox
 
 
+CHANNELS = ("mail", "robot")
+
+
 @blueprint.get("/outbox")
 def outbox() -> str:
-    """The mails of one status."""
+    """The notices of one status, by channel, kind and person."""
     language = door.language()
     status = pages.asked("status") if pages.asked("status") in office.OUTBOX else "waiting"
+    wanted = office.OutboxFilter(
+        status=status,
+        channel=pages.asked("channel") if pages.asked("channel") in CHANNELS else "",
+        template=pages.asked("template") if pages.asked("template") in TEMPLATES else "",
+        text=pages.asked("q"),
+    )
     with pages.looking() as look:
         found = office.notices_page(
-            look.session, status=status, after=request.args.get("after"), before=request.args.get("before")
+            look.session, wanted, after=request.args.get("after"), before=request.args.get("before")
         )
+        count = office.notices_count(look.session, wanted)
+    asked = {"channel": wanted.channel, "template": wanted.template, "q": wanted.text}
     return listed(
         Listing(
             title=t("admin.place.outbox", language),
-            columns=("name", "base", "what", "queued_at", "state", "act"),
+            columns=("name", "channel", "base", "what", "queued_at", "state", "act"),
             rows=tuple(_notice_row(row, language) for row in found.rows),
+            intro=t(
+                "admin.outbox.count_most" if count >= office.MOST else "admin.outbox.count",
+                language,
+                count=count,
+            ),
+            actions=_outbox_actions(status, language),
+            search=_outbox_search(wanted, language),
             tabs=_tabs("admin.outbox", office.OUTBOX, status, "admin.outbox.is."),
-            turn=pages.turn(found, "admin.outbox", status=status),
+            turn=pages.turn(found, "admin.outbox", status=status, **asked),
             empty=t("admin.outbox.none", language),
         )
     )
+
+
+def _outbox_actions(status: str, language: str) -> tuple[tuple[str, str], ...]:
+    trial = (t("admin.outbox.try", language), url_for("admin.try_mail"))
+    if status != "parked":
+        return (trial,)
+    return (t("admin.outbox.resend_kind", language), url_for("admin.resend_kind")), trial
+
+
+def _outbox_search(wanted: office.OutboxFilter, language: str) -> tuple[Any, ...]:
+    return (
+        ask("status", "choice", options=choices(office.OUTBOX, "admin.outbox.is."), value=wanted.status,
+            label=t("admin.column.status", language)),
+        ask("channel", "choice", options=choices(CHANNELS, "admin.channel."), value=wanted.channel,
+            label=t("admin.column.channel", language)),
+        ask("template", "choice", options=choices(sorted(TEMPLATES), "admin.template."), value=wanted.template),
+        ask("q", required=False, value=wanted.text),
+    )  # fmt: skip
 
 
 def _tabs(endpoint: str, names: tuple[str, ...], chosen: str, words: str) -> tuple[dict[str, Any], ...]:
@@ -61,6 +98,7 @@ def _notice_row(row: Any, language: str) -> tuple[Cell, ...]:
         links = ((t("admin.outbox.resend", language), url_for("admin.resend", notice_id=row["id"])),)
     return (
         cell(row["name"]),
+        cell(t(f"admin.channel.{'mail' if row['channel'] == 'mail' else 'robot'}", language)),
         _base(row),
         cell(t(f"admin.template.{row['template']}", language)),
         cell(row["queued_at"]),
@@ -73,6 +111,8 @@ def _notice_state(row: Any, language: str) -> Cell:
     if row["sent_at"]:
         return Cell(text=t("admin.outbox.is.sent", language), at=row["sent_at"])
     failure = _failure_text(row["failure"], language)
+    if row["failure"] == "switched_off":
+        return Cell(text=t("admin.outbox.is.unwanted", language), note=failure)
     if row["parked_at"]:
         return Cell(text=t("admin.outbox.is.parked", language), at=row["parked_at"], note=failure)
     return Cell(text=t("admin.outbox.next", language), at=row["next_try_at"], note=failure)
@@ -108,6 +148,39 @@ def resend(notice_id: UUID) -> Answer:
         (reason(),),
         lambda session, ctx, typed: deeds.resend_notice(session, key, reason=typed.text("reason"), ctx=ctx),
     )
+
+
+@blueprint.route("/outbox/resend", methods=["GET", "POST"])
+def resend_kind() -> Answer:
+    """Let every parked notice of one kind try again."""
+    language = door.language()
+    page = Page(
+        title=t("admin.outbox.resend_kind", language),
+        action=t("admin.outbox.resend", language),
+        back=url_for("admin.outbox", status="parked"),
+        intro=t("admin.outbox.resend_kind_intro", language),
+    )
+    kinds = ask("template", "choice", options=choices(sorted(TEMPLATES), "admin.template."))
+    return filled(
+        page,
+        (kinds, reason()),
+        lambda session, ctx, typed: deeds.resend_parked(
+            session, typed.text("template"), reason=typed.text("reason"), ctx=ctx
+        ),
+    )
+
+
+@blueprint.route("/outbox/test", methods=["GET", "POST"])
+def try_mail() -> Answer:
+    """Send a test mail to oneself, on the way every mail takes."""
+    language = door.language()
+    page = Page(
+        title=t("admin.outbox.try", language),
+        action=t("admin.outbox.try", language),
+        back=url_for("admin.outbox"),
+        intro=t("admin.outbox.try_intro", language),
+    )
+    return filled(page, (), lambda session, ctx, _typed: deeds.try_mail(session, ctx=ctx))
 
 
 # ───────────────────────────── Incidents

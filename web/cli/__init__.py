@@ -7,7 +7,18 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from web.cli import auditing, calendars, databases, demonstrating, keys, ledgers, lifecycles, people, serving
+from web.cli import (
+    auditing,
+    calendars,
+    databases,
+    demonstrating,
+    keys,
+    ledgers,
+    lifecycles,
+    notifying,
+    people,
+    serving,
+)
 from web.cli.desk import Desk, say
 from workflow.errors import WorkflowError
 from workflow.packet.writing import PacketFault
@@ -40,7 +51,11 @@ def main(ctx: click.Context, lang: str | None) -> None:
     ctx.obj = Desk.from_environment(lang)
 
 
-for module in (serving, databases, people, lifecycles, ledgers, calendars, auditing, keys, demonstrating):
+MODULES = (
+    serving, databases, people, lifecycles, ledgers, calendars, notifying, auditing, keys, demonstrating,
+)  # fmt: skip
+
+for module in MODULES:
     for command in module.COMMANDS:
         main.add_command(command)
 

@@ -71,7 +71,7 @@ class Desk:
         try:
             found = read_robots(self.config.robots, roles=tuple(Role), hosts=hosts)
         except BadRobot as bad:
-            raise click.UsageError(self.say(f"robots.{bad.code}", entry=bad.entry)) from None
+            raise click.UsageError(t(f"cli.robots.{bad.code}", self.language, entry=bad.entry)) from None
         if not is_installed():
             raise click.UsageError(self.say("robots.extra"))
         return found

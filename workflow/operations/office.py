@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.addresses import is_address
 from workflow.context import Context
 from workflow.errors import WorkflowError
+from workflow.messages import TEMPLATES
 from workflow.operations.deeds import (
     GUARDED,
     OFFICE,
@@ -33,6 +35,7 @@ from workflow.operations.deeds import (
 )
 from workflow.operations.organisations import days_borne, last_day_borne
 from workflow.operations.parking import INCIDENTS
+from workflow.plan.notices import notice
 from workflow.world import bump
 
 LANGUAGES = ("zh", "en")
@@ -442,29 +445,84 @@ def _call_days(
 
 
 def resend_notice(session: Session, notice_id: str, *, reason: str, ctx: Context) -> Done:
-    """Let a parked mail try again at once. Raises WorkflowError `not_parked` for one that waits or is sent."""
+    """Let what is parked try again at once, with everything in the same letter. Raises WorkflowError `not_parked`."""
     demand(session, ctx, *OFFICE)
-    notice = found(
+    parked = found(
         session.execute(
-            select(Notice.parked_at, Notice.stable_key).where(Notice.id == notice_id).with_for_update()
+            select(Notice.parked_at, Notice.stable_key, Notice.letter)
+            .where(Notice.id == notice_id)
+            .with_for_update()
         ).first(),
         notice=notice_id,
     )
-    if notice.parked_at is None:
+    if parked.parked_at is None:
         raise WorkflowError("not_parked")
     faults = Faults()
     why = faults.reason(reason)
     faults.done()
-    values = {"parked_at": None, "next_try_at": ctx.at, "attempts": 0}
-    change = Change(table="notices", op=UPDATE, key=notice_id, values=values)
+    together = Notice.letter == parked.letter if parked.letter else Notice.id == notice_id
+    changes = _tried_again(session, together, ctx)
+    content = {"reason": why, "notice": parked.stable_key}
     return record(
         session,
         "system:outbox",
         kind="notice_resent",
         subject=notice_id,
-        changes=[change],
+        changes=changes,
         ctx=ctx,
-        content={"reason": why, "notice": notice.stable_key},
+        content=content,
+    )
+
+
+MOST_RESENT = 1000
+"""Notices let try again in one act."""
+
+
+def resend_parked(session: Session, template: str, *, reason: str, ctx: Context) -> Done:
+    """Let every parked notice of one kind try again, in one act. Raises WorkflowError `not_parked` where there is none."""
+    demand(session, ctx, *OFFICE)
+    faults = Faults()
+    if template not in TEMPLATES:
+        faults.add("template", "unknown_choice")
+    why = faults.reason(reason)
+    faults.done()
+    changes = _tried_again(session, Notice.template == template, ctx)
+    if not changes:
+        raise WorkflowError("not_parked")
+    content = {"reason": why, "template": template, "count": len(changes)}
+    done = record(
+        session,
+        "system:outbox",
+        kind="notices_resent",
+        subject=template,
+        changes=changes,
+        ctx=ctx,
+        content=content,
+    )
+    return replace(done, counts={"notices": len(changes)})
+
+
+def _tried_again(session: Session, which: ColumnElement[bool], ctx: Context) -> list[Change]:
+    ids = session.scalars(
+        select(Notice.id).where(which, Notice.parked_at.is_not(None)).limit(MOST_RESENT).with_for_update()
+    )
+    values = {"parked_at": None, "next_try_at": ctx.at, "attempts": 0}
+    return [Change(table="notices", op=UPDATE, key=key, values=dict(values)) for key in ids]
+
+
+def try_mail(session: Session, *, ctx: Context) -> Done:
+    """Queue a test mail to the actor; it takes the way of every mail. Raises WorkflowError `no_mail_address`."""
+    demand(session, ctx, *OFFICE)
+    person = str(ctx.actor.person)
+    if session.scalar(select(Person.email).where(Person.id == person)) is None:
+        raise WorkflowError("no_mail_address")
+    queued = [
+        change
+        for change in notice(None, person, key=f"test:{new_key()}", template="test", at=ctx.at, params={})
+        if change.values["channel"] == "mail"
+    ]
+    return record(
+        session, "system:outbox", kind="mail_tried", subject=person, changes=queued, ctx=ctx, content={}
     )
 
 

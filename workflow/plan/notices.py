@@ -331,7 +331,7 @@ def seat_notices(
 
 
 def notice(
-    case_id: str, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
+    case_id: str | None, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
 ) -> Iterator[Change]:
     """The outbox rows that tell one person one thing; mail waits to be sent, the page shows its row at once."""
     for channel in CHANNELS:

@@ -31,7 +31,7 @@ from workflow.snapshot import Row
 MOST = 1000
 """No count on the administration's first page goes further."""
 
-OUTBOX = ("waiting", "sent", "parked")
+OUTBOX = ("waiting", "sent", "parked", "unwanted")
 
 
 # ───────────────────────────── People
@@ -193,34 +193,66 @@ def edition_of(session: Session, edition_id: str) -> Row:
 # ───────────────────────────── Outbox, incidents, accounts
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxFilter:
+    """Which notices of the outbox are asked for; empty parts narrow nothing."""
+
+    status: str
+    channel: str = ""
+    """`mail` or `robot`."""
+    template: str = ""
+    text: str = ""
+    """Part of the person's name, number or address."""
+
+
 def notices_page(
-    session: Session, *, status: str, after: str | None = None, before: str | None = None
+    session: Session, wanted: OutboxFilter, *, after: str | None = None, before: str | None = None
 ) -> Page:
-    """The mails of the outbox that wait, were sent or are parked, the newest first."""
+    """What goes out by mail or through a robot, the newest first."""
     statement = (
         select(
-            Notice.id, Notice.template, Notice.case_id, Notice.queued_at, Notice.next_try_at, Notice.sent_at,
+            Notice.id, Notice.template, Notice.case_id, Notice.queued_at, Notice.next_try_at, Notice.sent_at, Notice.channel,
             Notice.attempts, Notice.parked_at, Notice.failure, Person.name, JointBase.base_name, JointBase.base_number,
         )
         .join(Person, Person.id == Notice.person_id)
         .outerjoin(JointBase, JointBase.case_id == Notice.case_id)
-        .where(Notice.channel == "mail", _is(status))
+        .where(*_wanted(wanted))
     )  # fmt: skip
     return page(
         session, statement, Order(column=Notice.id, name="id", read=key_mark), after=after, before=before
     )
 
 
+def notices_count(session: Session, wanted: OutboxFilter) -> int:
+    """How many there are, counted up to MOST."""
+    return _count(
+        session, select(Notice.id).join(Person, Person.id == Notice.person_id).where(*_wanted(wanted))
+    )
+
+
+def _wanted(wanted: OutboxFilter) -> list[ColumnElement[bool]]:
+    found = [Notice.channel != "app", _is(wanted.status)]
+    if wanted.channel:
+        found.append(Notice.channel.startswith(wanted.channel, autoescape=True))
+    if wanted.template:
+        found.append(Notice.template == wanted.template)
+    if wanted.text:
+        columns = (Person.name, Person.staff_number, Person.email)
+        found.append(or_(*(column.icontains(wanted.text, autoescape=True) for column in columns)))
+    return found
+
+
 def notice_of(session: Session, notice_id: str) -> Row:
-    """One mail of the outbox. Raises NotFound."""
-    return _one(session, select(Notice.__table__).where(Notice.id == notice_id, Notice.channel == "mail"))
+    """One notice of the outbox. Raises NotFound."""
+    return _one(session, select(Notice.__table__).where(Notice.id == notice_id, Notice.channel != "app"))
 
 
 def _is(status: str) -> ColumnElement[bool]:
     conditions: dict[str, ColumnElement[bool]] = {
-        "waiting": Notice.sent_at.is_(None) & Notice.parked_at.is_(None),
+        "waiting": Notice.next_try_at.is_not(None),
         "sent": Notice.sent_at.is_not(None),
         "parked": Notice.parked_at.is_not(None),
+        "unwanted": Notice.failure == "switched_off",
     }
     return conditions[status]
 
