@@ -1,0 +1,131 @@
+"""Every table is either compared with the log, row by row and field by field, or named here with the reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+from sqlalchemy import select
+
+from models import Base, Database
+from models.changes import key_column
+from tests.conftest import KINDS, Templates
+from tests.university import University
+from tests.workflow.history import passing, without_foreign_keys
+from tests.workflow.routing import EXPERTS, at_vote, do, founded
+from tests.workflow.test_doctor import TABLES, logged_columns, other
+from tests.workflow.test_meetings import called, closed, items, vote
+from workflow.doctor import examine
+from workflow.operations.delegations import give_delegation
+from workflow.operations.rounds import name_experts
+
+TOGETHER = ("rounds", "seats", "ballots", "meetings", "agenda_items", "attendances", "delegations")
+"""Tables that several people's decisions write."""
+
+WORDS = {"seats.kind": "before", "meetings.status": "closed"}
+"""Columns a check constraint allows only certain words in."""
+
+WITH: Mapping[str, Mapping[str, object]] = {
+    "meetings.status": {"closed_at": University.at},
+    "meetings.closed_at": {"status": "closed"},
+}
+"""What a check constraint wants edited along with a column."""
+
+NOT_REPLAYED: Mapping[str, str] = {
+    "blobs": "bytes, compared with the hash that names them",
+    "counters": "compared with the numbers the entries gave",
+    "disclosures": "what entries commit to; the verifier opens every commitment",
+    "drafts": "typed and not sent: nothing was decided",
+    "entries": "the log itself; the verifier's",
+    "heartbeats": "of the schedulers, which decide nothing",
+    "idempotency_keys": "answers that were given, each naming its entry",
+    "incidents": "what a machine could not do; their closing is an entry",
+    "installation": "a number that moves with each change of the world, and the demonstration's clock",
+    "invitations": "links, kept as a hash; their use is an entry",
+    "knocks": "failures at the door with a login nobody has; each is an entry",
+    "notices": "those entries name are looked up; when they went out decides nothing",
+    "rungs": "which reminders went out",
+    "slips": "the choices of a secret vote; the entry that closes it reveals them",
+    "streams": "the ends of the chains; the verifier's",
+    "tasks": "whose turn it is follows from the case, and is computed again",
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def together(request: pytest.FixtureRequest, templates: Templates) -> Iterator[University]:
+    """A vote in a meeting, a panel that was named, and a delegation; whoever edits a row rolls the edit back."""
+    url = templates.copy(request.param)
+    here = founded(Database(url), expert_review_on=True)
+    panel = at_vote(here)
+    do(here, name_experts, panel, [here.people[name] for name in EXPERTS[:3]], who="office")
+    ctx = here.ctx("head")
+    here.database.run(
+        lambda session: give_delegation(
+            session, person_id=here.people["head"], delegate_id=here.people["stranger"], role="college_head",
+            unit_id=here.units["计算机学院"], from_on=ctx.today, until_on=ctx.today.replace(day=30), reason="away", ctx=ctx,
+        )
+    )  # fmt: skip
+    for number in range(3):
+        here.declare(panel, EXPERTS[number])
+        here.act(panel, "expert_review", EXPERTS[number], outcome="seal", eligibility_opinion=opinion(here))
+    meeting = called(here, panel)
+    (item,) = items(here, meeting)
+    for who in ("member", "second_member", "third_member", "fourth_member"):
+        vote(here, meeting, item, who, "agree")
+    closed(here, meeting, item)
+    yield here
+    here.database.dispose()
+    templates.drop(url)
+
+
+def opinion(here: University) -> dict[str, object]:
+    return {name: {"met": True, "note": "seen"} for name in here.definition.lists["eligibility"]}
+
+
+def test_every_table_is_replayed_or_named_with_its_reason() -> None:
+    assert {*TABLES, *TOGETHER, *NOT_REPLAYED} == Base.metadata.tables.keys()
+    assert {*TABLES, *TOGETHER}.isdisjoint(NOT_REPLAYED)
+
+
+def test_what_several_decided_gives_no_finding(together: University) -> None:
+    with together.database.reading() as session:
+        assert examine(session) == []
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_edited_field_of_what_several_decide_is_named(together: University, name: str) -> None:
+    table = Base.metadata.tables[name]
+    key = table.c[key_column(name)]
+    with together.database.reading() as session:
+        row = session.execute(select(table).order_by(key)).mappings().first()
+    assert row is not None, f"nobody wrote a row of {name}"
+
+    missed = []
+    for column in logged_columns(table):
+        with passing(together.database) as session:
+            without_foreign_keys(session)
+            value = WORDS.get(f"{name}.{column.name}") or other(name, column, row[column.name])
+            session.execute(
+                table.update()
+                .where(key == row[key.name])
+                .values({**WITH.get(f"{name}.{column.name}", {}), column.name: value})
+            )
+            named = {(found.table, found.key, found.column) for found in examine(session)}
+        if (name, str(row[key.name]), column.name) not in named:
+            missed.append(column.name)
+
+    assert missed == []
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_deleted_row_of_what_several_decide_is_named(together: University, name: str) -> None:
+    table = Base.metadata.tables[name]
+    key = table.c[key_column(name)]
+    with passing(together.database) as session:
+        without_foreign_keys(session)
+        chosen = session.scalars(select(key).order_by(key)).first()
+        session.execute(table.delete().where(key == chosen))
+
+        named = {(found.table, found.key) for found in examine(session)}
+
+    assert (name, str(chosen)) in named
