@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from models import (
     Agreement,
@@ -15,8 +15,10 @@ from models import (
     Database,
     Entry,
     Grade,
+    Grant,
     HandIn,
     JointBase,
+    Notice,
     Passage,
     Setting,
     Timer,
@@ -217,6 +219,45 @@ def test_correction_names_the_entry_it_undoes_and_deletes_nothing(university: Un
     assert (passage.seq, passage.voided_seq) == (approved.seq, receipt.seq)
     assert f'"corrects":{approved.seq},' in body
     assert still == approved.body
+
+
+def told(university: University, case_id: str, act: str) -> set[str]:
+    """Who was notified of an act by mail, by name."""
+    names = {key: name for name, key in university.people.items()}
+    with university.database.reading() as session:
+        rows = session.scalars(
+            select(Notice).where(
+                Notice.case_id == case_id, Notice.template == "act", Notice.channel == "mail"
+            )
+        )
+        return {names[row.person_id] for row in rows if row.params["act"] == act}
+
+
+def test_everybody_who_was_told_of_an_act_is_told_of_its_correction(university: University) -> None:
+    """The partner's manager is not among those a correction tells by role, and the head holds the office no more."""
+    case_id = university.in_rectification()
+    university.assign(case_id, "partner_contact", "partner")
+    university.evidence(case_id)
+    university.on(CYCLE_OVER, 12)
+    university.revoke(case_id)
+    with university.database.transaction() as session:
+        head = Grant.person_id == university.people["head"]
+        session.execute(update(Grant).where(head).values(until_on=date(2028, 1, 1)))
+
+    corrected(university, case_id)
+
+    before, after = told(university, case_id, "revoke"), told(university, case_id, "correct")
+    assert {"leader", "head", "partner"} <= before
+    assert before - after <= {"second_office"}, "whoever acts is not told of their own act"
+    assert "member" not in after
+
+
+def test_proposing_a_correction_tells_nobody_yet_but_the_second_person(small: University) -> None:
+    case_id = small.approved()
+
+    small.done(case_id, "correct", "office", reason="recorded by mistake")
+
+    assert told(small, case_id, "correct") == set()
 
 
 def test_corrections_go_back_one_transition_after_another(small: University) -> None:

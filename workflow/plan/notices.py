@@ -13,7 +13,7 @@ from workflow import routes
 from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import Choice, Every, FieldType, Held, StepKind, Timer
+from workflow.definition.values import TO_UNDO, Choice, Every, FieldType, Held, StepKind, Timer
 from workflow.definition.values import Step as RouteStep
 from workflow.guards import View
 from workflow.periods import Kind
@@ -52,6 +52,8 @@ def act_notices(view: View, follows: Followed, seq: int, ctx: Context, *, templa
     met = tuple(met_deadlines(view, follows, seq, ctx))
     yield from (*turns, *met, *moved_deadlines(view.snapshot, follows, seq, ctx, why=act.name))
     people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
+    if template == "act":
+        people.update(dict.fromkeys(_told_of_undone(view)))
     for person in (ctx.actor.person, *(change.values["person_id"] for change in (*turns, *met))):
         people.pop(person or "", None)
     for person in people:
@@ -70,6 +72,13 @@ def act_notices(view: View, follows: Followed, seq: int, ctx: Context, *, templa
                 "basis": act.basis,
             },
         )
+
+
+def _told_of_undone(view: View) -> Iterator[str]:
+    """Everybody who was notified of the act a correction undoes, whatever they hold now: what they were told is not so."""
+    if view.act.to == TO_UNDO and view.snapshot.undone is not None:
+        for key in view.snapshot.undone["notices"]:
+            yield key.split(":")[2]
 
 
 def late_notices(after: Snapshot, opening: Row, ctx: Context) -> Iterator[Change]:
