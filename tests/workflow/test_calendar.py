@@ -391,6 +391,20 @@ def test_timer_of_a_new_stay_is_no_moved_one(small: University) -> None:
     assert told(small, "deadline_moved") == {}
 
 
+def test_deadline_computed_anew_on_the_way_into_a_new_stay_is_no_moved_one(small: University) -> None:
+    """The data of 2027 fall on another day, but it is the opening of the mid-term that arms them."""
+    case_id = small.signed(last=LATE_AGREEMENT_END)
+    small.yearly(case_id, 2026)
+    for what in (notice((date(2027, 12, 1), "rest")), notice((date(2028, 1, 31), "rest"), year=2028)):
+        with small.database.transaction() as session:
+            operation._load_alone(session, what, reason="announced", ctx=small.ctx("office"))
+
+    small.tick(case_id, date(2027, 9, 10))
+
+    assert (small.state(case_id), running(small, case_id)[0]) == ("midterm", date(2028, 2, 1))
+    assert told(small, "deadline_moved") == {}
+
+
 def test_those_reminded_hear_that_the_deadline_is_met(university: University) -> None:
     case_id = university.in_midterm()
     university.sweep(instant(date(2027, 11, 18), 9))
