@@ -21,12 +21,13 @@ from apscheduler.triggers.base import BaseTrigger
 from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
-from schedules.delivery import MailPost, MailServer, Robot, RobotPost, posts
-from schedules.outside import Place, take_out
+from schedules.delivery import MailServer, Robot, posts
+from schedules.outside import FolderPlace, Place, take_out
 from schedules.seal import Sealer
 from schedules.sweep import sweep
 from workflow.clock import machine_time
 from workflow.operations import Swept
+from workflow.operations.watching import watch
 
 log = logging.getLogger(__name__)
 
@@ -73,13 +74,14 @@ class Scheduler:
 
     def _jobs(self) -> list[Callable[[], None]]:
         """Everything that is done at a tick; each has a thread of its own, so that none waits for another that hangs."""
-        sealing = [self._seal] if self._sealer is not None else []
-        delivering = [partial(self._deliver, post) for post in self._posts]
         return [
             self._tick,
-            *sealing,
-            *delivering,
-            *(partial(self._take_out, place) for place in self._places),
+            *([self._seal, self._watch] if self._sealer is not None else ()),
+            *(
+                partial(self._quietly, partial(post.round, stop=self._stopping.is_set))
+                for post in self._posts
+            ),
+            *(partial(self._quietly, partial(take_out, self._database, place)) for place in self._places),
         ]
 
     def start(self) -> None:
@@ -126,18 +128,17 @@ class Scheduler:
         """Give a sign of life after each batch, so that a long catching up does not look like silence."""
         self._sign(fired=swept.fired)
 
-    def _deliver(self, post: MailPost | RobotPost) -> None:
-        """Work one channel."""
+    def _quietly(self, work: Callable[[], object]) -> None:
+        """Do what keeps account of its failures itself; what fails beyond that is logged, and the next tick tries again."""
         try:
-            post.round(stop=self._stopping.is_set)
+            work()
         except Exception:
-            log.exception("the scheduler's delivery failed")
+            log.exception("a job of the scheduler failed")
 
-    def _take_out(self, place: Place) -> None:
-        try:
-            take_out(self._database, place)
-        except Exception:
-            log.exception("a checkpoint could not be taken out")
+    def _watch(self) -> None:
+        """Look whether the log is still what was sealed and, where a folder outside has its checkpoints, what they say."""
+        folder = next((place.folder for place in self._places if isinstance(place, FolderPlace)), None)
+        self._quietly(lambda: watch(self._database, at=machine_time(), folder=folder))
 
     def _seal(self) -> None:
         """What keeps the log from being sealed is shown by the next tick's sign of life."""

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from web import door
+from workflow.clock import machine_time
 from workflow.queries.schedulers import clock_work
+from workflow.queries.sealing import log_alarm
 
 blueprint = Blueprint("health", __name__)
 
@@ -34,8 +36,10 @@ def health() -> tuple[Response, int]:
 def _look(session: Session) -> dict[str, Any]:
     """What went wrong may hold secrets: only that something did is told."""
     work = clock_work(session)
+    is_alarmed = log_alarm(session, at=machine_time()) is not None
     return {
-        "status": "ok" if work.is_well else "failing",
+        "status": "ok" if work.is_well and not is_alarmed else "failing",
+        "log": "failing" if is_alarmed else "ok",
         "database": "ok",
         "last_tick": work.last_tick.isoformat() if work.last_tick else None,
         "lag_seconds": round(work.lag.total_seconds()),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models import Database, Heartbeat, Incident, new_key
+from models import Database, Heartbeat, Incident, LogWatch, new_key
 from tests.web.signing_in import Site, site_over
 from workflow.clock import machine_time
 
@@ -92,3 +92,32 @@ def test_database_that_does_not_answer_is_red_and_not_a_fault(
         503,
         {"status": "failing", "database": "failing", **dict.fromkeys(told)},
     )
+
+
+@pytest.mark.parametrize(
+    ("ago", "shown", "status"),
+    [
+        (timedelta(minutes=1), [], 200),
+        (timedelta(minutes=1), [{"kind": "missing", "stream": "tree", "seq": 7}], 503),
+        (timedelta(minutes=11), [], 503),
+    ],
+)
+def test_fault_in_the_log_and_a_check_that_stopped_are_not_well(
+    site: Site, ago: timedelta, shown: list[dict[str, Any]], status: int
+) -> None:
+    _beat(site)
+    at = machine_time() - ago
+    with site.database.transaction() as session:
+        session.add(
+            LogWatch(
+                name="log",
+                due_at=at,
+                position=0,
+                newest=0,
+                checked_at=at,
+                round_ended_at=None,
+                findings={"shown": shown, "round": []},
+            )  # fmt: skip
+        )
+
+    assert _asked(site)[0] == status

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from models import Checkpoint, Database, Entry, Heartbeat, Leaf
 from schedules.heartbeat import Scheduler
@@ -18,8 +18,10 @@ from tests.university import University
 from tests.web.signing_in import site_over
 from tests.workflow.sealed import CTX, SealedLog
 from web.cli import main
+from workflow.clock import machine_time
 from workflow.notes import PublicKey, signers
 from workflow.operations.keys import make_key
+from workflow.operations.watching import watch
 from workflow.packet.verify import Archive, check
 
 
@@ -212,3 +214,41 @@ def test_page_says_what_protects_the_log(
         assert auditor.get(address).status_code == 404
     for address in ("/audit/checkpoints", "/audit/checkpoints/5.txt"):
         assert site.browser("leader").get(address).status_code == 404
+
+
+# ───────────────────────────── Verifying
+
+
+def test_verify_looks_at_the_tree_and_at_checkpoints_from_outside(
+    shell: Shell, database: Database, tmp_path: Path
+) -> None:
+    log = SealedLog.made(database, tmp_path, entries=30)
+    good, other, none = (tmp_path / name for name in ("good", "other", "none"))
+    good.write_text(log.notes()[0], encoding="utf-8")
+    other.write_text(log.notes()[0].replace("\n26\n", "\n27\n"), encoding="utf-8")
+    none.write_text("nothing", encoding="utf-8")
+
+    sound = shell("log", "verify", "--checkpoint", str(good), "--json")
+    differs = shell("log", "verify", "--checkpoint", str(good), "--checkpoint", str(other))
+    refused = shell("log", "verify", "--checkpoint", str(none))
+
+    assert (sound.exit_code, json.loads(sound.stdout)) == (0, {"entries": 31, "sealed": 31, "findings": []})
+    assert (differs.exit_code, "checkpoint_differs: tree entry 26" in differs.stdout) == (1, True)
+    assert (refused.exit_code, "is no checkpoint" in refused.stderr) == (1, True)
+
+
+def test_fault_is_told_on_the_page(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_over(database, monkeypatch)
+    SealedLog.made(database, tmp_path, entries=4)
+    with database.transaction() as session:
+        session.execute(update(Checkpoint).values(root="0" * 64))
+    watch(database, at=machine_time())
+    auditor = site.browser("auditor")
+    auditor.client.set_cookie("lang", "en")
+
+    page = auditor.get("/audit/checkpoints").get_data(as_text=True)
+
+    assert "found faults in the log" in page
+    assert "entry 5 of the tree" in page

@@ -7,14 +7,19 @@ from flask import Response, render_template
 from web import door, pages
 from web.audit import blueprint
 from workflow.errors import NotFound
-from workflow.queries.sealing import ENOUGH, note_of, seal_state
+from workflow.queries.sealing import ENOUGH, log_faults, note_of, seal_state
 
 
 @blueprint.get("/audit/checkpoints")
 def checkpoints() -> str:
     """How far the log is sealed, signed and kept outside, and what protects the rest."""
     with pages.looking() as look:
-        return render_template("audit/checkpoints.html", state=seal_state(look.session), enough=ENOUGH)
+        return render_template(
+            "audit/checkpoints.html",
+            state=seal_state(look.session),
+            enough=ENOUGH,
+            faults=log_faults(look.session),
+        )
 
 
 @blueprint.get("/audit/checkpoints/<int:size>.txt")

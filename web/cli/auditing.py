@@ -18,6 +18,7 @@ from workflow.clock import machine_time
 from workflow.definition.values import Definition
 from workflow.doctor import examine
 from workflow.log import canonical
+from workflow.notes import BadNote, Head
 from workflow.operations.deeds import EARLIEST as FIRST
 from workflow.operations.deeds import LATEST as LAST
 from workflow.packet.taking import case_called, take_packet, unit_called
@@ -25,6 +26,7 @@ from workflow.packet.writing import Scope
 from workflow.queries.as_of import Standing, standings
 from workflow.snapshot import Row
 from workflow.verify import verify as verify_log
+from workflow.verify_tree import verify_tree
 from workflow.world import editions_in_use
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -36,23 +38,45 @@ def log() -> None:
 
 
 @log.command()
+@click.option(
+    "--checkpoint", "files", type=click.Path(path_type=Path, dir_okay=False), multiple=True,
+    help="A checkpoint kept outside; may be given several times. 外部保存的检查点。",
+)  # fmt: skip
 @click.option("--json", "json_wanted", is_flag=True)
 @pass_desk
-def verify(desk: Desk, json_wanted: bool) -> None:
-    """Check every entry of the log, and name the first bad one. 校验日志。"""
-    with desk.database.reading() as session, desk.progress("verifying") as progress:
-        verdict = verify_log(session, progress=progress)
+def verify(desk: Desk, files: tuple[Path, ...], json_wanted: bool) -> None:
+    """Check every entry, the tree and every checkpoint, and name the first bad entry. 校验日志。"""
+    outside = [_checkpoint(desk, file) for file in files]
+    with desk.database.reading() as session:
+        with desk.progress("verifying") as progress:
+            verdict = verify_log(session, progress=progress)
+        with desk.progress("verifying_tree") as progress:
+            sealed = verify_tree(session, outside=outside, progress=progress)
+    findings = [*verdict.findings, *sealed.findings]
     if json_wanted:
-        as_json({"entries": verdict.entries, "findings": [_plain(finding) for finding in verdict.findings]})
-    else:
-        for finding in verdict.findings:
-            desk.tell("log_bad", kind=str(finding.kind), stream=finding.stream, seq=finding.seq)
-        desk.tell(
-            "log_good" if not verdict.findings else "log_found",
-            count=verdict.entries,
-            found=len(verdict.findings),
+        as_json(
+            {
+                "entries": verdict.entries,
+                "sealed": sealed.entries,
+                "findings": [_plain(one) for one in findings],
+            }
         )
-    sys.exit(1 if verdict.findings else 0)
+    else:
+        for finding in findings:
+            desk.tell("log_bad", kind=str(finding.kind), stream=finding.stream, seq=finding.seq)
+        desk.tell("log_found" if findings else "log_good", count=verdict.entries, found=len(findings))
+    sys.exit(1 if findings else 0)
+
+
+def _checkpoint(desk: Desk, file: Path) -> str:
+    """Read a checkpoint from a file; one that is none is wrong usage of the command."""
+    try:
+        note = file.read_text(encoding="utf-8")
+        Head.read(note)
+    except (OSError, UnicodeDecodeError, BadNote):
+        desk.warn("no_checkpoint", file=str(file))
+        sys.exit(1)
+    return note
 
 
 @log.command()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import Checkpoint, CheckpointPlace, Entry, Leaf, LogKey, Sealing
+from models import Checkpoint, CheckpointPlace, Entry, Leaf, LogKey, LogWatch, Sealing
 from workflow.snapshot import Row
 
 ENOUGH = 2
@@ -76,3 +77,23 @@ def _rows(session: Session, query: object) -> list[Row]:
 def note_of(session: Session, size: int) -> str | None:
     """The checkpoint of a size, None where there is none."""
     return session.scalar(select(Checkpoint.note).where(Checkpoint.size == size))
+
+
+STALE = timedelta(minutes=10)
+"""After which a check that says nothing is no good sign."""
+
+
+def log_alarm(session: Session, *, at: datetime) -> str | None:
+    """What the continuous check of the log says: `found` a fault, `stale` when it has stopped, None when all is well."""
+    row = session.execute(select(LogWatch.checked_at, LogWatch.findings)).first()
+    if row is None:
+        return None
+    if row.findings["shown"]:
+        return "found"
+    return "stale" if row.checked_at is None or at - row.checked_at > STALE else None
+
+
+def log_faults(session: Session) -> list[Row]:
+    """The faults the continuous check has found, the first first."""
+    found = session.scalar(select(LogWatch.findings))
+    return list(found["shown"]) if found is not None else []
