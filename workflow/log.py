@@ -38,7 +38,7 @@ KINDS: Mapping[str, frozenset[str]] = {
         {
             "open", "import", "transition", "task", "proposal", "declined", "withdrawn", "ballot", "motion", "seated",
             "reassigned", "signer_added", "signer_removed", "reopened", "declared", "urged", "vote_closed", "ballot_withdrawn",
-            "transcribed", "deadline_passed", "timer_held", "released", "setting_moved", "duty", "document",
+            "transcribed", "deadline_passed", "timer_held", "released", "setting_moved", "calendar_moved", "duty", "document",
         }
     ),
     "person": frozenset(
