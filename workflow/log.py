@@ -46,7 +46,7 @@ KINDS: Mapping[str, frozenset[str]] = {
             "denied", "signed_in", "sign_in_failed", "signed_out", "sessions_ended", "invitation_used", "password_changed",
             "password_set", "person_added", "person_changed", "person_erased", "account_created", "account_disabled", "account_enabled",
             "grant_given", "grant_revoked", "delegation_given", "delegation_revoked", "token_issued", "token_revoked", "export",
-            "download",
+            "download", "calendar_link_issued", "calendar_link_revoked", "mail_chosen",
         }
     ),
     "system": frozenset(
@@ -54,6 +54,7 @@ KINDS: Mapping[str, frozenset[str]] = {
             "edition_published", "setting_changed", "calendar_loaded", "call_opened", "call_changed", "unit_added",
             "unit_renamed", "unit_succeeded", "partner_added", "partner_renamed", "partner_succeeded", "meeting_convened",
             "attendance_noted", "meeting_closed", "incident_closed", "notice_resent", "clock_moved", "sign_in_failed",
+            "notices_resent", "mail_tried", "key_made", "key_rotated",
         }
     ),
 }  # fmt: skip

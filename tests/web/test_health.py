@@ -35,7 +35,7 @@ def test_installation_with_a_beating_scheduler_is_well(site: Site) -> None:
 
     assert (status, sorted(body)) == (
         200,
-        ["database", "due", "failure", "incidents", "lag_seconds", "last_tick", "overdue", "status"],
+        ["database", "due", "failure", "incidents", "lag_seconds", "last_tick", "log", "overdue", "status"],
     )
     assert (body["status"], body["database"], body["overdue"], body["incidents"]) == ("ok", "ok", 0, 0)
 

@@ -47,9 +47,8 @@ def _mentioned() -> set[str]:
 def _used(key: str, mentioned: set[str]) -> bool:
     """Whether a key stands somewhere whole, or its beginning does; of a command's key the rest must stand somewhere."""
     command = key.removeprefix("cli.")
-    if command != key:
-        return key in mentioned or command in mentioned
-    return key in mentioned or any(key.startswith(text) for text in mentioned if text.endswith("."))
+    beginnings = tuple(text for text in mentioned if text.endswith(".") and text != "cli.")
+    return key in mentioned or key.startswith(beginnings) or (command != key and command in mentioned)
 
 
 @pytest.mark.parametrize("key", sorted(OWN.entries))
