@@ -98,12 +98,20 @@ class Scheduler:
         self._sign(left_at=machine_time())
         self._database.dispose()
 
-    def serve(self) -> None:
-        """Beat until the process is asked to end (SIGTERM, SIGINT)."""
+    def serve(self, *, begun: Callable[[], None]) -> None:
+        """Beat until the process is asked to end (SIGTERM, SIGINT); `begun` is called when it may be asked.
+
+        A signal only puts a byte into a pipe: a handler that woke whoever waits could find the very lock taken, and a
+        blocked signal would stay blocked in the commands a scheduler starts.
+        """
+        asked, tells = os.pipe()
+        os.set_blocking(tells, False)
+        signal.set_wakeup_fd(tells)
         for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda _number, _frame: self._stopping.set())
+            signal.signal(name, lambda _number, _frame: None)
+        begun()
         self.start()
-        self._stopping.wait()
+        os.read(asked, 1)
         self.stop()
 
     def _follow_the_clock(self) -> None:

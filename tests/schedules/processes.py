@@ -19,8 +19,7 @@ from models import Database
 from schedules.heartbeat import Scheduler
 url, every, still = sys.argv[1:]
 scheduler = Scheduler(Database(url), server=None, every=float(every), still=float(still))
-print(scheduler.name, flush=True)
-scheduler.serve()
+scheduler.serve(begun=lambda: print(scheduler.name, flush=True))
 """
 """What `lianpei scheduler` runs, with a faster beat."""
 

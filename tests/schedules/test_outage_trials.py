@@ -170,7 +170,7 @@ class Station:
         """Let so many schedulers run; those too many leave in order."""
         for child in self.running[count:]:
             child.send_signal(signal.SIGTERM)
-            assert child.wait(timeout=60) == 0
+            assert child.wait(timeout=180) == 0
             ended(child)
             self.done["left"] += 1
         fresh = [

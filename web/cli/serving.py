@@ -74,8 +74,7 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         return
     _log_to_stderr()
     beat = _scheduler(desk)
-    desk.tell("scheduler_runs", name=beat.name)
-    beat.serve()
+    beat.serve(begun=lambda: desk.tell("scheduler_runs", name=beat.name))
 
 
 @click.command()
