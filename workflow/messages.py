@@ -285,6 +285,12 @@ def _reminder(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     return subject, _frame(about, *middle)
 
 
+def entry_title(params: Mapping[str, Any], about: About) -> str:
+    """What a deadline is called in a calendar, where a count of days left would soon be wrong."""
+    name = params.get("answer") or params["timer"]
+    return _say(about, "calendar_entry", what=_label(about.definition, name), base=about.base)
+
+
 def _escalated(definition: Definition, setting: str) -> frozenset[str]:
     default = definition.settings[setting].default
     return frozenset(default.values()) if isinstance(default, Mapping) else frozenset()

@@ -18,7 +18,7 @@ from schedules.delivery.sorting import MAIL
 from workflow import clock
 from workflow.definition.values import Definition
 from workflow.ics import Deadline
-from workflow.messages import About, Message, compose
+from workflow.messages import About, Message, compose, entry_title
 from workflow.operations.invitations import Link, invite
 from workflow.periods import beijing_day
 from workflow.tasks import CONFIRM, NAME_PANEL
@@ -143,7 +143,7 @@ def part_of(session: Session, row: Notice, *, name: str, language: str, base_url
         base=base if row.case_id else "",
         link=address,
         day=_day(row),
-        deadline=_deadline(row, message, address),
+        deadline=_deadline(row, message, about),
     )
 
 
@@ -169,7 +169,7 @@ def _day(row: Notice) -> date | None:
     return date.fromisoformat(named) if named and row.template in {"urged", "overdue", *NAMES_A_DAY} else None
 
 
-def _deadline(row: Notice, message: Message, link: str) -> Deadline | None:
+def _deadline(row: Notice, message: Message, about: About) -> Deadline | None:
     """The entry for a calendar, where the notice names a day and what set it."""
     params = row.params
     if (
@@ -184,9 +184,9 @@ def _deadline(row: Notice, message: Message, link: str) -> Deadline | None:
         period=params.get("period"),
         day=date.fromisoformat(params["day"]),
         sequence=params["sequence"],
-        summary=message.subject,
+        summary=entry_title(row.params, about),
         text="\n".join(message.body.middle),
-        link=link,
+        link=about.link,
     )
 
 

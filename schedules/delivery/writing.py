@@ -50,7 +50,11 @@ def envelope(letter: Letter, *, sender: str, base_url: str) -> EmailMessage:
     if events:
         name = say("notice.calendar", letter.language)
         message.add_attachment(
-            calendar_bytes(events, name=name), maintype="text", subtype="calendar", filename="deadlines.ics"
+            calendar_bytes(events, name=name),
+            maintype="text",
+            subtype="calendar",
+            filename="deadlines.ics",
+            params={"charset": "utf-8", "method": "PUBLISH"},
         )
     return message
 

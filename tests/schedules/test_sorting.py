@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from icalendar import Calendar
 from sqlalchemy import delete
 
 from models import Database, Duty, JointBase, MailChoice, Notice, Person, Setting, new_key
@@ -191,6 +192,47 @@ def test_letter_keeps_its_set_and_its_message_id_when_it_is_sent_again(office: O
 
     assert again["Message-ID"] == lost["Message-ID"]
     assert body(again) == body(lost)
+
+
+def test_deadline_comes_as_a_calendar_entry_that_moves_with_it(office: Office) -> None:
+    here, _, _, first, _ = office
+    reminder = {**REPORT, "answer": "sign_agreement"}
+    queue(
+        here,
+        "leader",
+        "reminder",
+        case_id=first,
+        at=beijing("2026-04-01 09:00"),
+        **{**reminder, "day": "2026-05-08"},
+    )
+    (before,) = at(office, "2026-04-01 10:00")
+    moved = {**reminder, "day": "2026-06-08", "sequence": 9}
+    queue(here, "leader", "reminder", case_id=first, at=beijing("2026-04-02 09:00"), **moved)
+    (after,) = at(office, "2026-04-02 10:00")
+
+    parts = [next(iter(mail.iter_attachments())) for mail in (before, after)]
+    events = [Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT")[0] for part in parts]
+    assert [part.get_content_type() for part in parts] == ["text/calendar"] * 2
+    assert [part.get_content_charset() for part in parts] == ["utf-8"] * 2
+    assert events[0]["summary"] == "登记协议签订（甲基地）"
+    assert events[0]["uid"] == events[1]["uid"]
+    assert [event["sequence"] for event in events] == [4, 9]
+    assert [str(event.decoded("dtstart")) for event in events] == ["2026-05-08", "2026-06-08"]
+
+
+def test_mails_about_one_base_are_one_thread(office: Office) -> None:
+    here, _, _, first, second = office
+    for case_id in (first, second, first):
+        queue(here, "leader", "your_turn", case_id=case_id, at=beijing("2026-03-10 09:00"), **TURN)
+        at(office, "2026-03-10 09:00")
+
+    mails_sent = office[1].received
+    roots = [mail["In-Reply-To"] for mail in mails_sent]
+    assert roots[0] == roots[2] != roots[1]
+    assert [mail["References"] for mail in mails_sent] == roots
+    assert {mail["Auto-Submitted"] for mail in mails_sent} == {"auto-generated"}
+    assert {mail["List-Id"] for mail in mails_sent} == {"<notices.example.org>"}
+    assert not any(word in body(mails_sent[0], "html") for word in ("<img", "<script", "<link", "style="))
 
 
 # ───────────────────────────── What each person chose

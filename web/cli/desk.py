@@ -71,9 +71,9 @@ class Desk:
         try:
             found = read_robots(self.config.robots, roles=tuple(Role), hosts=hosts)
         except BadRobot as bad:
-            raise click.UsageError(t(f"cli.robots.{bad.code}", self.language, entry=bad.entry)) from None
+            raise click.UsageError(t(f"robots.{bad.code}", self.language, entry=bad.entry)) from None
         if not is_installed():
-            raise click.UsageError(self.say("robots.extra"))
+            raise click.UsageError(t("robots.extra", self.language))
         return found
 
     def context(self, session: Session) -> Context:
