@@ -193,16 +193,27 @@ class HandIn(Base):
 
 
 class DeadlineDecision(Base):
-    """What people decided about a deadline of one stay in a state: its new last day or, left empty, that it stays."""
+    """What people decided about a deadline of one stay in a state: `moved`, `suspended` or `resumed`.
+
+    `last_day` is the day it was moved to or, left empty, says that it stays; of a suspension the day it had, of a
+    resumption the day it has from then on. `days_left` are those that were left when it was suspended.
+    """
 
     __tablename__ = "deadline_decisions"
+    __table_args__ = (
+        CheckConstraint("kind IN ('moved', 'suspended', 'resumed')", name="deadline_decision_is_known"),
+        CheckConstraint("(kind = 'suspended') = (days_left IS NOT NULL)", name="days_left_iff_suspended"),
+    )
 
     id: Mapped[IdPk]
     case_id: Mapped[Id] = mapped_column(ForeignKey("cases.id"), index=True)
     seq: Mapped[Whole]
     timer: Mapped[Word]
     stay: Mapped[Whole]
+    kind: Mapped[Word] = mapped_column(default="moved", server_default="moved")
     last_day: Mapped[Day | None]
+    decided_on: Mapped[Day | None]
+    days_left: Mapped[Whole | None]
     reason: Mapped[Prose]
     voided_seq: Mapped[Whole | None]
 

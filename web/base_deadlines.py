@@ -17,7 +17,7 @@ from workflow import explain, queries, timers
 from workflow.periods import Kind, beijing_day
 from workflow.queries import Case
 from workflow.snapshot import Row
-from workflow.timers import FIRED, HELD
+from workflow.timers import FIRED, HELD, has_passed
 from workflow.words import article_text
 
 blueprint = Blueprint("deadlines", __name__)
@@ -81,9 +81,9 @@ def _promise(known: Known, chain: tuple[Row, ...]) -> dict[str, Any]:
         "kind": row["kind"],
         "basis": article_text(row["basis"], language),
         "on": row["due_on"],
-        "notes": explain.day_notes(row, language),
+        "notes": _notes(known, row),
         "left": "" if section == "over" else _left(known, row),
-        "overdue": section != "over" and row["kind"] != Kind.OPENS and row["due_at"] <= known.look.ctx.at,
+        "overdue": section != "over" and row["kind"] != Kind.OPENS and has_passed(row, known.look.ctx.at),
         "status": t(f"deadlines.status.{_status(known, row)}", language),
         "hold": base_page.hold_text(row["hold"], language) if section == "held" else "",
         "release": _release(known, row) if section == "held" else "",
@@ -117,7 +117,14 @@ def _status(known: Known, row: Row) -> str:
 
 
 def _left(known: Known, row: Row) -> str:
-    return explain.day_left(row["kind"], row["due_on"], known.look.ctx.today, known.language)
+    return explain.left_text(row, known.case.snapshot, known.language)
+
+
+def _notes(known: Known, row: Row) -> list[str]:
+    notes = explain.day_notes(row, known.language)
+    if row["ended_seq"] is None:
+        notes += explain.still_notes(row, known.case.snapshot, known.language)
+    return notes
 
 
 def _release(known: Known, row: Row) -> str:

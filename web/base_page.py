@@ -227,8 +227,8 @@ def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
         if row["from_state"] != row["to_state"]
     ]
     coming = sorted((row for row in snapshot.table("timers")), key=lambda row: row["due_at"])
-    first = next((row["id"] for row in coming if row["due_at"] > look.ctx.at), None)
-    return [*marks, *(_mark(look, definition, row, is_next=row["id"] == first) for row in coming)]
+    first = next((row["id"] for row in coming if timer_state(look, row) == "coming"), None)
+    return [*marks, *(_mark(look, snapshot, row, is_next=row["id"] == first) for row in coming)]
 
 
 def _since_start(snapshot: Snapshot) -> list[Row]:
@@ -243,13 +243,13 @@ def _since_start(snapshot: Snapshot) -> list[Row]:
     return passages[anchor[0] if anchor else first :]
 
 
-def _mark(look: Look, definition: Definition, row: Row, *, is_next: bool) -> dict[str, Any]:
+def _mark(look: Look, snapshot: Snapshot, row: Row, *, is_next: bool) -> dict[str, Any]:
     state = timer_state(look, row)
     return {
-        "label": timer_label(definition, row, look.language),
+        "label": timer_label(snapshot.definition, row, look.language),
         "on": row["due_on"],
         "state": "next" if state == "coming" and is_next else state,
-        "left": days_left_text(row["due_on"], look.ctx.today, look.language),
+        "left": explain.left_text(row, snapshot, look.language),
         "basis": article_text(row["basis"], look.language),
     }
 
@@ -271,10 +271,13 @@ def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
             "label": timer_label(definition, row, look.language),
             "on": row["due_on"],
             "nominal": row["nominal_on"],
-            "left": days_left_text(row["due_on"], look.ctx.today, look.language),
+            "left": explain.left_text(row, snapshot, look.language),
             "overdue": timer_state(look, row) == "overdue",
             "state": timer_state(look, row),
-            "notes": explain.day_notes(row, look.language),
+            "notes": [
+                *explain.day_notes(row, look.language),
+                *explain.still_notes(row, snapshot, look.language),
+            ],
             "kind": str(row["kind"]),
             "hold": row["hold"] or "",
             "basis": article_text(row["basis"], look.language),

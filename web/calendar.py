@@ -19,7 +19,7 @@ from workflow import explain, queries
 from workflow.periods import Kind
 from workflow.queries import DeadlineFilter
 from workflow.snapshot import Row
-from workflow.timers import HELD, answering_roles
+from workflow.timers import HELD, answering_roles, has_passed, stands_still
 from workflow.words import article_text, day_text, label_text, month_text
 from workflow.world import editions_in_use, holiday_names, world
 
@@ -255,7 +255,7 @@ def entries_of(look: Look, rows: Iterable[Row]) -> list[dict[str, Any]]:
 def _entry(
     look: Look, row: Row, editions: Any, asked: Mapping[tuple[str, str], tuple[str, ...]]
 ) -> dict[str, Any]:
-    definition, language = editions[row["edition_id"]], look.language
+    definition, language, still = editions[row["edition_id"]], look.language, stands_still(row)
     return {
         "subject": pages.subject(row, editions, language),
         "what": base_page.timer_label(definition, row, language),
@@ -264,8 +264,8 @@ def _entry(
         "on": row["due_on"],
         "nominal": row["nominal_on"] if row["nominal_on"] != row["due_on"] else None,
         "provisional": row["provisional"],
-        "left": explain.day_left(row["kind"], row["due_on"], look.ctx.today, language),
-        "overdue": row["kind"] != Kind.OPENS and row["due_at"] <= look.ctx.at,
+        "left": "" if still else explain.day_left(row["kind"], row["due_on"], look.ctx.today, language),
+        "overdue": row["kind"] != Kind.OPENS and has_passed(row, look.ctx.at),
         "hold": base_page.hold_text(row["hold"], language) if row["status"] == HELD else "",
         "turn": _turn(look, row, definition, asked),
         "href": url_for("deadlines.show", case_id=row["case_id"]),

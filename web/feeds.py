@@ -21,7 +21,7 @@ from workflow.periods import Kind, beijing_day
 from workflow.queries import rights_of
 from workflow.queries.calendar_links import Subscriber, calendar_rows, living_link, subscriber_of
 from workflow.snapshot import Row
-from workflow.timers import FIRED
+from workflow.timers import FIRED, stands_still
 from workflow.words import article_text, say
 from workflow.world import editions_in_use
 
@@ -108,12 +108,12 @@ def _calendar(session: Any, subscriber: Subscriber) -> bytes:
 
 
 def _event(row: Row, definition: Definition, language: str) -> Any:
-    """A deadline as an entry that tells of itself the day before; one that is over is taken off.
+    """A deadline as an entry that tells of itself the day before; one that is over or stands still is taken off.
 
     It is put together from what its own log entry settled, so that nothing in it changes from fetch to fetch.
     """
-    is_over = row["ended_seq"] is not None and not (
-        row["status"] == FIRED and definition.timers[row["name"]].fires
+    is_over = stands_still(row) or (
+        row["ended_seq"] is not None and not (row["status"] == FIRED and definition.timers[row["name"]].fires)
     )
     what = base_page.timer_label(definition, row, language)
     base = row["base_name"] or row["partner_name"] or t("bases.unnamed", language)

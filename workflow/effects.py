@@ -7,14 +7,17 @@ Names are part of the file format and outlive changes of the code.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
-from workflow.deadlines import movable
+from workflow.deadlines import days_left, movable, resumed_by, resumed_day, suspended_by
+from workflow.definition.values import Timer
 from workflow.guards import View
 from workflow.periods import Period, add
+from workflow.snapshot import MOVED, RESUMED, SUSPENDED
+from workflow.timers import running
 
 Effect = Callable[[View, int], Iterator[Change]]
 
@@ -173,18 +176,46 @@ def record_deadline(view: View, seq: int) -> Iterator[Change]:
     """Keep what was decided about the deadline that runs: the day it moves to or, left empty, that it stays."""
     timer = movable(view.snapshot)
     if timer is not None:
-        yield _insert(
-            "deadline_decisions",
-            view,
-            {
-                "seq": seq,
-                "timer": timer.name,
-                "stay": view.snapshot.case["stay"],
-                "last_day": view.form.get("report_by"),
-                "reason": view.form.get("reason"),
-                "voided_seq": None,
-            },
-        )
+        yield _decided(view, seq, timer, kind=MOVED, last_day=view.form.get("report_by"))
+
+
+def record_suspension(view: View, seq: int) -> Iterator[Change]:
+    """Let the deadline stand still: keep since when, and how many days were left."""
+    timer = suspended_by(view.snapshot, view.act.name)
+    row = running(view.snapshot, timer) if timer is not None else None
+    if timer is not None and row is not None:
+        left = days_left(row, view.snapshot, on=view.effective_on)
+        yield _decided(view, seq, timer, kind=SUSPENDED, last_day=row["nominal_on"], days_left=left)
+
+
+def record_resumption(view: View, seq: int) -> Iterator[Change]:
+    """Let the deadline run again: keep the day it ends on with the days that were left."""
+    timer = resumed_by(view.snapshot, view.act.name)
+    suspension = view.snapshot.suspension(timer.name) if timer is not None else None
+    if timer is not None and suspension is not None:
+        last_day = resumed_day(suspension, on=view.effective_on)
+        yield _decided(view, seq, timer, kind=RESUMED, last_day=last_day)
+
+
+def _decided(
+    view: View, seq: int, timer: Timer, *, kind: str, last_day: date | None, days_left: int | None = None
+) -> Change:
+    """A row that keeps what is decided about a deadline of this stay."""
+    return _insert(
+        "deadline_decisions",
+        view,
+        {
+            "seq": seq,
+            "timer": timer.name,
+            "stay": view.snapshot.case["stay"],
+            "kind": kind,
+            "last_day": last_day,
+            "decided_on": view.effective_on,
+            "days_left": days_left,
+            "reason": view.form.get("reason"),
+            "voided_seq": None,
+        },
+    )
 
 
 def impose_bans(view: View, seq: int) -> Iterator[Change]:
@@ -224,6 +255,8 @@ EFFECTS: Mapping[str, Effect] = {
         record_clawback,
         record_deadline,
         record_grade,
+        record_resumption,
+        record_suspension,
         start_cycle,
         withdraw_plaque,
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from models.changes import INSERT, Change
+from workflow.deadlines import days_suspended, still
 from workflow.definition.values import Definition, Field, FieldType, Label
 from workflow.definition.values import Step as RouteStep
 from workflow.explain_route import sheet_lines, sheet_text
@@ -16,9 +17,9 @@ from workflow.periods import Kind, beijing_day
 from workflow.plan import Form, Plan, Step, recipients
 from workflow.queries.names import Names
 from workflow.reasons import fault_text
-from workflow.snapshot import Row, Snapshot
+from workflow.snapshot import RESUMED, SUSPENDED, Row, Snapshot
 from workflow.tasks import CONFIRM, NAME_PANEL
-from workflow.timers import HELD
+from workflow.timers import HELD, HELD_BY_PEOPLE, stands_still
 from workflow.words import (
     article_text,
     day_text,
@@ -54,6 +55,7 @@ __all__ = [
     "fault_text",
     "finals_of",
     "headed",
+    "left_text",
     "lines_of",
     "proposes_text",
     "role_label",
@@ -62,6 +64,7 @@ __all__ = [
     "standing",
     "stands_in_note",
     "step_of",
+    "still_notes",
     "system_text",
     "title_of",
     "told_of",
@@ -80,13 +83,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """A deadline that begins or, with `ends`, stops."""
+    """A deadline that begins or, with `ends`, stops; with `suspended` it stands still on its day."""
 
     label: str
     on: date
     basis: str
     ends: bool
     note: str = ""
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,7 +273,11 @@ def _coming(snapshot: Snapshot, language: str) -> Iterator[str]:
     """What the clock opens by itself, and what it holds back."""
     for row in sorted(snapshot.table("timers"), key=lambda row: row["due_at"]):
         timer = snapshot.definition.timers[row["name"]]
-        if row["status"] == HELD:
+        found = still(snapshot, row["name"]) if stands_still(row) else None
+        if found is not None:
+            told = {"timer": timer.label, "day": found.since, "left": found.left}
+            yield say("standing.suspended", language, **told)
+        elif row["status"] == HELD:
             yield say("standing.held", language, timer=timer.label, day=row["due_on"])
         elif timer.kind is Kind.OPENS and timer.fires:
             act = snapshot.definition.acts[timer.fires]
@@ -351,6 +359,19 @@ def _effect_lines(plan: Plan, snapshot: Snapshot, language: str) -> Iterator[Lin
                 key = "explain.hand_in_late" if change.values["late"] else "explain.hand_in"
                 task = definition.acts[change.values["task"]].label
                 yield Line(name=title_of(task, language), old=NO_VALUE, new=say(key, language, task=task))
+            elif change.table == "deadline_decisions" and change.op == INSERT:
+                yield from _decided_lines(change.values, snapshot, language)
+
+
+def _decided_lines(row: Row, snapshot: Snapshot, language: str) -> Iterator[Line]:
+    """A deadline that is suspended or runs again; one that moves is told by its day."""
+    name = title_of(snapshot.definition.timers[row["timer"]].label, language)
+    before = snapshot.suspension(row["timer"])
+    if row["kind"] == SUSPENDED:
+        yield Line(name=name, old=NO_VALUE, new=say("explain.suspends", language, left=row["days_left"]))
+    elif row["kind"] == RESUMED and before is not None:
+        told = {"day": row["decided_on"], "left": before["days_left"]}
+        yield Line(name=name, old=NO_VALUE, new=say("explain.resumes", language, **told))
 
 
 def _column_lines(change: Change, snapshot: Snapshot, language: str) -> Iterator[Line]:
@@ -376,7 +397,18 @@ def deadlines_of(plan: Plan, snapshot: Snapshot, language: str) -> list[Deadline
     stopped = {row["id"] for row in ended}
     begins = [_deadline(row, snapshot, language, ends=False) for row in armed if row["id"] not in stopped]
     fresh = {row["id"] for row in armed}
-    return begins + [_deadline(row, snapshot, language, ends=True) for row in ended if row["id"] not in fresh]
+    stops = [_deadline(row, snapshot, language, ends=True) for row in ended if row["id"] not in fresh]
+    return begins + _standing_still(plan, rows, snapshot, language) + stops
+
+
+def _standing_still(plan: Plan, rows: Mapping[str, Row], snapshot: Snapshot, language: str) -> list[Deadline]:
+    """The deadlines that people suspend."""
+    return [
+        replace(_deadline(rows[change.key], snapshot, language, ends=False), suspended=True)
+        for step in plan.steps
+        for change in step.ended
+        if change.values.get("hold") == HELD_BY_PEOPLE and change.key in rows
+    ]
 
 
 def _deadline(row: Row, snapshot: Snapshot, language: str, *, ends: bool) -> Deadline:
@@ -407,6 +439,24 @@ def day_notes(row: Row, language: str) -> list[str]:
     if row["provisional"]:
         notes.append(say("days.provisional", language))
     return notes
+
+
+def still_notes(row: Row, snapshot: Snapshot, language: str) -> list[str]:
+    """What is to be known of a deadline that stands still, or stood still in this stay: since when, why, how long."""
+    found = still(snapshot, row["name"]) if stands_still(row) else None
+    notes = [say("days.suspended", language, day=found.since, reason=found.reason)] if found else []
+    total = days_suspended(snapshot, row["name"], until=snapshot.today) if row["kind"] == Kind.DUE else 0
+    if total:
+        notes.append(say("days.stood", language, count=total))
+    return notes
+
+
+def left_text(row: Row, snapshot: Snapshot, language: str) -> str:
+    """How far the day of a timer is or, while it stands still, how many days were left."""
+    found = still(snapshot, row["name"]) if stands_still(row) else None
+    if found is not None:
+        return say("days.standing", language, count=found.left)
+    return day_left(row["kind"], row["due_on"], snapshot.today, language)
 
 
 def told_of(plan: Plan, names: Names, language: str) -> list[Told]:

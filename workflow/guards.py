@@ -15,11 +15,11 @@ from typing import Any
 from workflow.barring import HELD, Applicant, Found, tie_to
 from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
-from workflow.deadlines import asked_about, movable, room
-from workflow.definition.values import Act, ActKind, Ban, Day, Item, Need
+from workflow.deadlines import asked_about, movable, resumed_by, room, suspended_by
+from workflow.definition.values import Act, ActKind, Ban, Day, Item, Need, Timer
 from workflow.periods import add, beijing_day
 from workflow.snapshot import Row, Snapshot, held_roles
-from workflow.timers import FIRED, falls_due, is_answered, wanted
+from workflow.timers import FIRED, falls_due, is_answered, running, stands_still, wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +208,9 @@ def deadline_movable(view: View, need: Need) -> Iterator[Blocker]:
     if timer is None or (view.act.facts and snapshot.stored(name) is None):
         yield _blocker(need, "no_deadline_to_move", Rank.FINAL, state=snapshot.state)
         return
+    if still := list(_stands_still(view, need, timer)):
+        yield from still
+        return
     day, asked = view.form.get(name), asked_about(snapshot) is not None
     if day is None and view.form and not asked:
         yield _blocker(need, "field_missing", Rank.MATERIAL, field=name)
@@ -218,6 +221,51 @@ def deadline_movable(view: View, need: Need) -> Iterator[Blocker]:
         yield _blocker(
             need, "outside_bounds", Rank.RULE, name=name, day=day, first=found.first, last=found.last
         )
+
+
+def deadline_suspendable(view: View, need: Need) -> Iterator[Blocker]:
+    """The deadline the act suspends runs: it is neither answered, nor over, nor suspended already."""
+    snapshot = view.snapshot
+    timer = suspended_by(snapshot, view.act.name)
+    row = running(snapshot, timer) if timer is not None else None
+    if timer is not None and is_answered(timer, snapshot):
+        yield _blocker(need, "answered_already", Rank.FINAL, task=timer.name)
+    elif timer is None or row is None:
+        yield _blocker(need, "no_deadline_to_suspend", Rank.FINAL, state=snapshot.state)
+    elif stands_still(row):
+        yield from _stands_still(view, need, timer)
+    elif row["status"] == FIRED or row["due_at"] <= view.at:
+        yield _blocker(need, "deadline_over", Rank.FINAL, task=timer.name, day=row["due_on"])
+
+
+def deadline_resumable(view: View, need: Need) -> Iterator[Blocker]:
+    """The deadline the act lets run again stands still, and would not be over before anybody could meet it."""
+    snapshot = view.snapshot
+    timer = resumed_by(snapshot, view.act.name)
+    suspension = snapshot.suspension(timer.name) if timer is not None else None
+    if timer is not None and is_answered(timer, snapshot):
+        yield _blocker(need, "answered_already", Rank.FINAL, task=timer.name)
+    elif timer is None or running(snapshot, timer) is None:
+        yield _blocker(need, "no_deadline_to_suspend", Rank.FINAL, state=snapshot.state)
+    elif suspension is None:
+        yield _blocker(need, "not_suspended", Rank.FINAL, task=timer.name)
+    else:
+        first = beijing_day(view.at) - timedelta(days=suspension["days_left"])
+        if view.effective_on < first:
+            yield _blocker(
+                need, "resumed_too_early", Rank.RULE, task=timer.name, day=view.effective_on, first=first
+            )
+
+
+def _stands_still(view: View, need: Need, timer: Timer) -> Iterator[Blocker]:
+    """A deadline that is suspended neither moves nor passes until it runs again."""
+    suspension = view.snapshot.suspension(timer.name)
+    if suspension is not None:
+        mend = view.snapshot.definition.acts[timer.resumed_by].by if timer.resumed_by else ()
+        yield _blocker(
+            need, "stands_still", Rank.RULE, task=timer.name, day=suspension["decided_on"],
+            left=suspension["days_left"], mend=mend,
+        )  # fmt: skip
 
 
 # ───────────────────────────── What has happened, what was given
@@ -291,6 +339,9 @@ def overdue(view: View, need: Need) -> Iterator[Blocker]:
     if is_answered(view.snapshot.definition.timers[task], view.snapshot):
         yield _blocker(need, "was_handed_in", Rank.RULE, task=task)
         return
+    if still := list(_stands_still(view, need, view.snapshot.definition.timers[task])):
+        yield from still
+        return
     last = _deadline(view, task)
     if last is not None and view.effective_on <= last:
         yield _blocker(
@@ -315,6 +366,9 @@ def second_chance_used(view: View, need: Need) -> Iterator[Blocker]:
     """Revoke only after the second chance of Art. 18: an extension that has ended, or a rectification that failed."""
     if view.snapshot.state == "rectification":
         if view.snapshot.hand_ins("evidence", in_this_stay=True):
+            return
+        if still := list(_stands_still(view, need, view.snapshot.definition.timers["evidence"])):
+            yield from still
             return
         last = _deadline(view, "evidence")
         if last is not None and view.effective_on <= last:
@@ -564,6 +618,8 @@ GUARDS: Mapping[str, Guard] = {
         criteria_met,
         days_ahead,
         deadline_movable,
+        deadline_resumable,
+        deadline_suspendable,
         given,
         granted_on,
         handed_in,

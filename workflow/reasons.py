@@ -30,7 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "state": ("states",),
     "step": ("steps",),
     "steps": ("steps",),
-    "task": ("acts",),
+    "task": ("acts", "timers"),
     "timer": ("timers",),
     "transition": ("acts",),
     "unless": ("fields",),

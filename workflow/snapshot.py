@@ -28,6 +28,9 @@ VOIDABLE = frozenset(
 )
 """Tables whose rows a correction marks as undone instead of deleting."""
 
+MOVED, SUSPENDED, RESUMED = "moved", "suspended", "resumed"
+"""What may be decided about a deadline."""
+
 KEPT: Mapping[str, tuple[str, str]] = {
     "agreement_number": ("agreements", "number"),
     "signed_on": ("agreements", "signed_on"),
@@ -168,14 +171,19 @@ class Snapshot:
         rows = [row for row in self.deadline_decisions(timer) if row["last_day"] is not None]
         return rows[-1] if rows else None
 
+    def suspension(self, timer: str) -> Row | None:
+        """The decision by which a deadline stands still now, or None while it runs."""
+        rows = self.deadline_decisions(timer)
+        return rows[-1] if rows and rows[-1]["kind"] == SUSPENDED else None
+
     def kept_row(self, table: str) -> Row | None:
         """The row of a typed table that counts now, of those `KEPT` names."""
         if table == "agreements":
             return self.agreement
         if table == "duties":
             return next(iter(self.duty("partner_contact")), None)
-        moved = (self.moved_deadline(timer) for timer in self.definition.timers)
-        return next((row for row in moved if row is not None), None)
+        named = (self.moved_deadline(timer) for timer in self.definition.timers)
+        return next((row for row in named if row is not None and row["kind"] == MOVED), None)
 
     @property
     def partner(self) -> Row | None:

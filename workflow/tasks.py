@@ -14,7 +14,7 @@ from workflow.guards import last_day
 from workflow.routes import conclusion, in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot
 from workflow.standing_in import is_linked
-from workflow.timers import FIRED, rungs
+from workflow.timers import FIRED, rungs, stands_still
 
 CONFIRM = "confirm"
 """The act of the second person on a proposal."""
@@ -128,6 +128,8 @@ def _of_timers(snapshot: Snapshot, at: datetime) -> Iterator[Turn]:
         timer = snapshot.definition.timers[row["name"]]
         if row["ended_seq"] is not None or timer.answer is None or {timer.name, timer.answer} & on_route:
             continue
+        if stands_still(row):
+            continue
         act = snapshot.definition.acts[timer.answer]
         ladder = rungs(timer, row["due_on"], snapshot)
         if snapshot.state in act.source and (not ladder or ladder[0][1] <= at):
@@ -147,8 +149,9 @@ def _answered_by(snapshot: Snapshot, act: str) -> list[Timer]:
 
 
 def _due_on(snapshot: Snapshot, timer: str) -> date | None:
+    """The day a deadline falls due; none while it is suspended."""
     rows = [row for row in snapshot.table("timers") if row["name"] == timer and row["ended_seq"] is None]
-    return min((row["due_on"] for row in rows), default=None)
+    return min((row["due_on"] for row in rows if not stands_still(row)), default=None)
 
 
 def _for_roles(snapshot: Snapshot, act: str, roles: tuple[str, ...], due_on: date | None) -> Iterator[Turn]:

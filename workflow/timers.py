@@ -26,6 +26,7 @@ OPEN, HELD, FIRED, CANCELLED = "open", "held", "fired", "cancelled"
 HELD_BY_STATE = "state"
 HELD_BY_IMPORT = "import"
 HELD_BY_GUARD = "guard"
+HELD_BY_PEOPLE = "suspended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class Wanted:
     falls: FallingDue
     period: int | None = None
     """For a deadline that comes back each year, the year its data are of."""
+    suspended: bool = False
+    """It stands still: people suspended it and have not let it run again."""
 
 
 def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
@@ -50,7 +53,9 @@ def wanted(snapshot: Snapshot) -> Iterator[Wanted]:
             continue
         falls = falls_due(timer, timer.day, snapshot)
         if falls is not None:
-            yield Wanted(timer=timer, falls=_after_loading(falls, timer, None, snapshot))
+            falls = _after_loading(falls, timer, None, snapshot)
+            still = snapshot.suspension(timer.name) is not None
+            yield Wanted(timer=timer, falls=falls, suspended=still)
 
 
 def falls_due(timer: Timer, day: Day, snapshot: Snapshot) -> FallingDue | None:
@@ -318,21 +323,32 @@ def reconcile(snapshot: Snapshot, *, seq: int, at: datetime) -> list[Change]:
             arriving.append(_arm(want, snapshot, seq=seq, at=at))
         elif values := _stays(row, want, snapshot, at=at):
             changes.append(_update(row, values))
-    for row in rows.values():
-        status = row["status"] if row["status"] == FIRED else CANCELLED
-        changes.append(_update(row, {"status": status, "hold": None, "wake_at": None, "ended_seq": seq}))
-    return changes + arriving
+    return [*changes, *(_ended(row, seq=seq) for row in rows.values()), *arriving]
+
+
+def _ended(row: Row, *, seq: int) -> Change:
+    status = row["status"] if row["status"] == FIRED else CANCELLED
+    return _update(row, {"status": status, "hold": None, "wake_at": None, "ended_seq": seq})
 
 
 def _stays(row: Row, want: Wanted, snapshot: Snapshot, *, at: datetime) -> dict[str, Any]:
-    """What changes of a timer that runs on: what its state held is released, a day known by now is provisional no more."""
+    """What changes of a timer that runs on: what held it lets it go, people suspended it, its day is known by now."""
     values: dict[str, Any] = {}
-    if row["hold"] == HELD_BY_STATE and snapshot.state not in want.timer.held:
+    if want.suspended and not stands_still(row):
+        values = {"status": HELD, "hold": HELD_BY_PEOPLE, "wake_at": None}
+    elif not want.suspended and _is_let_go(row, want.timer, snapshot):
         freed = {"status": OPEN, "hold": None}
         values = {**freed, "wake_at": next_wake({**row, **freed}, want.timer, snapshot, after=at)}
     if row["provisional"] != want.falls.provisional:
         values["provisional"] = want.falls.provisional
     return values
+
+
+def _is_let_go(row: Row, timer: Timer, snapshot: Snapshot) -> bool:
+    """Whether what held a timer holds it no more: the case left the state, or people let it run again."""
+    if row["hold"] == HELD_BY_STATE:
+        return snapshot.state not in timer.held
+    return stands_still(row)
 
 
 def _arm(want: Wanted, snapshot: Snapshot, *, seq: int, at: datetime) -> Change:
@@ -348,12 +364,12 @@ def _arm(want: Wanted, snapshot: Snapshot, *, seq: int, at: datetime) -> Change:
         "provisional": want.falls.provisional,
         "period": want.period,
         "armed_seq": seq,
-        "status": OPEN,
-        "hold": None,
+        "status": HELD if want.suspended else OPEN,
+        "hold": HELD_BY_PEOPLE if want.suspended else None,
         "fired_at": None,
         "ended_seq": None,
     }
-    row["wake_at"] = next_wake(row, want.timer, snapshot, after=at)
+    row["wake_at"] = None if want.suspended else next_wake(row, want.timer, snapshot, after=at)
     return Change(table="timers", op=INSERT, key=str(row["id"]), values=row)
 
 
@@ -375,6 +391,22 @@ def due(snapshot: Snapshot, at: datetime) -> Row | None:
     return min(
         ready, key=lambda row: (row["due_at"], ORDER.index(Kind(row["kind"])), row["name"]), default=None
     )
+
+
+def running(snapshot: Snapshot, timer: Timer) -> Row | None:
+    """The row of a timer that runs, is held or has passed unanswered; of a yearly one, the earliest."""
+    rows = (row for row in snapshot.table("timers") if row["name"] == timer.name and row["ended_seq"] is None)
+    return min(rows, key=lambda row: row["due_at"], default=None)
+
+
+def stands_still(row: Row) -> bool:
+    """Say whether people have suspended a deadline: its day does not come, however late it is."""
+    return bool(row["hold"] == HELD_BY_PEOPLE)
+
+
+def has_passed(row: Row, at: datetime) -> bool:
+    """Say whether the day of a running timer is over; that of a suspended one does not come."""
+    return bool(row["due_at"] <= at) and not stands_still(row)
 
 
 def is_held_now(row: Row, snapshot: Snapshot) -> bool:

@@ -35,7 +35,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_28_knocks"
+HEAD = "2026_11_28_suspensions"
 
 
 def tools_of(database: Database) -> Path:

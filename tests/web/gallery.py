@@ -166,6 +166,7 @@ def contents() -> dict[str, Any]:
             "changes": [{"name": "基地编号", "old": "—", "new": "LP2026-001"}],
             "deadlines": [
                 {"label": "签订协议", "on": date(2027, 2, 21), "basis": "〔研究生处设定〕", "ends": False},
+                {"label": "进展报告", "on": date(2026, 12, 9), "basis": "〔研究生处设定〕", "ends": False, "suspended": True},
                 {"label": "修改", "on": date(2026, 12, 7), "basis": "〔研究生处设定〕", "ends": True},
             ],
             "notices": [{"who": "李某（项目负责人）", "what": "站内、邮件"}],

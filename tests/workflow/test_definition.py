@@ -97,6 +97,8 @@ kind     = "task"
 by       = "leader"
 hands_in = ["paper_file?", "link?"]
 either   = ["paper_file", "link"]
+suspended_by = "halt"
+resumed_by   = "go_on"
 due      = "submit + paper_time"
 remind   = "reminders"
 escalate = "ladder"
@@ -198,6 +200,25 @@ basis = "local"
 asks  = ["fact"]
 facts = ["title"]
 needs = [{ guard = "new_identity_allowed", basis = "local", on = "again" }]
+
+[transitions.halt]
+label  = { zh = "中止", en = "halt" }
+from   = "review"
+to     = "same"
+by     = "office"
+basis  = "local"
+asks   = ["reason"]
+does   = ["record_suspension"]
+
+[transitions.go_on]
+label  = { zh = "恢复", en = "go on" }
+from   = "review"
+to     = "same"
+by     = "office"
+basis  = "local"
+asks   = ["reason"]
+needs  = [{ guard = "deadline_resumable", basis  = "local" }]
+does   = ["record_resumption"]
 
 [timers.closes]
 label    = { zh = "结束", en = "closes" }
@@ -541,6 +562,15 @@ DEADLINE = (
     'due      = "submit + paper_time"\nremind   = "reminders"\nescalate = "ladder"\noverdue  = "verdict"'
 )
 BLOCKS_AND_FINDS = 'blocks = ["award"]\nkeeps_out_of = "given"\nfinding = "reason"'
+SAYS_WHY = 'asks   = ["reason"]\ndoes   = ["record_suspension"]'
+DUE = 'due      = "submit + paper_time"'
+BOTH = 'suspended_by = "halt"\nresumed_by = "go_on"\n'
+SECOND_PAPER = """[timers.second_paper]
+label = { zh = "又一材料", en = "second paper" }
+while = "review"
+due   = "submit + paper_time"
+basis = "local"
+"""
 SPARE = 'basis = "local", zh = "备", en = "spare" }'
 
 # what stands in the file, what is put there instead, where the problem is, its code, what is suggested
@@ -691,6 +721,16 @@ MISTAKES = [
     ('fires    = "close"', 'fires    = "close"\nanswer = "submit"', "timers.closes.answer", "cannot_answer", None),
     (DEADLINE, f'{DEADLINE}\nanswered_by = "title"', "routes.review.paper.answered_by", "not_asked", None),
     (DEADLINE, f'{DEADLINE}\nmoved_by = "award"', "routes.review.paper.moved_by", "cannot_move", None),
+    ('suspended_by = "halt"\n', "", "routes.review.paper.resumed_by", "suspended_or_resumed_alone", None),
+    ('resumed_by   = "go_on"\n', "", "routes.review.paper.suspended_by", "suspended_or_resumed_alone", None),
+    ('suspended_by = "halt"', 'suspended_by = "hald"', "routes.review.paper.suspended_by", "unknown_name", "halt"),
+    ('suspended_by = "halt"', 'suspended_by = "amend"', "routes.review.paper.suspended_by", "cannot_suspend", None),
+    (SAYS_WHY, SAYS_WHY.partition("\n")[2], "routes.review.paper.suspended_by", "cannot_suspend", None),
+    ('does   = ["record_resumption"]', 'does   = ["record_deadline"]', "routes.review.paper.resumed_by", "cannot_suspend", None),
+    (DEADLINE, f'{DEADLINE}\ndue_basis = "18"', "routes.review.paper.suspended_by", "article_fixes_the_day", None),
+    (DUE, 'due      = "every figures_day"', "routes.review.paper.suspended_by", "yearly_never_stands_still", None),
+    ('fires    = "close"', f'fires    = "close"\n{BOTH}', "timers.closes.suspended_by", "only_a_deadline_stands_still", None),
+    ("[timers.closes]", f"{SECOND_PAPER}{BOTH}[timers.closes]", "timers.second_paper.suspended_by", "two_deadlines_at_once", None),
     (DEADLINE, f'{DEADLINE}\nasked_after = "paper_time"', "routes.review.paper.asked_after", "nobody_asked", None),
     (DEADLINE, f'{DEADLINE}\nmoved_by = "amend"\nasked_after = "strict"', "routes.review.paper.asked_after", "wrong_kind", None),
     # bans and conflicts

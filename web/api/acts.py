@@ -126,7 +126,14 @@ def preview_of(desk: Desk, call: Call, plan: Plan, snapshot: Snapshot, form: Sta
             for line in (lines_of(plan, snapshot, form, names, call.language) if plan.steps else ())
         ],
         deadlines=[
-            DeadlineChange(text=it.label, on=it.on, basis_text=it.basis, ends=it.ends, note=it.note)
+            DeadlineChange(
+                text=it.label,
+                on=it.on,
+                basis_text=it.basis,
+                ends=it.ends,
+                suspended=it.suspended,
+                note=it.note,
+            )
             for it in deadlines_of(plan, snapshot, call.language)
         ],
         told=[Told(who=it.who, how=it.what) for it in told_of(plan, names, call.language)],

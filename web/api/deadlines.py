@@ -66,9 +66,9 @@ def _line(
 def read_deadlines(call: Call, case_id: str, *, query: TimerQuery) -> DeadlineList:
     with call.reading() as desk:
         seen(desk.session, desk.rights, case_id)
-        definition = case_for(desk.session, case_id, ctx=desk.ctx).definition
+        snapshot = case_for(desk.session, case_id, ctx=desk.ctx).snapshot
         rows = timers_of(desk.session, case_id)
         at = desk.ctx.at
     chosen = rows if query.over == "true" else [row for row in rows if row["ended_seq"] is None]
     chosen = sorted(chosen, key=lambda row: (row["due_at"], row["name"], row["armed_seq"]))
-    return DeadlineList(items=[wording.deadline(row, definition, at=at) for row in chosen])
+    return DeadlineList(items=[wording.case_deadline(row, snapshot, at=at) for row in chosen])

@@ -275,6 +275,14 @@ class Problem(Shape):
     """For a stale version: the present one."""
 
 
+class Suspended(Shape):
+    """A deadline that stands still: since when, why, and how many days are left from the day it is resumed."""
+
+    since: date
+    reason: str
+    days_left: int
+
+
 class Deadline(Shape):
     """A day of a case by which something must have happened, or on which something happens by itself."""
 
@@ -444,12 +452,13 @@ class Change(Shape):
 
 
 class DeadlineChange(Shape):
-    """A deadline that begins or stops with an act."""
+    """A deadline that begins, stops or is suspended with an act."""
 
     text: str
     on: date
     basis_text: str
     ends: bool
+    suspended: bool
     note: str
 
 
@@ -594,10 +603,17 @@ class EntryPage(Shape):
     older: str | None
 
 
+class CaseDeadline(Deadline):
+    """A deadline of one case, with how it stands still or stood still since the case came into its state."""
+
+    suspended: Suspended | None
+    days_suspended: int
+
+
 class DeadlineList(Shape):
     """The deadlines that run on a case, or all it ever had."""
 
-    items: list[Deadline]
+    items: list[CaseDeadline]
 
 
 class Document(Shape):

@@ -8,6 +8,7 @@ from typing import Any
 
 from models.changes import plain
 from web.api.shapes import (
+    CaseDeadline,
     Choice,
     Deadline,
     Entry,
@@ -18,11 +19,13 @@ from web.api.shapes import (
     Named,
     Reason,
     Receipt,
+    Suspended,
 )
 from web.api.tongue import fault_text as said_fault
 from web.api.tongue import language, t
 from workflow.blockers import Blocker
 from workflow.blockers import Fault as FormFault
+from workflow.deadlines import days_suspended, still
 from workflow.definition.values import Act, Definition, Field, FieldType, Label
 from workflow.errors import BadInput, WorkflowError
 from workflow.explain import act_label, role_label, system_text, value_text
@@ -30,6 +33,7 @@ from workflow.operations import Receipt as Written
 from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of
 from workflow.snapshot import KEPT, Row, Snapshot
+from workflow.timers import has_passed, stands_still
 from workflow.words import article_text, label_text
 
 # ───────────────────────────── Names
@@ -156,13 +160,24 @@ def deadline(row: Row, definition: Definition, *, at: datetime) -> Deadline:
         provisional=row["provisional"],
         status=row["status"],
         hold=row["hold"],
-        overdue=row["ended_seq"] is None and row["kind"] == "due" and row["due_at"] <= at,
+        overdue=row["ended_seq"] is None and row["kind"] == "due" and has_passed(row, at),
         armed_seq=row["armed_seq"],
         ended_seq=row["ended_seq"],
         period=row["period"],
         answered_by=act(definition, timer.answer) if timer.answer else None,
         basis=row["basis"],
         basis_text=article_text(row["basis"], language()),
+    )
+
+
+def case_deadline(row: Row, snapshot: Snapshot, *, at: datetime) -> CaseDeadline:
+    """A timer of one case, and how it stands still."""
+    found = still(snapshot, row["name"]) if stands_still(row) else None
+    runs = row["ended_seq"] is None
+    return CaseDeadline(
+        **dict(deadline(row, snapshot.definition, at=at)),
+        suspended=Suspended(since=found.since, reason=found.reason, days_left=found.left) if found else None,
+        days_suspended=days_suspended(snapshot, row["name"], until=snapshot.today) if runs else 0,
     )
 
 

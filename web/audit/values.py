@@ -27,6 +27,7 @@ ACTS = frozenset({"act", "transition", "task", "field"})
 LABELS: Mapping[str, str] = {
     "ballots.choice": "outcomes",
     "bans.name": "bans",
+    "deadline_decisions.timer": "timers",
     "from_state": "states",
     "outcome": "outcomes",
     "settings.name": "settings",
@@ -39,6 +40,7 @@ FORMS = frozenset({"ballots.form", "cases.facts", "hand_ins.form"})
 """Columns that keep a form: the file's fields with their values."""
 CODES: Mapping[str, str] = {
     "bases.level": "level.",
+    "deadline_decisions.kind": "audit.decided.",
     "holidays.kind": "audit.holiday.",
     "partners.kind": "partner_kind.",
     "pending_acts.status": "audit.pending.",

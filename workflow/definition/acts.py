@@ -16,6 +16,8 @@ from workflow.definition.values import (
     Act,
     ActKind,
     Ask,
+    Day,
+    Every,
     FieldType,
     Label,
     Need,
@@ -268,12 +270,15 @@ def _timer(name: str, table: Table, read: Acts) -> None:
     if table.has("hands_in"):
         read.acts[name] = task_of(name, table, label=label, basis=basis, source=running, timer=name)
     remind, tell = remind_of(table, read.acts[name].by if table.has("hands_in") else ())
+    day = read_every(table, kind, read.words) if kinds else read_day(table, kind, read.words, today=False)
+    ground = table.basis("due_basis", default=basis)
+    suspended_by, resumed_by = suspension_of(table, kind=kind, basis=ground, day=day)
     read.timers[name] = Timer(
         name=name,
         label=label,
-        basis=table.basis("due_basis", default=basis),
+        basis=ground,
         kind=kind,
-        day=read_every(table, kind, read.words) if kinds else read_day(table, kind, read.words, today=False),
+        day=day,
         while_=running,
         held=states_of(table, "held", read.words, required=False),
         fires=table.ref("fires", Sort.TRANSITION, required=False),
@@ -289,6 +294,8 @@ def _timer(name: str, table: Table, read: Acts) -> None:
         answer=name
         if table.has("hands_in")
         else table.ref("answer", Sort.TRANSITION, Sort.TASK, required=False),
+        suspended_by=suspended_by,
+        resumed_by=resumed_by,
     )
     table.close()
 
@@ -311,6 +318,24 @@ def task_of(
         tell=table.refs("tell", Sort.ROLE, required=False),
         timer=timer,
     )
+
+
+def suspension_of(table: Table, *, kind: Kind, basis: str, day: Day | Every) -> tuple[str | None, str | None]:
+    """Read which acts let a deadline stand still and run again: both or neither, and only where the office chose the day."""
+    acts = tuple(table.ref(key, Sort.TRANSITION, required=False) for key in ("suspended_by", "resumed_by"))
+    suspended, resumed = (table.has(key) for key in ("suspended_by", "resumed_by"))
+    if not (suspended or resumed):
+        return None, None
+    key = "suspended_by" if suspended else "resumed_by"
+    if suspended != resumed:
+        table.add(key, "suspended_or_resumed_alone")
+    if kind is not Kind.DUE:
+        table.add(key, "only_a_deadline_stands_still", kind=str(kind))
+    elif basis != LOCAL:
+        table.add(key, "article_fixes_the_day", basis=basis)
+    elif isinstance(day, Every):
+        table.add(key, "yearly_never_stands_still")
+    return acts[0], acts[1]
 
 
 def people_of(table: Table) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         "nothing_overdue_after": {},
         "new_identity_allowed": {"on": _must(ParamKind.BAN)},
         "deadline_movable": {"day": _must(ParamKind.DAY), "most": _must(ParamKind.SETTING)},
+        "deadline_suspendable": {},
+        "deadline_resumable": {},
     }
 )
 
@@ -125,6 +127,8 @@ EFFECTS = frozenset(
         "enter_register",
         "record_clawback",
         "record_deadline",
+        "record_suspension",
+        "record_resumption",
     }
 )
 

@@ -10,7 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from workflow.definition.acts import Acts, asks_of, ladder_of, people_of, remind_of, task_of
+from workflow.definition.acts import (
+    Acts,
+    asks_of,
+    ladder_of,
+    people_of,
+    remind_of,
+    suspension_of,
+    task_of,
+)
 from workflow.definition.table import LOCAL, Sort, Table
 from workflow.definition.values import (
     BACK_TO,
@@ -179,12 +187,14 @@ def _deadline(here: _Place, act: Act, overdue: str | None) -> Timer:
     )
     if asked_after and not moved_by:
         table.add("asked_after", "nobody_asked")
+    ground, day = table.basis("due_basis", default=act.basis), read_every(table, "due", words)
+    suspended_by, resumed_by = suspension_of(table, kind=Kind.DUE, basis=ground, day=day)
     return Timer(
         name=here.name,
         label=act.label,
-        basis=table.basis("due_basis", default=act.basis),
+        basis=ground,
         kind=Kind.DUE,
-        day=read_every(table, "due", words),
+        day=day,
         while_=act.source,
         remind=ladder_of(table, "remind", remind, SettingType.DAYS, words),
         tell=tell,
@@ -193,6 +203,8 @@ def _deadline(here: _Place, act: Act, overdue: str | None) -> Timer:
         answered_by=answered_by,
         overdue=overdue,
         moved_by=moved_by,
+        suspended_by=suspended_by,
+        resumed_by=resumed_by,
         asked_after=asked_after,
     )
 

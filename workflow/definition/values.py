@@ -321,6 +321,10 @@ class Timer:
     """The step of the same route that the case goes on to when the day has passed unanswered."""
     moved_by: str | None = None
     """The transition that may name a later day for this stay in the state."""
+    suspended_by: str | None = None
+    """The transition that lets it stand still; None: nobody may, as where an article fixes the day."""
+    resumed_by: str | None = None
+    """The transition that lets it run again, with the days that were left."""
     asked_after: str | None = None
     """The setting that says how late the clock may open the state before those who may move the day are asked to."""
     closes: str | None = None

@@ -110,14 +110,37 @@ def _check_timer(timer: Timer, definition: Definition, book: Book) -> None:
     answer = definition.acts.get(timer.answer or "")
     if answer and answer.source and not answer.source & (timer.while_ | timer.held):
         book.findings.add(f"{path}.answer", "cannot_answer", act=answer.name)
-    mover = definition.acts.get(timer.moved_by or "")
-    if mover and mover.source and not _moves(mover, timer):
-        book.findings.add(f"{path}.moved_by", "cannot_move", act=mover.name)
+    for key, effect in DECIDED_BY.items():
+        _check_decided(timer, key, effect, path, definition, book)
 
 
-def _moves(act: Act, timer: Timer) -> bool:
-    """Tell whether an act can move a deadline wherever it runs: it keeps the day and leaves the state as it is."""
-    return act.to == TO_SAME and timer.while_ <= act.source and "record_deadline" in act.does
+DECIDED_BY = {
+    "moved_by": "record_deadline",
+    "suspended_by": "record_suspension",
+    "resumed_by": "record_resumption",
+}
+"""What may be decided about a deadline -> the effect that keeps it."""
+
+
+def _check_decided(
+    timer: Timer, key: str, effect: str, path: str, definition: Definition, book: Book
+) -> None:
+    """Report an act that cannot decide about a deadline wherever it runs, or decides about two of a state at once."""
+    act = definition.acts.get(getattr(timer, key) or "")
+    if act is None or not act.source:
+        return
+    if not _decides(act, timer, effect):
+        code = "cannot_move" if key == "moved_by" else "cannot_suspend"
+        book.findings.add(f"{path}.{key}", code, act=act.name, effect=effect)
+    for other in definition.timers.values():
+        if other.name < timer.name and getattr(other, key) == act.name and other.while_ & timer.while_:
+            book.findings.add(f"{path}.{key}", "two_deadlines_at_once", act=act.name, other=other.name)
+
+
+def _decides(act: Act, timer: Timer, effect: str) -> bool:
+    """Tell whether an act keeps the decision, with its reason, and leaves the state as it is, wherever the deadline runs."""
+    says_why = any(ask.field == "reason" and ask.required for ask in act.asks)
+    return act.to == TO_SAME and timer.while_ <= act.source and effect in act.does and says_why
 
 
 def _check_fires(timer: Timer, path: str, definition: Definition, book: Book) -> None:

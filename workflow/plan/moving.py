@@ -20,6 +20,7 @@ from workflow.plan.notices import act_notices, lifted_notices
 from workflow.plan.undoing import undone, undone_seq
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Snapshot
+from workflow.timers import has_passed
 
 
 def act_step(view: View, form: Form, ctx: Context, *, proposed_by: str | None) -> Step:
@@ -178,7 +179,7 @@ def _hand_in(view: View, seq: int, ctx: Context) -> Change:
         "form": {name: plain(view.form[name]) for name in sorted(names) if not is_empty(view.form.get(name))},
         "person_id": ctx.actor.person,
         "handed_in_on": view.effective_on,
-        "late": bool(row and row["due_at"] <= view.at),
+        "late": bool(row and has_passed(row, view.at)),
         "voided_seq": None,
     }
     return Change(table="hand_ins", op=INSERT, key=str(values["id"]), values=values)

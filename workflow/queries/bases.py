@@ -17,6 +17,7 @@ from workflow.queries.inbox import SUBJECT, text_matches, with_subject
 from workflow.queries.paging import Order, Page, key_mark, page
 from workflow.queries.rights import Rights, visible_to
 from workflow.snapshot import Row
+from workflow.timers import HELD_BY_PEOPLE
 
 SOON = timedelta(days=90)
 BATCH = 500
@@ -128,8 +129,9 @@ def _narrowed(wanted: BaseFilter, rights: Rights, at: datetime) -> list[ColumnEl
 
 
 def _is_deadline() -> ColumnElement[bool]:
-    """A running timer of the case by which somebody must have acted; what opens by itself is none."""
-    return (Timer.case_id == Case.id) & Timer.ended_seq.is_(None) & (Timer.kind != str(Kind.OPENS))
+    """A running timer of the case by which somebody must have acted; what opens by itself, or stands still, is none."""
+    running = (Timer.case_id == Case.id) & Timer.ended_seq.is_(None)
+    return running & (Timer.kind != str(Kind.OPENS)) & Timer.hold.is_distinct_from(HELD_BY_PEOPLE)
 
 
 def _next_deadline(column: Any) -> Any:

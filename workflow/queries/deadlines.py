@@ -17,7 +17,7 @@ from workflow.queries.inbox import NEVER, SUBJECT, with_subject
 from workflow.queries.paging import Order, Page, key_mark, page
 from workflow.queries.rights import Rights, on_duty, visible_to
 from workflow.snapshot import Row
-from workflow.timers import CANCELLED, answering_roles
+from workflow.timers import CANCELLED, HELD_BY_PEOPLE, answering_roles
 from workflow.world import editions_in_use
 
 BATCH = 500
@@ -210,8 +210,9 @@ def _narrowed(
 
 
 def _overdue(at: datetime) -> ColumnElement[bool]:
-    """What somebody should have acted by; what opens by itself is none."""
-    return and_(Timer.due_at <= at, Timer.kind != str(Kind.OPENS))
+    """What somebody should have acted by; what opens by itself, or stands still, is none."""
+    runs = Timer.hold.is_distinct_from(HELD_BY_PEOPLE)
+    return and_(Timer.due_at <= at, Timer.kind != str(Kind.OPENS), runs)
 
 
 def concerns(session: Session, rights: Rights) -> ColumnElement[bool]:
