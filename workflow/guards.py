@@ -183,7 +183,10 @@ def passed_day(view: View, need: Need) -> Iterator[Blocker]:
 
 
 def days_ahead(view: View, need: Need) -> Iterator[Blocker]:
-    """A deadline lies between a shortest and a longest time from the decision that set it, moves included."""
+    """A deadline lies between a shortest and a longest time from the decision that set it, moves included.
+
+    No decision sets one into the past; an amendment says what was decided, whenever that was.
+    """
     name = need.params["day"].anchor
     day = view.form.get(name)
     start = (view.day(need.params["from"]) if "from" in need.params else None) or view.effective_on
@@ -192,7 +195,11 @@ def days_ahead(view: View, need: Need) -> Iterator[Blocker]:
     calendar = view.snapshot.calendar
     first = add(start, view.snapshot.length(need.params["min"]), calendar)
     last = add(start, view.snapshot.length(need.params["max"]), calendar)
-    if not first <= day <= last:
+    if not view.act.facts:
+        first = max(first, beijing_day(view.at))
+    if last < first:
+        yield _blocker(need, "no_day_left", Rank.FINAL, name=name, day=last)
+    elif not first <= day <= last:
         yield _blocker(need, "outside_bounds", Rank.RULE, name=name, day=day, first=first, last=last)
 
 
@@ -308,6 +315,13 @@ def handed_in(view: View, need: Need) -> Iterator[Blocker]:
     else:
         mend = _handed_in_by(view, field)
         yield _blocker(need, "not_handed_in", Rank.MATERIAL, field=field, mend=mend)
+
+
+def not_handed_in(view: View, need: Need) -> Iterator[Blocker]:
+    """Nothing that answers a task has been handed in during this stay in the state."""
+    timer = view.snapshot.definition.timers[need.params["task"]]
+    if is_answered(timer, view.snapshot):
+        yield _blocker(need, "answered_already", Rank.FINAL, task=timer.name)
 
 
 def _handed_in_by(view: View, field: str) -> tuple[str, ...]:
@@ -630,6 +644,7 @@ GUARDS: Mapping[str, Guard] = {
         no_ballot_yet,
         no_twin,
         not_before,
+        not_handed_in,
         not_past,
         nothing_built_on,
         nothing_overdue_after,

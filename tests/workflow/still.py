@@ -8,7 +8,7 @@ from pathlib import Path
 from models import Database
 from tests.university import ROUTED_FILE, SINGLE_FILE, University
 
-ACTS = ("suspend_deadline", "resume_deadline")
+ACTS = ("suspend_deadline", "resume_deadline", "move_rectification")
 MOVED_BY = 'moved_by = "set_report_deadline"\n'
 SIGN_BY = 'answer   = "sign_agreement"\n'
 BOTH = 'suspended_by = "suspend_deadline"\nresumed_by = "resume_deadline"\n'

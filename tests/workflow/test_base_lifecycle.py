@@ -73,6 +73,7 @@ TABLE = [
 SINCE_2026 = [
     (("approved", "midterm", "final"), "suspend_deadline", "same", ("base_office",), None),
     (("approved", "midterm", "final"), "resume_deadline", "same", ("base_office",), None),
+    (("rectification",), "move_rectification", "same", ("leading_group",), None),
 ]
 
 

@@ -111,6 +111,7 @@ GUARDS: Mapping[str, Mapping[str, Param]] = MappingProxyType(
         "deadline_movable": {"day": _must(ParamKind.DAY), "most": _must(ParamKind.SETTING)},
         "deadline_suspendable": {},
         "deadline_resumable": {},
+        "not_handed_in": {"task": _must(ParamKind.TASK)},
     }
 )
 
