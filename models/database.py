@@ -46,6 +46,10 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
+class ReadOnly(Exception):
+    """The database is closed for writing, see `Database.close_for_writing`."""
+
+
 class Database:
     """One database: its engine, and sessions to read it or to change it.
 
@@ -58,6 +62,7 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._reading_engine = _sqlite_engine(self.url, is_reading=True) if self.is_sqlite else self.engine
         self._readings = sessionmaker(self._reading_engine, expire_on_commit=False, autoflush=False)
+        self.is_closed_for_writing = False
 
     @property
     def is_sqlite(self) -> bool:
@@ -73,7 +78,12 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """Give a session whose work commits as a whole when the block ends, and is undone when it raises."""
+        """Give a session whose work commits as a whole when the block ends, and is undone when it raises.
+
+        Raises ReadOnly when this process must not write.
+        """
+        if self.is_closed_for_writing:
+            raise ReadOnly
         with self._sessions() as session:
             yield session
             session.commit()
@@ -108,6 +118,10 @@ class Database:
                     raise
                 time.sleep(random.uniform(0, 0.02 * 2**attempt))
         raise AssertionError("unreachable")
+
+    def close_for_writing(self) -> None:
+        """Let this process read only, until it ends: what it would write on is not to be trusted."""
+        self.is_closed_for_writing = True
 
     def dispose(self) -> None:
         self.engine.dispose()

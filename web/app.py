@@ -11,8 +11,10 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from models import Database
+from models.database import ReadOnly
 from web import auth, door, lean
 from web.config import Config
+from web.guarding import guard
 from web.words import t
 from workflow import clock
 from workflow.errors import BadInput, NotFound, WorkflowError
@@ -35,6 +37,7 @@ PLACES = (
     "web.demonstration",
     "web.health",
     "web.mail_choices",
+    "web.verifying",
     "web.tokens",
     "web.feeds",
     "web.delegations",
@@ -68,6 +71,7 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
     )
     app.extensions["lianpei.config"] = config
     app.extensions["lianpei.database"] = database or Database(config.database_url)
+    guard(app.extensions["lianpei.database"], config.checkpoint_dir)
     csrf.init_app(app)
     for place in PLACES:
         module = importlib.import_module(place)
@@ -90,7 +94,11 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
 
 def _words() -> dict[str, Any]:
     """What every template may use."""
-    return {"lang": door.language(), "demonstration": _demonstration()}
+    return {
+        "lang": door.language(),
+        "demonstration": _demonstration(),
+        "is_read_only": door.database().is_closed_for_writing,
+    }
 
 
 def _label(thing: Any) -> str:
@@ -134,6 +142,10 @@ def _say_errors(app: Flask) -> None:
     @app.errorhandler(WorkflowError)
     def _refused(_error: WorkflowError) -> tuple[str, int]:
         return page(403, "refused")
+
+    @app.errorhandler(ReadOnly)
+    def _read_only(_error: ReadOnly) -> tuple[str, int]:
+        return page(503, "read_only")
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Any:

@@ -45,7 +45,7 @@ blueprint = Blueprint("auth", __name__)
 PUBLIC = frozenset(
     {
         "static", "auth.login", "preferences.set", "health.health", "invitations.show", "invitations.answer",
-        "feeds.feed",
+        "feeds.feed", "verifying.form", "verifying.verify",
     }
 )  # fmt: skip
 """Endpoints that ask for no sign-in. The rest of the site is closed."""

@@ -36,7 +36,7 @@ def health() -> tuple[Response, int]:
 def _look(session: Session) -> dict[str, Any]:
     """What went wrong may hold secrets: only that something did is told."""
     work = clock_work(session)
-    is_alarmed = log_alarm(session, at=machine_time()) is not None
+    is_alarmed = door.database().is_closed_for_writing or log_alarm(session, at=machine_time()) is not None
     return {
         "status": "ok" if work.is_well and not is_alarmed else "failing",
         "log": "failing" if is_alarmed else "ok",

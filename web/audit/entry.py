@@ -12,6 +12,7 @@ from web.audit.values import Values
 from web.audit.wording import states_text, what_text, who_text, word
 from workflow.errors import NotFound
 from workflow.queries.log import proof_of
+from workflow.queries.sealing import receipt_of
 from workflow.world import current_edition, editions_in_use
 
 
@@ -32,4 +33,5 @@ def entry(entry_id: int) -> str:
             states=states_text(row, definition, language), changes=held.changes(), said=held.said(),
             lender=held.person(proof.body.get("on_behalf_of")),
             deadlines=held.deadlines(), text=json.dumps(proof.body, ensure_ascii=False, indent=2), raw=row["body"],
+            receipt=receipt_of(look.session, entry_id),
         )  # fmt: skip

@@ -24,6 +24,7 @@ from web.app import create_app
 from web.cli.desk import Desk, as_json
 from web.cli.keys import make_first, tell_fault
 from web.config import DEFAULT_SECRET, INSTANCE, UnsafeConfiguration, new_secret
+from web.guarding import guard
 from web.words import t
 from workflow.keyfile import KeyFault
 from workflow.operations.editions import install, is_empty
@@ -44,6 +45,9 @@ def run(desk: Desk, host: str | None, port: int | None) -> None:
     _keep_secret(desk)
     _prepare(desk)
     _keep_key(desk)
+    if desk.database.is_closed_for_writing:
+        _serve(desk, host, port)
+        return
     scheduler = _scheduler(desk)
     scheduler.start()
     try:
@@ -73,6 +77,9 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         _status(desk, json_wanted)
         return
     _log_to_stderr()
+    _guard(desk)
+    if desk.database.is_closed_for_writing:
+        sys.exit(1)
     beat = _scheduler(desk)
     beat.serve(begun=lambda: desk.tell("scheduler_runs", name=beat.name))
 
@@ -125,6 +132,9 @@ def _prepare(desk: Desk) -> None:
     from web.demo.loading import load_demonstration
 
     desk.upgrade()
+    _guard(desk)
+    if desk.database.is_closed_for_writing:
+        return
     with desk.database.transaction() as session:
         empty = is_empty(session)
         if not empty or desk.config.is_production:
@@ -177,11 +187,18 @@ def _keep_secret(desk: Desk) -> None:
     desk.config = replace(desk.config, secret_key=Path(file).read_text().strip())
 
 
+def _guard(desk: Desk) -> None:
+    """Compare the log with the newest checkpoint outside, and say aloud what is wrong."""
+    found = guard(desk.database, desk.config.checkpoint_dir)
+    if found is not None:
+        desk.warn("read_only", kind=str(found.kind), folder=str(desk.config.checkpoint_dir))
+
+
 def _keep_key(desk: Desk) -> None:
     """An embedded installation makes the key that signs its log; one that cannot be used is told of, and the site runs."""
     with desk.database.reading() as session:
         has_key = key_in_force(session) is not None
-    if has_key:
+    if has_key or desk.database.is_closed_for_writing:
         return
     try:
         make_first(desk, None)

@@ -84,9 +84,9 @@ class Verdict:
     """What was looked at and what was found, the first bad entry first."""
 
     def __init__(
-        self, entries: int, size: int, findings: list[Finding], keys: list[str], *, whole: bool
+        self, entries: int, size: int, findings: list[Finding], keys: list[str], *, root: bytes, whole: bool
     ) -> None:
-        self.entries, self.size, self.keys, self.whole = entries, size, keys, whole
+        self.entries, self.size, self.keys, self.root, self.whole = entries, size, keys, root, whole
         self.findings = sorted(findings, key=lambda found: (found.number is None, found.number or 0))
 
     @property
@@ -450,9 +450,9 @@ class Check:
             self._found("file_bad", place=str(bad))
         except Exception as error:  # a hostile file may break its reading in any way
             self._found("file_bad", place=type(error).__name__)
-        return Verdict(
-            self.entries, self.tree.size, self.findings, [key.text for key in self.keys], whole=self.whole
-        )
+        keys = [key.text for key in self.keys]
+        root = self.tree.root()
+        return Verdict(self.entries, self.tree.size, self.findings, keys, root=root, whole=self.whole)
 
     def _found(self, kind: str, number: int | None = None, place: str = "") -> None:
         if len(self.findings) < MOST_FINDINGS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,7 +11,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models import Checkpoint, CheckpointPlace, Entry, Leaf, LogKey, LogWatch, Sealing
+from workflow.merkle import inclusion
 from workflow.snapshot import Row
+from workflow.tree import BrokenTree, Tree
 
 ENOUGH = 2
 """Places outside an installation should have."""
@@ -72,6 +75,22 @@ def seal_state(session: Session) -> SealState:
 
 def _rows(session: Session, query: object) -> list[Row]:
     return [dict(row) for row in session.execute(query).mappings()]  # type: ignore[call-overload]
+
+
+def receipt_of(session: Session, entry_id: int) -> str | None:
+    """The proof that an entry is in the log (C2SP tlog-proof); None while no checkpoint covers it, or the tree is broken."""
+    number = session.scalar(select(Leaf.number).where(Leaf.entry_id == entry_id))
+    newest = session.execute(
+        select(Checkpoint.size, Checkpoint.note).order_by(Checkpoint.size.desc()).limit(1)
+    ).first()
+    if number is None or newest is None or number >= newest.size:
+        return None
+    try:
+        path = inclusion(Tree(session).node, number, newest.size)
+    except BrokenTree:
+        return None
+    lines = ["c2sp.org/tlog-proof@v1", f"index {number}", *(b64encode(node).decode() for node in path)]
+    return "\n".join(lines) + f"\n\n{newest.note}"
 
 
 def note_of(session: Session, size: int) -> str | None:

@@ -1,0 +1,94 @@
+"""Check a packet, or one entry with its proof, without signing in. What is sent is looked at and not kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flask import Blueprint, render_template, request
+from werkzeug.datastructures import FileStorage
+
+from web import door
+from workflow.operations.sealing import public_keys
+from workflow.packet.verify import Archive, Bad, Checkpoint, Finding, Key, check, check_entry
+from workflow.queries.sealing import note_of
+
+blueprint = Blueprint("verifying", __name__)
+
+MOST_BYTES = 64 * 1024 * 1024
+"""What an archive may unpack to here; a larger one is checked offline."""
+
+MOST_FILES = 500
+LONGEST = 1024 * 1024
+"""Bytes of a text somebody pastes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came out: the faults, or what holds."""
+
+    findings: Sequence[Finding] = ()
+    entries: int = 0
+    size: int = 0
+    number: int | None = None
+    """Of a single entry, its number in the log."""
+    status: int = field(default=200)
+
+
+@blueprint.get("/verify")
+def form() -> str:
+    """Both forms, empty."""
+    return render_template("verify.html", answer=None, entry="", proof="", is_empty=False)
+
+
+@blueprint.post("/verify")
+def verify() -> tuple[str, int]:
+    """The verdict on what was sent; 422 when it does not hold, 400 when nothing was."""
+    entry, proof = request.form.get("entry", ""), request.form.get("proof", "")
+    file = request.files.get("packet")
+    answer = None
+    if file is not None and file.filename:
+        answer = _packet(file)
+    elif entry.strip() and proof.strip():
+        answer = _entry(entry, proof)
+    page = render_template("verify.html", answer=answer, entry=entry, proof=proof, is_empty=answer is None)
+    return page, 400 if answer is None else 422 if answer.findings else 200
+
+
+def _packet(file: FileStorage) -> Answer:
+    try:
+        archive = Archive(file.stream, MOST_BYTES, MOST_FILES)
+    except Bad as bad:
+        return Answer(findings=[Finding("file_bad", None, str(bad))])
+    verdict = check(archive)
+    findings = [*verdict.findings, *_strange(verdict.keys, verdict.size, verdict.root)]
+    return Answer(findings=findings, entries=verdict.entries, size=verdict.size)
+
+
+def _strange(keys: Sequence[str], size: int, root: bytes) -> list[Finding]:
+    """What sound packets of another log have in common: other keys, or another root at a size this log has signed."""
+    with door.database().reading() as session:
+        ours = {key.text for key, _, _ in public_keys(session)}
+        note = note_of(session, size)
+    if not keys or not {*keys} <= ours:
+        return [Finding("other_log")]
+    if note is None or Checkpoint(note.encode()).root != root:
+        return [Finding("checkpoint_differs", None, str(size))]
+    return []
+
+
+def _entry(entry: str, proof: str) -> Answer:
+    """Browsers send lines that end in CR LF; the texts themselves have no CR."""
+    text, said = entry.strip(), proof.replace("\r\n", "\n").lstrip("\n").rstrip() + "\n"
+    if len(text.encode()) > LONGEST or len(said) > LONGEST:
+        return Answer(findings=[Finding("file_bad")])
+    with door.database().reading() as session:
+        keys = [
+            Key(f"{first} {'-' if last is None else last} {key.text}")
+            for key, first, last in public_keys(session)
+        ]
+    try:
+        checkpoint, number = check_entry(text.encode(), said.encode(), keys)
+    except Bad as bad:
+        return Answer(findings=[Finding(str(bad))])
+    return Answer(size=checkpoint.size, number=number)
