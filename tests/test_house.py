@@ -37,6 +37,8 @@ MEANS_A_ROLE = {
     ("workflow/definition/names.py", "project_leader"),  # a word of the format: whom a ban may bind
     ("workflow/barring.py", "project_leader"),  # likewise, kept on the ban
 }
+ROLES = ROOT / "workflow" / "operations" / "deeds.py"
+"""The closed list of what a person may be granted, and who of them keeps the installation."""
 CLOCKS = {
     ROOT / "workflow" / "clock.py",
     ROOT / "models" / "types.py",  # an identifier carries the moment it was made, and nothing reads it
@@ -139,6 +141,22 @@ def test_engine_knows_no_role_of_a_lifecycle_by_name() -> None:
     ]
 
     assert known == [], "who a role is, the lifecycle file says: take it from the definition"
+
+
+def test_only_the_keepers_of_the_installation_are_known_as_roles() -> None:
+    """Who votes, who is the office and who sees what is for each lifecycle file to say."""
+    known = [
+        f"{_place(path, node.lineno)} {node.attr}"
+        for path in _sources("workflow", "web", "schedules")
+        if path != ROLES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node.value) == "Role"
+        and node.attr.isupper()
+        and node.attr not in ("ADMINISTRATOR", "AUDITOR")
+    ]
+
+    assert known == [], "take the role from the definition: its votes, its import, its opening"
 
 
 def test_only_the_transaction_commits() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -30,7 +30,7 @@ from workflow.operations.reopening import may_reopen, offered
 from workflow.queries import BaseFilter, Deadline
 from workflow.snapshot import Row, held_roles
 from workflow.words import article_text, days_left_text, label_text
-from workflow.world import current_edition, editions_in_use
+from workflow.world import editions_in_use, lifecycles_in_use
 
 blueprint = Blueprint("bases", __name__)
 
@@ -53,7 +53,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def index() -> str:
     """The bases the reader may see, narrowed by the filters of the address."""
     with pages.looking() as look:
-        current = current_edition(look.session, pages.LIFECYCLE)[1]
+        known = lifecycles_in_use(look.session)
+        current = _asked_for(known)
         wanted = _wanted(current)
         marks = {"after": request.args.get("after"), "before": request.args.get("before")}
         found = queries.bases_page(look.session, look.rights, wanted, at=look.ctx.at, **marks)
@@ -64,6 +65,7 @@ def index() -> str:
             rows=_listed(look, found.rows),
             turn=pages.turn(found, "bases.index", **filters),
             wanted=wanted,
+            lifecycles=_lifecycle_links(known, current, look.language),
             filters=filters,
             states=_state_links(current, counts, filters, look.language),
             total=sum(counts.values()),
@@ -73,10 +75,31 @@ def index() -> str:
         )
 
 
+def _asked_for(known: Mapping[str, Definition]) -> Definition:
+    """The lifecycle the address names, the site's own where it names none there is."""
+    return known.get(pages.asked("lifecycle")) or known[pages.LIFECYCLE]
+
+
+def _lifecycle_links(
+    known: Mapping[str, Definition], current: Definition, language: str
+) -> list[dict[str, Any]]:
+    """Each lifecycle as a link; none where there is only one."""
+    if len(known) == 1:
+        return []
+    return [
+        {
+            "label": explain.title_of(one.label, language),
+            "href": url_for("bases.index", lifecycle=name),
+            "current": name == current.name,
+        }
+        for name, one in known.items()
+    ]
+
+
 def _wanted(current: Definition) -> BaseFilter:
     state, deadline = pages.asked("state"), pages.asked("deadline")
     return BaseFilter(
-        lifecycle=pages.LIFECYCLE,
+        lifecycle=current.name,
         state=state if state in current.states else "",
         college=_key_or_nothing(pages.asked("college")),
         text=pages.asked("q"),
@@ -94,6 +117,7 @@ def _key_or_nothing(text: str) -> str:
 
 def _as_filters(wanted: BaseFilter) -> dict[str, str]:
     given = {
+        "lifecycle": wanted.lifecycle if wanted.lifecycle != pages.LIFECYCLE else "",
         "state": wanted.state,
         "college": wanted.college,
         "q": wanted.text,
@@ -154,7 +178,7 @@ def _list_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
 def export(kind: str) -> Response:
     """The list as a file, every row the reader may see and the filters leave; taking it leaves an entry."""
     with pages.looking() as look:
-        wanted = _wanted(current_edition(look.session, pages.LIFECYCLE)[1])
+        wanted = _wanted(_asked_for(lifecycles_in_use(look.session)))
         editions = editions_in_use(look.session)
         rows = [
             _export_row(row, editions[row["edition_id"]], look.language)

@@ -14,18 +14,18 @@ from web.decisions.selection import may_be_selected
 from web.pages import Look
 from web.words import t
 from workflow import explain, queries
-from workflow.definition.values import Definition
+from workflow.definition.values import Definition, State
 from workflow.errors import BadInput
 from workflow.messages import About, compose
-from workflow.operations.deeds import READERS_OF_THE_LOG
 from workflow.operations.papers import mark_read
 from workflow.operations.rounds import RoundAct
 from workflow.queries import Page, TodoFilter
+from workflow.queries.meetings import concerned_with_meetings
 from workflow.snapshot import Row
 from workflow.standing_in import stood_in_for
 from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.words import days_left_text, say
-from workflow.world import current_edition, editions_in_use
+from workflow.world import current_edition, editions_in_use, lifecycles_in_use
 
 blueprint = Blueprint("inbox", __name__)
 
@@ -49,14 +49,14 @@ def index() -> str:
                 "copied": queries.unread_count(look.session, look.rights),
             },
             meetings=queries.open_meetings_of(look.session, look.rights.person),
-            sees_meetings=bool(look.rights.roles & {*READERS_OF_THE_LOG}),
-            may_propose=bool(look.rights.units_of(_opening_role(look))),
+            sees_meetings=bool(look.rights.roles & concerned_with_meetings(look.session)),
+            may_propose=bool(look.rights.units_of(current_edition(look.session, pages.LIFECYCLE)[1].opens)),
             **show(look),
         )
 
 
-def _opening_role(look: Look) -> str:
-    return current_edition(look.session, pages.LIFECYCLE)[1].opens
+def _opening_roles(look: Look) -> tuple[str, ...]:
+    return tuple(definition.opens for definition in lifecycles_in_use(look.session).values())
 
 
 def _marks() -> dict[str, str | None]:
@@ -69,7 +69,6 @@ def _todo(look: Look) -> dict[str, Any]:
     )
     found = queries.to_do(look.session, look.rights, wanted, **_marks())
     editions = editions_in_use(look.session)
-    current = current_edition(look.session, pages.LIFECYCLE)[1]
     overdue = "1" if wanted.overdue else ""
     return {
         "stuck": [
@@ -87,12 +86,21 @@ def _todo(look: Look) -> dict[str, Any]:
         "ticked": pages.asked("ticked") == "all",
         "unticked": _here(),
         "all_ticked": _here(ticked="all"),
-        "states": [
-            {"value": state.name, "label": explain.title_of(state.label, look.language)}
-            for state in current.states.values()
-            if not state.end
-        ],
+        "states": _open_states(look),
     }
+
+
+def _open_states(look: Look) -> list[dict[str, str]]:
+    """The states in which something may wait, of every lifecycle; one that several name alike once."""
+    states: dict[str, State] = {}
+    for definition in lifecycles_in_use(look.session).values():
+        for state in definition.states.values():
+            if not state.end:
+                states.setdefault(state.name, state)
+    return [
+        {"value": state.name, "label": explain.title_of(state.label, look.language)}
+        for state in states.values()
+    ]
 
 
 def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
@@ -196,7 +204,7 @@ def _done(look: Look) -> dict[str, Any]:
 
 
 def _opened(look: Look) -> dict[str, Any]:
-    found = queries.opened_by_me(look.session, look.rights, role=_opening_role(look), **_marks())
+    found = queries.opened_by_me(look.session, look.rights, roles=_opening_roles(look), **_marks())
     editions = editions_in_use(look.session)
     rows = [_opened_row(look, row, editions) for row in found.rows]
     return {"rows": rows, "turn": pages.turn(found, "inbox.index", list="opened")}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session, aliased
 
 from models import CalendarYear, Call, Edition, Holiday, Installation, Partner, PartnerName, Setting, Unit
@@ -127,6 +127,15 @@ def definition_of(session: Session, sha256: str) -> Definition:
         found = load(source)
         _definitions[sha256] = found
     return found
+
+
+def lifecycles_in_use(session: Session) -> dict[str, Definition]:
+    """The present edition of every lifecycle that is published, by its name, the first published first."""
+    first = func.min(Edition.published_at)
+    names = session.scalars(
+        select(Edition.lifecycle).group_by(Edition.lifecycle).order_by(first, Edition.lifecycle)
+    )
+    return {name: current_edition(session, name)[1] for name in names.all()}
 
 
 def editions_in_use(session: Session) -> Mapping[str, Definition]:

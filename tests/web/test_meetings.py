@@ -82,7 +82,7 @@ def test_office_convenes_over_the_votes_that_are_open(site: Site) -> None:
 
     page = text_of(office.get(answer.headers["Location"]))
     assert answer.status_code == 303
-    assert "领导小组会议 2026-01" in page
+    assert "表决会议 2026-01" in page
     assert [item.case_id for item in items(site)] == cases
 
 
@@ -471,7 +471,7 @@ def test_minutes_say_who_was_there_what_was_counted_and_what_came_of_it(site: Si
 
     paper = Document(io.BytesIO(answer.get_data()))
     text = "\n".join(paragraph.text for paragraph in paper.paragraphs)
-    assert "领导小组会议纪要 2026-01" in text
+    assert "会议纪要 2026-01" in text
     assert "缺席成员：fifth_member" in text
     assert "法定人数为其2/3（向上取整）即4票" in text
     assert "同意3票，不同意1票，弃权0票；同意票须超过（3＋1）＝4票的1/2" in text

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import insert, select, update
 
 from models import Database, Person, Round, Setting, new_key
-from tests.university import BODIES, ROUTED_FILE, SIGNED, University
+from tests.university import BODIES, ROUTED_FILE, SIGNED, People, University
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
 
@@ -26,13 +27,18 @@ USUAL = {
 
 
 def founded(
-    database: Database, *, file: Path = ROUTED_FILE, members: tuple[str, ...] = (), **settings: Any
+    database: Database,
+    *,
+    file: Path = ROUTED_FILE,
+    members: tuple[str, ...] = (),
+    others: People = MappingProxyType({}),
+    **settings: Any,
 ) -> University:
     """A university under the edition with routes; proposals are not reviewed by experts unless a test says so.
 
-    `members` are further people of the leading group.
+    `members` are further people of the leading group, `others` people in any role.
     """
-    more = {**BODIES, **dict.fromkeys(members, (("leading_group", None),))}
+    more = {**BODIES, **others, **dict.fromkeys(members, (("leading_group", None),))}
     here = University.founded(database, file=file, more=more)
     set_so = {**USUAL, **settings}
     of_all = {"lifecycle": here.definition.name, "from_on": SIGNED.replace(year=2020), "reason": "test"}

@@ -20,11 +20,19 @@ Version = Annotated[int, Field(ge=0, le=999_999_999)]
 class NewMeeting(Shape):
     """A meeting over cases that are at a vote, in the order of the agenda; the chair and those present are members."""
 
+    role: Word | None = None
+    """Whose meeting, by the role that votes; may be left out by whoever convenes only one body."""
     held_on: date
     place: Annotated[str, StringConstraints(max_length=200)]
     chair_id: Key
     present: list[Key] = Field(max_length=200)
     agenda: list[Key] = Field(max_length=200)
+
+
+class OfBody(Shape):
+    """Whose votes, by the role; may be left out by whoever convenes only one body."""
+
+    role: Word | None = None
 
 
 class Presence(Shape):
@@ -99,6 +107,8 @@ class MeetingBrief(Shape):
 
     id: str
     number: str
+    role: Named
+    """Whose meeting it is: the role that votes."""
     held_on: date
     place: str
     status: Literal["open", "closed"]
@@ -168,6 +178,8 @@ class MeetingView(Shape):
 
     id: str
     number: str
+    role: Named
+    """Whose meeting it is: the role that votes."""
     held_on: date
     place: str
     status: Literal["open", "closed"]

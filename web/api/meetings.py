@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from flask import Response, request
 
@@ -18,6 +18,7 @@ from web.api.joint_shapes import (
     MeetingView,
     Member,
     NewMeeting,
+    OfBody,
     Presence,
     Results,
     Row,
@@ -45,27 +46,38 @@ from web.meetings.showing import (
 )
 from web.meetings.voting import following
 from workflow import gather, routes
-from workflow.blockers import Blocker
-from workflow.errors import NotFound
+from workflow.blockers import Blocker, Fault
+from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, Refusal
-from workflow.operations.deeds import READERS_OF_THE_LOG, Done, Role
+from workflow.operations.bodies import bodies, body_label, offices
+from workflow.operations.deeds import Done
 from workflow.operations.meetings import cast, close_meeting, close_row, convene, note_attendance
 from workflow.operations.open_round import planned
 from workflow.operations.papers import note_taken
 from workflow.operations.rounds import closing
 from workflow.plan import Form, probe
 from workflow.queries import meetings as asked
-from workflow.queries.meetings import Agendum
+from workflow.queries.meetings import Agendum, concerned_with_meetings
 from workflow.uploads import WORD
 
-BODY = Role.LEADING_GROUP
-"""The body whose meetings these are."""
 
-
-def _concerned(desk: Desk, *roles: Role) -> None:
+def _concerned(desk: Desk, *, roles: Collection[str] | None = None) -> None:
     """Raises Refused for whoever the pages do not let in, or who holds none of the roles that are named."""
-    if not desk.rights.roles & {*(roles or READERS_OF_THE_LOG)}:
+    allowed = concerned_with_meetings(desk.session) if roles is None else roles
+    if not desk.rights.roles & {*allowed}:
         raise Refused(Kind.NOT_ALLOWED)
+
+
+def _body(desk: Desk, role: str | None) -> str:
+    """The body that is named, or the only one the caller convenes. Raises BadInput where that is not one."""
+    mine = [known for known, keepers in bodies(desk.session).items() if keepers & desk.rights.roles]
+    if not mine:
+        raise Refused(Kind.NOT_ALLOWED)
+    if role is None and len(mine) == 1:
+        return mine[0]
+    if role is None or role not in bodies(desk.session):
+        raise BadInput((Fault(field="role", code="unknown_choice"),))
+    return role
 
 
 def _sight(call: Call, desk: Desk, meeting_id: str) -> Sight:
@@ -83,16 +95,26 @@ def list_meetings(call: Call, *, query: KeyPaging) -> MeetingPage:
     with call.reading() as desk:
         _concerned(desk)
         found = asked.meetings_page(desk.session, after=query.after, before=query.before)
+        roles = {
+            role: wording.called(role, body_label(desk.session, role))
+            for role in {row["role"] for row in found.rows}
+        }
     return MeetingPage(
-        items=[MeetingBrief(**row) for row in found.rows], newer=found.newer, older=found.older
+        items=[MeetingBrief(**{**row, "role": roles[row["role"]]}) for row in found.rows],
+        newer=found.newer,
+        older=found.older,
     )
 
 
-@operation("GET", "/meetings/votable", answer=VotableList, guarded=True)
-def list_votable(call: Call) -> VotableList:
+@operation("GET", "/meetings/votable", answer=VotableList, query=OfBody, guarded=True)
+def list_votable(call: Call, *, query: OfBody) -> VotableList:
     with call.reading() as desk:
-        _concerned(desk, Role.BASE_OFFICE)
-        rows = asked.votable(desk.session, BODY)
+        _concerned(desk, roles=offices(desk.session))
+        try:
+            body = _body(desk, query.role)
+        except BadInput as bad:
+            raise Refused(Kind.BAD_QUERY, faults=wording.faults(bad, None)) from None
+        rows = asked.votable(desk.session, body)
     return VotableList(
         items=[
             Votable(
@@ -114,6 +136,7 @@ def read_meeting(call: Call, meeting_id: str) -> MeetingView:
     return MeetingView(
         id=meeting["id"],
         number=meeting["number"],
+        role=Named(name=meeting["role"], text=sight.body),
         held_on=meeting["held_on"],
         place=meeting["place"],
         status=meeting["status"],
@@ -179,7 +202,7 @@ def _result(item: Agendum, result: str | None) -> Named | None:
 def convene_meeting(call: Call, *, body: NewMeeting) -> Reply:
     def work(desk: Desk) -> Done:
         return convene(
-            desk.session, role=BODY, held_on=body.held_on, place=body.place, chair=body.chair_id,
+            desk.session, role=_body(desk, body.role), held_on=body.held_on, place=body.place, chair=body.chair_id,
             present=body.present, agenda=body.agenda, ctx=desk.ctx,
         )  # fmt: skip
 
@@ -228,7 +251,7 @@ def cast_ballots(call: Call, meeting_id: str, *, body: Votes) -> Results:
 @operation("GET", "/meetings/<meeting_id>/closing", answer=ClosingView, guarded=True)
 def preview_closing(call: Call, meeting_id: str) -> ClosingView:
     with call.reading() as desk:
-        _concerned(desk, Role.BASE_OFFICE)
+        _concerned(desk, roles=offices(desk.session))
         sight = _sight(call, desk, meeting_id)
         return ClosingView(
             rows=[ahead for item in sight.agenda if (ahead := _ahead(sight, item)) is not None]
@@ -256,7 +279,7 @@ def _ahead(sight: Sight, item: Agendum) -> RowAhead | None:
 def close_rows(call: Call, meeting_id: str, *, body: Closing) -> Results:
     """Close rows as they were shown; one on which a ballot came in since stays open."""
     with call.reading() as desk:
-        _concerned(desk, Role.BASE_OFFICE)
+        _concerned(desk, roles=offices(desk.session))
         items = {item.id: item for item in _sight(call, desk, meeting_id).agenda}
     rows = {row.item_id: row for row in body.rows}.values()
 

@@ -16,10 +16,12 @@ from web import door, pages
 from web.admin.sheets import as_typed, ask, fault_text, others, refusal, tell
 from web.meetings import blueprint
 from web.words import t
+from workflow import explain
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.operations.deeds import Done, Role
+from workflow.operations.bodies import bodies, body_label, offices
+from workflow.operations.deeds import Done
 from workflow.operations.meetings import convene, members, note_attendance
 from workflow.operations.repeats import once
 from workflow.queries import meetings as asked
@@ -27,9 +29,6 @@ from workflow.queries import names_of
 from workflow.snapshot import Row
 
 Answer = Response | str | tuple[str, int]
-
-BODY = Role.LEADING_GROUP
-"""The body whose meetings these are."""
 
 
 @blueprint.get("")
@@ -41,28 +40,39 @@ def index() -> str:
         )
         return render_template(
             "meetings/index.html",
-            rows=found.rows,
+            rows=[{**row, "body": _named(look, row["role"])} for row in found.rows],
+            several=len(bodies(look.session)) > 1,
             turn=pages.turn(found, "meetings.index"),
-            may_convene=Role.BASE_OFFICE in look.rights.roles,
+            may_convene=bool(look.rights.roles & offices(look.session)),
         )
+
+
+def _named(look: pages.Look, role: str) -> str:
+    return explain.title_of(body_label(look.session, role), look.language)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Answer:
-    """Convene a meeting over the votes that are open."""
+    """Convene a meeting of a body over the votes of it that are open; where there are several, choose whose first."""
     language = door.language()
     with pages.looking() as look:
-        if Role.BASE_OFFICE not in look.rights.roles:
+        mine = [role for role, keepers in bodies(look.session).items() if keepers & look.rights.roles]
+        if not mine:
             raise NotFound("no_such_page")
-        people = _members(look)
-        votes = asked.votable(look.session, BODY)
+        body = mine[0] if len(mine) == 1 else pages.asked("body")
+        if body not in mine:
+            return render_template(
+                "meetings/whose.html", bodies=[{"value": role, "label": _named(look, role)} for role in mine]
+            )
+        people = _members(look, body)
+        votes = asked.votable(look.session, body)
         today = look.ctx.today
     fields = _fields(people, votes, today)
     if request.method == "GET":
         return _form(fields, key=pages.new_request_key())
     key = pages.sent_key()
     try:
-        done = door.act(_convened, key=key)
+        done = door.act(lambda session, ctx: _convened(session, ctx, body), key=key)
     except BadInput as bad:
         return _form(_as_typed(fields, bad.faults), key=key, problems=others(fields, bad.faults)), 422
     except NotFound:
@@ -73,8 +83,8 @@ def new() -> Answer:
     return redirect(url_for("meetings.show", meeting_id=done.subject), code=303)
 
 
-def _members(look: pages.Look) -> tuple[dict[str, str], ...]:
-    keys = members(look.session, BODY, today=look.ctx.today)
+def _members(look: pages.Look, body: str) -> tuple[dict[str, str], ...]:
+    keys = members(look.session, body, today=look.ctx.today)
     names = names_of(look.session, people=keys)
     return tuple(
         {"value": key, "label": names.person(key)} for key in sorted(keys, key=lambda key: names.person(key))
@@ -120,7 +130,7 @@ def _form(fields: tuple[Any, ...], *, key: str, problems: tuple[str, ...] = ()) 
     return render_template("meetings/new.html", fields=fields, key=key, others=problems)
 
 
-def _convened(session: Session, ctx: Context) -> Done:
+def _convened(session: Session, ctx: Context, body: str) -> Done:
     """Convene what the form asks for, once for its key. A key that is none names nothing and is refused as such."""
     held_on, place, chair = (request.form.get(name, "") for name in ("held_on", "place", "chair"))
     present, agenda = ticked("present"), ticked("agenda")
@@ -128,12 +138,16 @@ def _convened(session: Session, ctx: Context) -> Done:
 
     def work() -> Done:
         return convene(
-            session, role=BODY, held_on=day, place=pages.storable(place), chair=chair if pages.is_key(chair) else None,
+            session, role=body, held_on=day, place=pages.storable(place), chair=chair if pages.is_key(chair) else None,
             present=present, agenda=agenda, ctx=ctx,
         )  # fmt: skip
 
     return once(
-        session, what=["convene", held_on, place, chair, present, agenda], ctx=ctx, kind=Done, work=work
+        session,
+        what=["convene", body, held_on, place, chair, present, agenda],
+        ctx=ctx,
+        kind=Done,
+        work=work,
     )
 
 
@@ -157,11 +171,11 @@ def present(meeting_id: UUID) -> Answer:
     """Say which members are present."""
     key, back = str(meeting_id), url_for("meetings.show", meeting_id=meeting_id)
     with pages.looking() as look:
-        if Role.BASE_OFFICE not in look.rights.roles:
-            raise NotFound("no_such_page")
         meeting = asked.meeting_of(look.session, key)
+        if not look.rights.roles & bodies(look.session).get(meeting["role"], frozenset()):
+            raise NotFound("no_such_page")
         there = [row["person_id"] for row in asked.attendance_of(look.session, key) if row["present"]]
-        people = _members(look)
+        people = _members(look, meeting["role"])
     field = ask("present", "units", label=t("meetings.present", door.language()), options=people, value=there)
     if request.method == "GET":
         return _attendance(meeting, field)

@@ -15,7 +15,7 @@ from web.pages import Look
 from web.words import t
 from workflow import explain, queries, routes
 from workflow.definition.values import Choice, StepKind
-from workflow.operations.deeds import Role
+from workflow.operations.bodies import bodies, body_label
 from workflow.operations.meetings import OPEN
 from workflow.operations.transcribing import SCAN
 from workflow.plan import probe
@@ -42,7 +42,12 @@ class Sight:
 
     @property
     def is_office(self) -> bool:
-        return Role.BASE_OFFICE in self.look.rights.roles
+        return bool(self.look.rights.roles & bodies(self.look.session).get(self.meeting["role"], frozenset()))
+
+    @property
+    def body(self) -> str:
+        """What its members are called."""
+        return explain.title_of(body_label(self.look.session, self.meeting["role"]), self.look.language)
 
     @property
     def leads(self) -> bool:
@@ -84,6 +89,7 @@ def page_of(sight: Sight, *, problems: tuple[str, ...] = ()) -> str:
     return render_template(
         "meetings/show.html",
         meeting=sight.meeting,
+        body=sight.body,
         attendance=sight.attendance,
         rows=rows,
         is_open=sight.is_open,

@@ -97,7 +97,7 @@ def held_roles(session: Session, person: str | None, *, today: date) -> frozense
     return frozenset(rows)
 
 
-def demand(session: Session, ctx: Context, *roles: Role) -> None:
+def demand(session: Session, ctx: Context, *roles: str) -> None:
     """Raise WorkflowError `not_your_role` unless the actor holds one of the roles now; the command line may always."""
     if ctx.actor.system is None and not held_roles(session, ctx.actor.person, today=ctx.today) & {*roles}:
         raise WorkflowError("not_your_role", roles=[str(role) for role in roles])

@@ -21,7 +21,8 @@ from workflow.definition.values import StepKind
 from workflow.errors import WorkflowError
 from workflow.operations.acts import perform
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.deeds import Done, Faults, Role, demand, found, record
+from workflow.operations.bodies import bodies, offices
+from workflow.operations.deeds import Done, Faults, demand, found, record
 from workflow.operations.repeats import kept_answer, once
 from workflow.operations.rounds import close_vote
 from workflow.operations.transcribing import transcribe
@@ -87,9 +88,11 @@ def convene(
 
     The chair and whoever is present are members. Raises BadInput with every fault, WorkflowError `not_your_role`.
     """
-    demand(session, ctx, Role.BASE_OFFICE)
+    demand(session, ctx, *_conveners(session, role))
     known = members(session, role, today=ctx.today)
     faults = Faults()
+    if role not in bodies(session):
+        faults.add("role", "unknown_choice")
     day, where = faults.day("held_on", held_on), faults.line("place", place)
     if day and day < ctx.today:
         faults.add("held_on", "in_past")
@@ -184,8 +187,7 @@ def note_attendance(session: Session, meeting_id: str, *, present: Iterable[str]
 
     Raises BadInput, WorkflowError `meeting_closed` or `not_your_role`.
     """
-    demand(session, ctx, Role.BASE_OFFICE)
-    meeting = _open(session, meeting_id, shared=False)
+    meeting = _kept(session, meeting_id, ctx)
     there = set(present)
     known = members(session, meeting["role"], today=ctx.today)
     columns = Attendance.__table__.c
@@ -205,6 +207,18 @@ def note_attendance(session: Session, meeting_id: str, *, present: Iterable[str]
         faults.add("present", "nothing_changed")
     faults.done()
     return _told(session, "attendance_noted", meeting, changes, ctx)
+
+
+def _kept(session: Session, meeting_id: str, ctx: Context) -> Mapping[str, Any]:
+    """A meeting that is not closed, locked for whoever convenes its body. Raises as `_open` does, and `not_your_role`."""
+    role = session.scalar(select(Meeting.role).where(Meeting.id == meeting_id))
+    demand(session, ctx, *_conveners(session, role))
+    return _open(session, meeting_id, shared=False)
+
+
+def _conveners(session: Session, role: str | None) -> tuple[str, ...]:
+    """Who keeps the meetings of a body; of what is none, whoever keeps any."""
+    return tuple(sorted(bodies(session).get(role or "", offices(session))))
 
 
 def _open(session: Session, meeting_id: str, *, shared: bool) -> Mapping[str, Any]:
@@ -313,8 +327,7 @@ def _is_there(session: Session, meeting_id: str, person: str | None) -> None:
 
 def close_meeting(session: Session, meeting_id: str, *, ctx: Context) -> Done:
     """Close a meeting whose rows are all closed. Raises WorkflowError `rows_open`, `meeting_closed` or `not_your_role`."""
-    demand(session, ctx, Role.BASE_OFFICE)
-    meeting = _open(session, meeting_id, shared=False)
+    meeting = _kept(session, meeting_id, ctx)
     count = session.scalar(
         select(func.count())
         .select_from(AgendaItem)

@@ -300,9 +300,14 @@ def done_by_me(
 
 
 def opened_by_me(
-    session: Session, rights: Rights, *, role: str, after: str | None = None, before: str | None = None
+    session: Session,
+    rights: Rights,
+    *,
+    roles: Sequence[str],
+    after: str | None = None,
+    before: str | None = None,
 ) -> Page:
-    """The cases on which a person holds the opening duty, newest first; `due_on` is the next deadline, perhaps provisional."""
+    """The cases on which a person holds an opening duty, newest first; `due_on` is the next deadline, perhaps provisional."""
     due_on = (
         select(func.min(Task.due_on))
         .where(Task.case_id == Case.id, Task.closed_at.is_(None))
@@ -314,7 +319,7 @@ def opened_by_me(
         select(
             *SUBJECT, Case.opened_at, Case.entered_on, Case.closed_at, due_on, _provisional(due_on.element)
         ).select_from(Case)
-    ).where(on_duty(rights, role))
+    ).where(on_duty(rights, *roles))
     return page(
         session, statement, Order(column=Case.id, name="case_id", read=key_mark), after=after, before=before
     )

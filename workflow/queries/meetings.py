@@ -14,20 +14,28 @@ from workflow import gather, routes
 from workflow.context import Context
 from workflow.definition.values import Definition, Step
 from workflow.errors import NotFound
+from workflow.operations.bodies import bodies, offices
 from workflow.operations.meetings import OPEN, open_votes
 from workflow.queries.inbox import SUBJECT, with_subject
 from workflow.queries.paging import Order, Page, key_mark, page
+from workflow.queries.rights import WATCHERS
 from workflow.snapshot import Row, Snapshot
 from workflow.world import definition_of
 
 Convener = aliased(Person)
 
 
+def concerned_with_meetings(session: Session) -> frozenset[str]:
+    """The roles that may look at meetings: whoever votes, whoever convenes, and those who watch over both."""
+    return WATCHERS | bodies(session).keys() | offices(session)
+
+
 def meetings_page(session: Session, *, after: str | None = None, before: str | None = None) -> Page:
-    """Every meeting, the latest first: number, held_on, place, status, chair, and how many rows it has (count)."""
+    """Every meeting, the latest first: number, role of its members, held_on, place, status, chair, and how many rows it has (count)."""
     count = select(func.count()).where(AgendaItem.meeting_id == Meeting.id).scalar_subquery().label("count")
     statement = select(
-        Meeting.id, Meeting.number, Meeting.held_on, Meeting.place, Meeting.status, Person.name.label("chair"), count
+        Meeting.id, Meeting.number, Meeting.role, Meeting.held_on, Meeting.place, Meeting.status,
+        Person.name.label("chair"), count,
     ).join(Person, Person.id == Meeting.chair_id)  # fmt: skip
     return page(
         session, statement, Order(column=Meeting.id, name="id", read=key_mark), after=after, before=before

@@ -1,0 +1,213 @@
+"""Two lifecycles in one installation: each shows in lists, inbox and meetings, and each keeps its own office and voters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from models import Call, Database, Edition, Grant, Meeting, new_key
+from tests.university import University
+from tests.web.conftest import text_of
+from tests.web.programs import program
+from tests.web.signing_in import Site, site_over
+from tests.workflow.routing import at_vote, founded
+from tests.workflow.test_meetings import called, refused
+from tests.workflow.test_station import COMMITTEE, PEOPLE, STATION, applied
+from workflow.definition import load
+from workflow.doctor import examine
+from workflow.world import bump
+
+TITLE = "研究生工作站"
+
+
+@pytest.fixture
+def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
+    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database, others=PEOPLE))
+
+
+@pytest.fixture
+def stations(lite: Site) -> University:
+    """The same university, acting under the lifecycle of stations, which is published beside that of bases."""
+    source = STATION.read_bytes()
+    here = replace(lite.university, definition=load(source))
+    with lite.database.transaction() as session:
+        edition = Edition(
+            id=new_key(), lifecycle=here.definition.name, label=here.definition.edition, sha256=here.definition.sha256,
+            source=source.decode(), published_at=datetime(2021, 1, 1, tzinfo=UTC),
+        )  # fmt: skip
+        session.add(edition)
+        session.add(
+            Call(
+                id=new_key(), lifecycle=here.definition.name, year=2026, opens_on=date(2026, 3, 1),
+                closes_on=date(2026, 12, 31),
+            )
+        )  # fmt: skip
+        bump(session)
+    return here
+
+
+def at_committee(stations: University) -> str:
+    case_id = applied(stations)
+    stations.done(case_id, "deans_word", "dean", outcome="agree")
+    return case_id
+
+
+def met(here: University, *cases: str, who: str = "secretary", **more: Any) -> Any:
+    people = [here.people[name] for name in COMMITTEE]
+    return called(here, *cases, who=who, role="committee", chair=people[0], **{"present": COMMITTEE, **more})
+
+
+# ───────────────────────────── Lists
+
+
+def test_one_lifecycle_needs_no_choice(lite: Site) -> None:
+    at_vote(lite.university)
+
+    assert "按类别查看" not in text_of(lite.browser("office").get("/bases"))
+
+
+def test_list_shows_the_lifecycle_that_is_chosen(lite: Site, stations: University) -> None:
+    base, station = at_vote(lite.university), applied(stations)
+    give(lite, "office", "secretariat")
+    office = lite.browser("office")
+
+    bases, both = text_of(office.get("/bases")), text_of(office.get("/bases?lifecycle=station"))
+
+    assert (f"/bases/{base}" in bases, f"/bases/{station}" in bases) == (True, False)
+    assert (f"/bases/{base}" in both, f"/bases/{station}" in both) == (False, True)
+    assert 'href="/bases?lifecycle=station"' in bases
+    assert "评审中" in both
+    narrowed = text_of(office.get("/bases?lifecycle=station&state=applied"))
+    assert f"/bases/{station}" in narrowed
+    exported = office.get("/bases/export.csv?lifecycle=station").get_data().decode("utf-8-sig")
+    assert ("水城机床厂工作站" in exported, "水城人民医院" in exported) == (True, False)
+
+
+def test_lifecycle_there_is_none_of_shows_the_sites_own(lite: Site, stations: University) -> None:
+    base = at_vote(lite.university)
+
+    assert f"/bases/{base}" in text_of(lite.browser("office").get("/bases?lifecycle=x"))
+
+
+def test_inbox_shows_what_waits_under_the_other_lifecycle(lite: Site, stations: University) -> None:
+    case_id = applied(stations)
+    dean = lite.browser("dean")
+
+    page = text_of(dean.get("/"))
+
+    assert "学院意见</a>" in page
+    assert '<option value="applied">' in page
+    assert f"/bases/{case_id}" in text_of(dean.get("/?state=applied"))
+    assert f"/bases/{case_id}" not in text_of(dean.get("/?state=proposed"))
+    assert f"/bases/{case_id}" in text_of(lite.browser("applicant").get("/?list=opened"))
+
+
+# ───────────────────────────── Meetings
+
+
+def test_office_of_the_other_lifecycle_convenes_its_voters(lite: Site, stations: University) -> None:
+    case_id, base = at_committee(stations), at_vote(lite.university)
+    browser, people = lite.browser("secretary"), stations.people
+    form = text_of(browser.get("/meetings/new"))
+
+    answer = browser.send(
+        "/meetings/new",
+        {
+            "held_on": "2026-03-20",
+            "place": "行政楼301",
+            "chair": people["judge_1"],
+            "present": [people[name] for name in COMMITTEE],
+            "agenda": [case_id],
+        },
+    )
+
+    address = answer.headers["Location"]
+    assert (f'value="{case_id}"' in form, f'value="{base}"' in form) == (True, False)
+    assert (f'value="{people["judge_1"]}"' in form, f'value="{people["member"]}"' in form) == (True, False)
+    assert "评审委员会委员" in text_of(browser.get(address))
+    assert [lite.browser(who).get(address).status_code for who in ("judge_1", "auditor", "stranger")] == [
+        200,
+        200,
+        404,
+    ]
+
+
+def test_meeting_is_kept_by_its_own_office_alone(lite: Site, stations: University) -> None:
+    case_id = at_committee(stations)
+    address = f"/meetings/{met(stations, case_id).subject}"
+
+    kept = {who: lite.browser(who).get(f"{address}/close").status_code for who in ("secretary", "office")}
+
+    assert kept == {"secretary": 200, "office": 404}
+    assert refused(lambda: met(stations, case_id, who="office")) == "not_your_role"
+
+
+def test_committee_votes_in_its_meeting(lite: Site, stations: University) -> None:
+    case_id = at_committee(stations)
+    meeting = met(stations, case_id).subject
+    for who in COMMITTEE:
+        caller = program(lite, who)
+        row = caller.get(f"/meetings/{meeting}").get_json()["rows"][0]
+        vote = {"item_id": row["id"], "version": row["version"], "outcome": "agree"}
+
+        told = caller.send(f"/meetings/{meeting}/votes", {"rows": [vote]}, key=f"k-{who}")
+
+        assert told.status_code == 200, told.get_json()
+    with lite.database.reading() as session:
+        found = examine(session)
+    assert stations.case(case_id).state == "applied"
+    assert "公示" in text_of(lite.browser("secretary").get(f"/bases/{case_id}"))
+    assert found == []
+
+
+def test_whoever_convenes_both_says_whose_meeting(lite: Site, stations: University) -> None:
+    case_id, base = at_committee(stations), at_vote(lite.university)
+    give(lite, "office", "secretariat")
+    office = lite.browser("office")
+
+    asked = text_of(office.get("/meetings/new"))
+    forms = {
+        role: text_of(office.get(f"/meetings/new?body={role}")) for role in ("committee", "leading_group")
+    }
+
+    assert "召集哪一机构的会议" in asked
+    assert 'name="body" value="committee"' in asked
+    assert f'value="{case_id}"' in forms["committee"]
+    assert f'value="{base}"' in forms["leading_group"]
+    assert f'value="{base}"' not in forms["committee"]
+
+
+def test_interface_asks_whose_meeting_likewise(lite: Site, stations: University) -> None:
+    case_id = at_committee(stations)
+    at_vote(lite.university)
+    give(lite, "office", "secretariat")
+    caller = program(lite, "office")
+    judges = [stations.people[name] for name in COMMITTEE]
+    body = {
+        "held_on": "2026-03-20", "place": "301", "chair_id": judges[0], "present": judges, "agenda": [case_id],
+    }  # fmt: skip
+
+    untold = caller.send("/meetings", body, key="k1")
+    told = caller.send("/meetings", {**body, "role": "committee"}, key="k2")
+
+    assert (untold.status_code, told.status_code) == (422, 201)
+    assert caller.get("/meetings/votable").status_code == 400
+    assert caller.get("/meetings/votable?role=leading_group").status_code == 200
+    listed = caller.get("/meetings").get_json()["items"]
+    assert [(one["role"]["name"], one["role"]["text"]) for one in listed] == [
+        ("committee", "member of the committee")
+    ]
+    with lite.database.reading() as session:
+        assert session.scalars(select(Meeting.role)).all() == ["committee"]
+
+
+def give(lite: Site, who: str, role: str) -> None:
+    """Set down a right of a person, anywhere."""
+    with lite.database.transaction() as session:
+        session.add(
+            Grant(id=new_key(), person_id=lite.university.people[who], role=role, from_on=date(2020, 1, 1))
+        )
