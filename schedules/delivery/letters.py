@@ -35,6 +35,9 @@ INVITING = frozenset({"your_turn", "urged"})
 NAMES_A_DAY = frozenset({"reminder", "deadline_moved"})
 """Templates whose day belongs into a calendar."""
 
+MET = "deadline_met"
+"""The template whose deadline is over."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -170,19 +173,18 @@ def _day(row: Notice) -> date | None:
 
 
 def _deadline(row: Notice, message: Message, about: About) -> Deadline | None:
-    """The entry for a calendar, where the notice names a day and what set it."""
-    params = row.params
-    if (
-        row.template not in NAMES_A_DAY
-        or row.case_id is None
-        or not {"timer", "day", "sequence"} <= params.keys()
-    ):
+    """The entry for a calendar, where the notice names a day and what set it; one that is met takes its entry away."""
+    params, is_met = row.params, row.template == MET
+    if not is_met and row.template not in NAMES_A_DAY:
+        return None
+    if row.case_id is None or not {"timer", "day", "sequence"} <= params.keys():
         return None
     return Deadline(
         case_id=row.case_id,
         timer=params["timer"],
         period=params.get("period"),
-        day=date.fromisoformat(params["day"]),
+        day=date.fromisoformat(params["until"] if is_met else params["day"]),
+        cancelled=is_met,
         sequence=params["sequence"],
         summary=entry_title(row.params, about),
         text="\n".join(message.body.middle),

@@ -194,30 +194,50 @@ def test_letter_keeps_its_set_and_its_message_id_when_it_is_sent_again(office: O
     assert body(again) == body(lost)
 
 
-def test_deadline_comes_as_a_calendar_entry_that_moves_with_it(office: Office) -> None:
+def test_calendar_entry_moves_with_its_deadline_and_goes_when_it_is_met(office: Office) -> None:
     here, _, _, first, _ = office
-    reminder = {**REPORT, "answer": "sign_agreement"}
-    queue(
-        here,
-        "leader",
-        "reminder",
-        case_id=first,
-        at=beijing("2026-04-01 09:00"),
-        **{**reminder, "day": "2026-05-08"},
-    )
-    (before,) = at(office, "2026-04-01 10:00")
-    moved = {**reminder, "day": "2026-06-08", "sequence": 9}
-    queue(here, "leader", "reminder", case_id=first, at=beijing("2026-04-02 09:00"), **moved)
-    (after,) = at(office, "2026-04-02 10:00")
+    timer = {"timer": "sign_by", "answer": "sign_agreement", "period": None, "basis": "local"}
+    story: list[tuple[str, dict[str, Any]]] = [
+        ("reminder", {"days": 7, "day": "2026-05-08", "sequence": 4}),
+        (
+            "deadline_moved",
+            {
+                "old": "2026-05-08",
+                "day": "2026-06-08",
+                "provisional": False,
+                "why": "sign_agreement",
+                "sequence": 9,
+            },
+        ),
+        (
+            "deadline_met",
+            {
+                "act": "sign_agreement",
+                "until": "2026-06-08",
+                "day": "2026-04-03",
+                "late": False,
+                "sequence": 12,
+            },
+        ),
+    ]
 
-    parts = [next(iter(mail.iter_attachments())) for mail in (before, after)]
+    sent = []
+    for day, (template, params) in enumerate(story, start=1):
+        moment = f"2026-04-{day:02d} 10:00"
+        queue(here, "leader", template, case_id=first, at=beijing(moment), **timer, **params)
+        sent += at(office, moment)
+
+    parts = [next(iter(mail.iter_attachments())) for mail in sent]
     events = [Calendar.from_ical(part.get_payload(decode=True)).walk("VEVENT")[0] for part in parts]
-    assert [part.get_content_type() for part in parts] == ["text/calendar"] * 2
-    assert [part.get_content_charset() for part in parts] == ["utf-8"] * 2
+    assert [part.get_content_type() for part in parts] == ["text/calendar"] * 3
+    assert [part.get_content_charset() for part in parts] == ["utf-8"] * 3
     assert events[0]["summary"] == "登记协议签订（甲基地）"
-    assert events[0]["uid"] == events[1]["uid"]
-    assert [event["sequence"] for event in events] == [4, 9]
-    assert [str(event.decoded("dtstart")) for event in events] == ["2026-05-08", "2026-06-08"]
+    assert len({event["uid"] for event in events}) == 1
+    assert [(event["sequence"], str(event.decoded("dtstart")), event["status"]) for event in events] == [
+        (4, "2026-05-08", "CONFIRMED"),
+        (9, "2026-06-08", "CONFIRMED"),
+        (12, "2026-06-08", "CANCELLED"),
+    ]
 
 
 def test_mails_about_one_base_are_one_thread(office: Office) -> None:

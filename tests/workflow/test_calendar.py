@@ -89,7 +89,13 @@ def told(university: University, template: str, channel: str = "app") -> dict[st
             select(Notice).where(Notice.template == template, Notice.channel == channel)
         ).all()
     assert len({row.stable_key for row in rows}) == len(rows)
-    return {names[row.person_id]: row.params for row in rows}
+    assert all({"period", "sequence"} <= row.params.keys() for row in rows)
+    return {names[row.person_id]: _said_of(row.params) for row in rows}
+
+
+def _said_of(params: dict[str, Any]) -> dict[str, Any]:
+    """What a notice says; what its calendar entry is known by aside."""
+    return {name: value for name, value in params.items() if name not in {"period", "sequence"}}
 
 
 # ───────────────────────────── What a notice moves

@@ -164,6 +164,8 @@ def _moved_deadline(
         "why": why,
         "basis": new["basis"],
         "answer": timer.answer,
+        "period": new["period"],
+        "sequence": new["armed_seq"],
     }
     for person in dict.fromkeys(person for role in timer.tell for person in recipients(after, role)):
         if person != ctx.actor.person:
@@ -190,6 +192,8 @@ def met_deadlines(view: View, follows: Followed, seq: int, ctx: Context) -> Iter
             "day": plain(view.effective_on),
             "late": row["due_at"] <= view.at,
             "basis": row["basis"],
+            "period": row["period"],
+            "sequence": change.values["ended_seq"],
         }
         for person in _reminded_of(row, view.snapshot):
             if person != ctx.actor.person:
