@@ -238,9 +238,19 @@ class Blob(Base):
     """The bytes of a document under their SHA-256, in the database so that act and file commit together."""
 
     __tablename__ = "blobs"
+    __table_args__ = (
+        Index(
+            "blobs_set_aside",
+            "until",
+            sqlite_where=sql("until IS NOT NULL"),
+            postgresql_where=sql("until IS NOT NULL"),
+        ),
+    )
 
     sha256: Mapped[Digest] = mapped_column(primary_key=True)
     content: Mapped[bytes]
+    until: Mapped[Instant | None]
+    """Until when bytes that no document names yet are kept; none once one does."""
 
 
 class Draft(Base):

@@ -14,11 +14,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from models import Base, Case, Database, Entry, Unit
 from models.schema import (
+    MIGRATIONS,
     CannotBackUp,
     CannotCopy,
     Status,
@@ -35,7 +37,8 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = "2026_11_28_suspensions"
+HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+"""The newest migration; two that follow the same one are an error here."""
 
 
 def tools_of(database: Database) -> Path:

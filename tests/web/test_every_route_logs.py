@@ -35,7 +35,16 @@ from tests.web.test_api_together import stated as convening
 from tests.web.test_delegations import body as delegating
 from tests.web.test_delegations import given
 from tests.web.test_invitations import mailed, named
-from tests.web.test_meetings import PDF, all_agree, close, items, meeting_over, paper_check
+from tests.web.test_meetings import (
+    PDF,
+    all_agree,
+    close,
+    items,
+    meeting_over,
+    paper_check,
+    sent_papers,
+    set_aside,
+)
 from tests.web.test_urging import founded_panel
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed
 from workflow import clock
@@ -424,10 +433,10 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "inbox.read": (Way(kinds=(), ready=_read_notices),),
     "invitations.answer": (Way(kinds=("declared", "invitation_used"), ready=_invited),),
     "meetings.cast_votes": (Way(kinds=("ballot", "ballot"), ready=_votes(cast=True)),),
-    "meetings.check_papers": (Way(kinds=("document",), ready=_paper_check),),
+    "meetings.check_papers": (Way(kinds=(), ready=_paper_check),),
     "meetings.check_votes": (Way(kinds=(), ready=_votes(cast=False)),),
     "meetings.close_all": (Way(kinds=("vote_closed", "transition", "meeting_closed"), ready=_close_meeting),),
-    "meetings.enter": (Way(kinds=("transcribed",), ready=_paper),),
+    "meetings.enter": (Way(kinds=("document", "transcribed"), ready=_paper),),
     "meetings.minutes": (Way(kinds=("export",), ready=_minutes),),
     "meetings.new": (Way(kinds=("meeting_convened",), ready=_convene),),
     "meetings.present": (Way(kinds=("attendance_noted",), ready=_present),),
@@ -503,6 +512,17 @@ def _api_votes(site: Site) -> Send:
         for row in member.get(address).json["rows"]
     ]
     return lambda: member.send(f"{address}/votes", {"rows": rows}, key="votes")
+
+
+def _api_scan(site: Site) -> Send:
+    address = meeting_over(site, 1)
+    return lambda: set_aside(site, address)
+
+
+def _api_papers(site: Site) -> Send:
+    address = meeting_over(site, 1)
+    scan = set_aside(site, address).json["scan"]
+    return lambda: sent_papers(site, address, MEMBERS[1], scan, ["agree"])
 
 
 def _api_close_rows(site: Site) -> Send:
@@ -593,6 +613,7 @@ API: Mapping[str, tuple[Way, ...]] = {
     "api.decline_pending": (Way(kinds=("declined",), ready=_api_second("decline", {"reason": "no"})),),
     "api.end_delegation": (Way(kinds=("delegation_revoked",), ready=_api_end_delegation),),
     "api.end_meeting": (Way(kinds=("meeting_closed",), ready=_api_close),),
+    "api.enter_papers": (Way(kinds=("document", "transcribed"), ready=_api_papers),),
     "api.note_present": (Way(kinds=("attendance_noted",), ready=_api_present),),
     "api.open_draft": (Way(kinds=("open",), ready=_api_draft),),
     "api.perform_act": (Way(kinds=("ballot",), ready=_api_act),),
@@ -609,6 +630,7 @@ API: Mapping[str, tuple[Way, ...]] = {
         Way(kinds=(), ready=_call("head", "/cases/{case}/round/reassign/preview", _passing_on)),
     ),
     "api.reopen_route": (Way(kinds=("reopened",), ready=_api_reopen),),
+    "api.set_scan_aside": (Way(kinds=(), ready=_api_scan),),
     "api.upload_document": (Way(kinds=("document",), ready=_api_upload),),
     "api.urge_act": (
         Way(kinds=("urged",), ready=_call("leader", "/cases/{case}/acts/college_opinion/urge", version=True)),

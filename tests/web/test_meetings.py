@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from docx import Document
 from docx.oxml.ns import qn
 from sqlalchemy import select
 
-from models import AgendaItem, Attendance, Ballot, Database, Meeting, Round
+from models import AgendaItem, Attendance, Ballot, Blob, Database, Meeting, Round, StoredDocument
 from tests.conftest import Templates
 from tests.web.browsing import chromium, served
 from tests.web.conftest import Statements, hidden, text_of
+from tests.web.programs import program
 from tests.web.signing_in import PASSWORD, Browser, Site, site_over
 from tests.workflow.routing import MEMBERS, at_vote, founded
 from tests.workflow.test_meetings import called
@@ -350,6 +352,100 @@ def test_paper_votes_are_shown_before_they_are_entered(site: Site) -> None:
     assert "核对：代录second_member的纸质票" in page
     assert ("同意" in page, "不同意" in page) == (True, True)
     assert votes(site) == []
+
+
+def test_scan_left_on_the_page_of_consequences_is_no_document(lite: Site) -> None:
+    address = meeting_over(lite, 2)
+
+    check = paper_check(lite, address, "second_member", ["agree", "refuse"])
+
+    assert check.status_code == 200
+    assert all(entry.act != "scan" for entry in lite.entries("document"))
+    with lite.database.reading() as session:
+        assert session.scalars(select(StoredDocument.id).where(StoredDocument.field == "scan")).all() == []
+        assert (
+            session.scalars(select(Blob.until).where(Blob.sha256 == sha256(PDF).hexdigest())).one()
+            is not None
+        )
+
+
+def test_scan_that_was_never_sent_is_none(lite: Site) -> None:
+    address = meeting_over(lite, 1)
+    office = lite.browser("office")
+    sent = hidden(paper_check(lite, address, "second_member", ["agree"], office=office))
+    forged = {name: "x" if name.startswith("scan.") else value for name, value in sent.items()}
+
+    answer = office.client.post(f"{address}/papers/{lite.university.people['second_member']}", data=forged)
+
+    assert "没有纸质表决票的扫描件" in text_of(answer)
+    assert votes(lite) == []
+
+
+# ───────────────────────────── Paper votes of a program
+
+
+def set_aside(
+    site: Site, address: str, who: str = "office", *, field: str = "scan", content: bytes = PDF
+) -> Any:
+    data = {"field": field, "file": (io.BytesIO(content), "纸质票.pdf")}
+    return program(site, who).call("POST", f"{address}/scans", data=data)
+
+
+def sent_papers(site: Site, address: str, member: str, scan: str, choices: list[str], **more: Any) -> Any:
+    rows = [
+        {"item_id": item.id, "version": site.university.case(item.case_id).version, "outcome": choice}
+        for item, choice in zip(items(site), choices, strict=True)
+    ]
+    body = {"person_id": site.university.people[member], "scan": scan, "rows": rows}
+    return program(site, more.get("who", "office")).send(f"{address}/papers", body, key=more.get("key", "k1"))
+
+
+def test_program_enters_paper_votes_as_the_page_does(site: Site) -> None:
+    address = meeting_over(site, 2)
+    scan = set_aside(site, address)
+
+    answer = sent_papers(site, address, "second_member", scan.get_json()["scan"], ["agree", "refuse"])
+    again = sent_papers(site, address, "second_member", scan.get_json()["scan"], ["agree", "refuse"])
+
+    assert (scan.status_code, answer.status_code) == (201, 200)
+    assert [row["done"] for row in answer.get_json()["items"]] == [True, True]
+    assert [row["receipt"]["seq"] for row in again.get_json()["items"]] == [
+        row["receipt"]["seq"] for row in answer.get_json()["items"]
+    ]
+    cast = votes(site)
+    assert [(row.person_id, row.cast_by) for row in cast] == [
+        (site.university.people["second_member"], site.university.people["office"])
+    ] * 2
+    assert all(row.form["scan"] for row in cast)
+
+
+def test_program_enters_no_paper_vote_without_its_scan(lite: Site) -> None:
+    address = meeting_over(lite, 1)
+
+    answer = sent_papers(lite, address, "second_member", "x", ["agree"])
+
+    problem = answer.get_json()["items"][0]["problem"]
+    assert [blocker["code"] for blocker in problem["blockers"]] == ["scan_missing"]
+    assert votes(lite) == []
+
+
+@pytest.mark.parametrize("who", ["member", "auditor", "head"])
+def test_only_the_office_of_the_body_enters_paper_votes(lite: Site, who: str) -> None:
+    address = meeting_over(lite, 1)
+
+    refused = [
+        set_aside(lite, address, who),
+        sent_papers(lite, address, "second_member", "x", ["agree"], who=who),
+    ]
+
+    assert [answer.status_code for answer in refused] == [403, 403]
+
+
+@pytest.mark.parametrize(("field", "content"), [("plan", PDF), ("scan", b"MZ no document")])
+def test_program_sends_no_other_file_for_a_scan(lite: Site, field: str, content: bytes) -> None:
+    answer = set_aside(lite, meeting_over(lite, 1), field=field, content=content)
+
+    assert answer.status_code == 422
 
 
 def test_paper_vote_that_closes_the_vote_says_so_and_no_more(lite: Site) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from models import AgendaItem, Ballot, Database, Entry, Meeting, Round, Slip, new_key
+from models import AgendaItem, Ballot, Blob, Database, Entry, Meeting, Round, Slip, StoredDocument
 from tests.university import University
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed, rounds
 from workflow.doctor import examine
@@ -26,9 +26,12 @@ from workflow.operations.meetings import (
     enter_paper,
     note_attendance,
 )
+from workflow.operations.papers import Paper, set_aside
 from workflow.plan import Form
+from workflow.uploads import Upload
 
 TODAY = date(2026, 3, 10)
+NOWHERE = Paper(sha256="0" * 64, name="x.pdf", media_type="application/pdf", size=1)
 
 
 @pytest.fixture
@@ -73,10 +76,22 @@ def vote(here: University, meeting: Done, item: AgendaItem, who: str, choice: st
     )
 
 
+def scanned(here: University) -> Paper:
+    """A scan that was sent and that nothing names yet."""
+    upload = Upload(name="纸质票.pdf", media_type="application/pdf", content=b"%PDF-1.4 paper")
+    return here.database.run(lambda session: set_aside(session, upload, at=here.at))
+
+
+def scans(here: University) -> list[str]:
+    """The documents that are scans."""
+    with here.database.reading() as session:
+        return list(session.scalars(select(StoredDocument.id).where(StoredDocument.field == "scan")))
+
+
 def paper(
     here: University, meeting: Done, item: AgendaItem, member: str, who: str = "office", **more: Any
 ) -> Receipt | Refusal:
-    stated = {"choice": "agree", "scan": here.document(item.case_id, "scan"), **more}
+    stated = {"choice": "agree", "scan": scanned(here), **more}
     ctx, version = here.ctx(who), here.case(item.case_id).version
     return here.database.run(
         lambda session: enter_paper(
@@ -242,12 +257,12 @@ def test_row_of_another_meeting_is_unknown(small: University) -> None:
 def test_paper_vote_is_the_members_and_names_clerk_and_scan(university: University) -> None:
     meeting = called(university, at_vote(university))
     (item,) = items(university, meeting)
-    scan = university.document(item.case_id, "scan")
     before = university.case(item.case_id).version
 
-    answer = paper(university, meeting, item, "member", scan=scan)
+    answer = paper(university, meeting, item, "member")
 
     assert isinstance(answer, Receipt)
+    (scan,) = scans(university)
     with university.database.reading() as session:
         ballot = session.scalars(select(Ballot).join(Round).where(Round.step == "selection")).one()
         entry = session.scalars(select(Entry).where(Entry.kind == "transcribed")).one()
@@ -259,7 +274,7 @@ def test_paper_vote_is_the_members_and_names_clerk_and_scan(university: Universi
     assert (body["on_behalf_of"], list(body["documents"])) == (university.people["member"], [scan])
     assert '"agree"' not in entry.body
     assert university.case(item.case_id).version == before
-    assert found == []
+    assert {one.table for one in found if one.key == scan} == set()
 
 
 def test_paper_vote_counts_and_the_last_one_decides(small: University) -> None:
@@ -280,7 +295,7 @@ def test_paper_vote_counts_and_the_last_one_decides(small: University) -> None:
     [
         ("member", "head", {}, "not_your_role"),
         ("member", "office", {"scan": None}, "scan_missing"),
-        ("member", "office", {"scan": new_key()}, "scan_missing"),
+        ("member", "office", {"scan": NOWHERE}, "scan_missing"),
         ("member", "office", {"choice": "seal"}, "outcome_unknown"),
         ("second_member", "office", {}, "has_acted"),
     ],
@@ -293,6 +308,27 @@ def test_paper_vote_is_refused(
     vote(small, meeting, item, "second_member", "refuse")
 
     assert codes(paper(small, meeting, item, member, who, **more)) == [code]
+    assert scans(small) == [], "a scan is kept with its ballot or not at all"
+
+
+def test_scan_that_no_ballot_names_is_thrown_away_after_a_day(university: University) -> None:
+    meeting = called(university, at_vote(university))
+    (item,) = items(university, meeting)
+    left = scanned(university)
+    kept = Upload(name="2.pdf", media_type="application/pdf", content=b"%PDF-1.4 another")
+    cited = university.database.run(lambda session: set_aside(session, kept, at=university.at))
+    assert isinstance(paper(university, meeting, item, "member", scan=cited), Receipt)
+
+    for later, there in (
+        (timedelta(hours=24), {left.sha256, cited.sha256}),
+        (timedelta(hours=25), {cited.sha256}),
+    ):
+        with university.database.transaction() as session:
+            third = Upload(name="3.pdf", media_type="application/pdf", content=b"%PDF-1.4 third")
+            fresh = set_aside(session, third, at=university.at + later)
+            ours = [left.sha256, cited.sha256, fresh.sha256]
+            held = set(session.scalars(select(Blob.sha256).where(Blob.sha256.in_(ours))))
+        assert held == there | {fresh.sha256}
 
 
 def test_paper_vote_of_whoever_has_no_vote_is_refused(small: University) -> None:

@@ -55,6 +55,15 @@ class Votes(Shape):
     rows: list[RowVote] = Field(min_length=1, max_length=200)
 
 
+class PaperVotes(Shape):
+    """A member's paper ballots of a meeting, entered by the office with their scan."""
+
+    person_id: Key
+    scan: Annotated[str, StringConstraints(max_length=2000)]
+    """What setting the scan aside answered."""
+    rows: list[RowVote] = Field(min_length=1, max_length=200)
+
+
 class RowSeen(Shape):
     """A row as its consequences were shown: the version of its case and the place of its last entry."""
 
@@ -220,6 +229,13 @@ class StuckStep(Shape):
     step: Named
     reason: Named
     mend: str
+
+
+class ScanAside(Shape):
+    """A scan that waits for the ballots it shows; without them it is thrown away after a day."""
+
+    scan: str
+    """Names it when they are entered."""
 
 
 class HeldUp(Shape):

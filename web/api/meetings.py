@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from flask import Response, request
 
-from web import pages
+from web import door, pages
 from web.api import deeds, wording
 from web.api.acts import answered, version_of
 from web.api.each import row_by_row
@@ -19,22 +19,26 @@ from web.api.joint_shapes import (
     Member,
     NewMeeting,
     OfBody,
+    PaperVotes,
     Presence,
     Results,
     Row,
     RowAhead,
     RowSeen,
     RowVote,
+    ScanAside,
     Votable,
     VotableList,
     Votes,
 )
 from web.api.problems import Refused
+from web.api.reading import read_upload
 from web.api.routing import Call, Desk, Reply, operation
 from web.api.shapes import Deed, KeyPaging, Kind, Named
 from web.api.tongue import t
 from web.documents import disposition
 from web.meetings.minutes import file_name, taken, written_down
+from web.meetings.scans import left_aside, named_by
 from web.meetings.showing import (
     Sight,
     choice_text,
@@ -51,14 +55,15 @@ from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt, Refusal
 from workflow.operations.bodies import bodies, body_label, offices
 from workflow.operations.deeds import Done
-from workflow.operations.meetings import cast, close_meeting, close_row, convene, note_attendance
+from workflow.operations.meetings import cast, close_meeting, close_row, convene, enter_paper, note_attendance
 from workflow.operations.open_round import planned
 from workflow.operations.papers import note_taken
 from workflow.operations.rounds import closing
+from workflow.operations.transcribing import SCAN
 from workflow.plan import Form, probe
 from workflow.queries import meetings as asked
 from workflow.queries.meetings import Agendum, concerned_with_meetings
-from workflow.uploads import WORD
+from workflow.uploads import WORD, checked
 
 
 def _concerned(desk: Desk, *, roles: Collection[str] | None = None) -> None:
@@ -243,6 +248,56 @@ def cast_ballots(call: Call, meeting_id: str, *, body: Votes) -> Results:
 
     what = ["votes", meeting_id, body.model_dump(mode="json")]
     return row_by_row(call, what, rows, named=lambda row: row.item_id, work=work)
+
+
+# ───────────────────────────── Paper votes
+
+
+@operation(
+    "POST", "/meetings/<meeting_id>/scans", answer=ScanAside, upload=True, guarded=True, statuses=(201,)
+)
+def set_scan_aside(call: Call, meeting_id: str) -> Reply:
+    """Take a scan in; it is kept with the ballots that name it, and nothing is entered yet."""
+    with call.reading() as desk:
+        _kept_by(call, desk, meeting_id)
+    limit = door.config().upload_limit
+    place, name, content = read_upload(limit)
+    try:
+        if place != SCAN:
+            raise BadInput((Fault(field=place, code="unknown_field"),))
+        scan = checked(field=SCAN, name=name, content=content, limit=limit)
+    except BadInput as bad:
+        raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, None)) from None
+    return Reply(body=ScanAside(scan=left_aside(scan)), status=201)
+
+
+@operation("POST", "/meetings/<meeting_id>/papers", answer=Results, body=PaperVotes, key=True, guarded=True)
+def enter_papers(call: Call, meeting_id: str, *, body: PaperVotes) -> Results:
+    """Enter a member's paper ballots, each row by itself, its scan kept with it or not at all."""
+    with call.reading() as desk:
+        items = {item.id: item for item in _kept_by(call, desk, meeting_id).agenda}
+    scan = named_by(body.scan)
+    rows = {row.item_id: row for row in body.rows}.values()
+
+    def work(mine: Call, row: RowVote) -> Reply:
+        def entered(desk: Desk) -> Receipt | Refusal:
+            return enter_paper(
+                desk.session, meeting_id, row.item_id, body.person_id, choice=row.outcome, scan=scan,
+                version=row.version, ctx=desk.ctx,
+            )  # fmt: skip
+
+        return _on_row(mine, items.get(row.item_id), entered)
+
+    what = ["papers", meeting_id, body.model_dump(mode="json")]
+    return row_by_row(call, what, rows, named=lambda row: row.item_id, work=work)
+
+
+def _kept_by(call: Call, desk: Desk, meeting_id: str) -> Sight:
+    """A meeting of whose body the caller is the office. Raises NotFound, Refused."""
+    sight = _sight(call, desk, meeting_id)
+    if not sight.is_office:
+        raise Refused(Kind.NOT_ALLOWED)
+    return sight
 
 
 # ───────────────────────────── Closing

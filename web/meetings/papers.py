@@ -13,6 +13,7 @@ from web import door, pages
 from web.admin.sheets import fault_text
 from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
+from web.meetings.scans import left_aside, named_by
 from web.meetings.showing import Sight, row_of, sight_of
 from web.meetings.voting import Changed, attempted, following, results_page
 from web.words import t
@@ -22,11 +23,8 @@ from workflow.context import Context
 from workflow.errors import BadInput, NotFound
 from workflow.log import canonical
 from workflow.operations import Receipt, Refusal
-from workflow.operations.answers import Made
 from workflow.operations.meetings import enter_paper
 from workflow.operations.open_round import planned
-from workflow.operations.papers import store_document
-from workflow.operations.repeats import once
 from workflow.operations.transcribing import SCAN, transcribing
 from workflow.plan import Step
 from workflow.plan.foreseeing import closes_confidential
@@ -89,7 +87,7 @@ def _choices(sight: Sight, item: Agendum) -> list[dict[str, str]]:
 
 @blueprint.post("/<uuid:meeting_id>/papers/<uuid:person_id>/check")
 def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
-    """Keep the scan with each row's case, and show what entering each choice will do; no vote is entered yet."""
+    """Set the scan aside, and show what entering each choice will do; nothing is entered yet, and a scan left here does not stay."""
     key, person = pages.sent_key(), str(person_id)
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
@@ -103,13 +101,11 @@ def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
         if scan is None or not chosen:
             name = "meetings.scan_wanted" if scan is None else "meetings.nothing_chosen"
             return _form(sight, person, problem=t(name, look.language)), 422
-    scans = {item.id: _kept(item, scan, key) for item, _ in chosen}
+    aside = left_aside(scan)
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
         rows = [
-            _shown(sight, item, person, choice, scans[item.id])
-            for item in sight.agenda
-            if item.id in scans and (choice := _chosen(item))
+            _shown(sight, item, person, choice, aside) for item in sight.agenda if (choice := _chosen(item))
         ]
         member = _member(sight, person)
     return render_template(
@@ -122,21 +118,8 @@ def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
     )
 
 
-def _kept(item: Agendum, scan: Upload, key: str) -> str:
-    """The scan as a document of the row's case, kept once for the form's key."""
-
-    def work(session: Session, ctx: Context) -> Made:
-        case_id, digest = item.snapshot.id, hashlib.sha256(scan.content).hexdigest()
-        return once(
-            session, what=["scan", item.id, digest], ctx=ctx, kind=Made,
-            work=lambda: Made(id=store_document(session, case_id, field=SCAN, upload=scan, ctx=ctx)),
-        )  # fmt: skip
-
-    return door.act(work, key=f"{key}-{item.place}-scan").id
-
-
 def _shown(sight: Sight, item: Agendum, person: str, choice: str, scan: str) -> dict[str, Any]:
-    language, plan = sight.look.language, _planned(item, person, choice, scan, sight.look.ctx)
+    language, plan = sight.look.language, _planned(item, person, choice, sight.look.ctx)
     row = {
         **row_of(sight, item),
         "choice": choice,
@@ -150,11 +133,9 @@ def _shown(sight: Sight, item: Agendum, person: str, choice: str, scan: str) -> 
     return {**row, "reasons": [], "follows": follows, "shown": _digest(choice, plan)}
 
 
-def _planned(
-    item: Agendum, person: str, choice: str, scan: str | None, ctx: Context
-) -> tuple[Step, ...] | Blocker:
+def _planned(item: Agendum, person: str, choice: str, ctx: Context) -> tuple[Step, ...] | Blocker:
     """The steps that may be shown: of a ballot that closes the vote only that one, for it would tell how the others voted."""
-    steps = planned(item.snapshot, transcribing(person, choice=choice, scan=scan), ctx)
+    steps = planned(item.snapshot, transcribing(person, choice=choice, scan=None), ctx)
     if isinstance(steps, Blocker) or not closes_confidential(steps[0]):
         return steps
     return steps[:1]
@@ -210,10 +191,10 @@ def _scan() -> Upload | None:
 def _entered(
     session: Session, ctx: Context, meeting: str, item: Agendum, person: str, choice: str
 ) -> Receipt | Refusal | Changed:
-    version, scan = pages.sent_number(f"version.{item.id}"), request.form.get(f"scan.{item.id}", "")
+    version, scan = pages.sent_number(f"version.{item.id}"), named_by(request.form.get(f"scan.{item.id}", ""))
     gather.lock(session, item.snapshot.id)
     now = next(row for row in asked.agenda_of(session, meeting, ctx=ctx) if row.id == item.id)
-    plan = _planned(now, person, choice, scan, ctx)
+    plan = _planned(now, person, choice, ctx)
     is_as_it_was = now.snapshot.case["version"] == version
     if (
         is_as_it_was

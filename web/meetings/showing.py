@@ -35,6 +35,10 @@ class Sight:
     attendance: tuple[Row, ...]
     agenda: tuple[Agendum, ...]
     names: Names
+    keepers: frozenset[str]
+    """The roles that convene the body and keep its meetings."""
+    body: str
+    """What its members are called."""
 
     @property
     def is_open(self) -> bool:
@@ -42,12 +46,7 @@ class Sight:
 
     @property
     def is_office(self) -> bool:
-        return bool(self.look.rights.roles & bodies(self.look.session).get(self.meeting["role"], frozenset()))
-
-    @property
-    def body(self) -> str:
-        """What its members are called."""
-        return explain.title_of(body_label(self.look.session, self.meeting["role"]), self.look.language)
+        return bool(self.look.rights.roles & self.keepers)
 
     @property
     def leads(self) -> bool:
@@ -68,9 +67,12 @@ def sight_of(look: Look, meeting_id: str) -> Sight:
         ballot[name] for item in agenda for ballot in item.ballots for name in ("person_id", "cast_by")
     }
     people |= {row["uploaded_by"] for item in agenda for row in item.snapshot.table("documents")}
+    meeting = asked.meeting_of(look.session, meeting_id)
     return Sight(
         look=look,
-        meeting=asked.meeting_of(look.session, meeting_id),
+        meeting=meeting,
+        keepers=bodies(look.session).get(meeting["role"], frozenset()),
+        body=explain.title_of(body_label(look.session, meeting["role"]), look.language),
         attendance=asked.attendance_of(look.session, meeting_id),
         agenda=agenda,
         names=queries.names_of(look.session, people=people),

@@ -18,14 +18,15 @@ from models import AgendaItem, Attendance, Case, Edition, Grant, Meeting, Round,
 from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
 from workflow.definition.values import StepKind
-from workflow.errors import WorkflowError
+from workflow.errors import NotFound, WorkflowError
 from workflow.operations.acts import perform
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.bodies import bodies, offices
 from workflow.operations.deeds import Done, Faults, demand, found, record
+from workflow.operations.papers import Paper, cite
 from workflow.operations.repeats import kept_answer, once
 from workflow.operations.rounds import close_vote
-from workflow.operations.transcribing import transcribe
+from workflow.operations.transcribing import SCAN, transcribe
 from workflow.plan import Form
 from workflow.world import definition_of
 
@@ -264,20 +265,49 @@ def enter_paper(
     person: str,
     *,
     choice: str,
-    scan: str | None,
+    scan: Paper | None,
     version: int,
     ctx: Context,
 ) -> Receipt | Refusal:
-    """Enter the paper ballot of a member who is present, with its scan. Raises as `cast` does."""
-    what = ["transcribe", item_id, person, choice, scan]
+    """Enter the paper ballot of a member who is present, and keep its scan with it or not at all. Raises as `cast` does."""
+    what = ["transcribe", item_id, person, choice, scan.sha256 if scan else None]
 
     def work() -> Receipt | Refusal:
         _open(session, meeting_id, shared=True)
         item = _open_item(session, meeting_id, item_id)
         _is_there(session, meeting_id, person)
-        return transcribe(session, item.case_id, person, choice=choice, scan=scan, version=version, ctx=ctx)
+        return _with_its_scan(session, item.case_id, person, choice, scan, version=version, ctx=ctx)
 
     return once(session, what=what, ctx=ctx, kind=Receipt, work=work)
+
+
+def _with_its_scan(
+    session: Session,
+    case_id: str,
+    person: str,
+    choice: str,
+    scan: Paper | None,
+    *,
+    version: int,
+    ctx: Context,
+) -> Receipt | Refusal:
+    """Keep the scan and enter the ballot; where the ballot is refused, the scan is not kept either."""
+    with session.begin_nested() as kept:
+        document = _cited(session, case_id, scan, ctx)
+        answer = transcribe(session, case_id, person, choice=choice, scan=document, version=version, ctx=ctx)
+        if isinstance(answer, Refusal):
+            kept.rollback()
+    return answer
+
+
+def _cited(session: Session, case_id: str, scan: Paper | None, ctx: Context) -> str | None:
+    """The document of a scan; None where none was sent, or it waited too long and is gone."""
+    if scan is None:
+        return None
+    try:
+        return cite(session, case_id, field=SCAN, paper=scan, ctx=ctx)
+    except NotFound:
+        return None
 
 
 def close_row(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
@@ -17,7 +18,7 @@ from models.database import insert_into
 from workflow import entries, gather
 from workflow.blockers import Fault
 from workflow.context import Context
-from workflow.errors import BadInput
+from workflow.errors import BadInput, NotFound
 from workflow.operations.steps import write_steps
 from workflow.plan import Step
 from workflow.snapshot import Snapshot
@@ -28,50 +29,78 @@ LARGEST_DRAFT = 200_000
 """Bytes of JSON of one draft: every field of a form at its longest fits several times."""
 
 
+ASIDE = timedelta(days=1)
+"""How long bytes wait for the act that names them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paper:
+    """A file whose bytes are here and that no document names yet."""
+
+    sha256: str
+    name: str
+    media_type: str
+    size: int
+
+
+def set_aside(session: Session, upload: Upload, *, at: datetime) -> Paper:
+    """Keep a checked file's bytes for a day, until an act names them; what waited longer than that is thrown away.
+
+    It leaves no entry: nothing was decided by it, and nobody but whoever sent it knows of it.
+    """
+    session.execute(delete(Blob).where(Blob.until < at))
+    digest = hashlib.sha256(upload.content).hexdigest()
+    waits = {"until": at + ASIDE}
+    row = insert_into(session, Blob).values(sha256=digest, content=upload.content, **waits)
+    session.execute(
+        row.on_conflict_do_update(index_elements=["sha256"], set_=waits, where=Blob.until.is_not(None))
+    )
+    return Paper(sha256=digest, name=upload.name, media_type=upload.media_type, size=len(upload.content))
+
+
 def store_document(session: Session, case_id: str, *, field: str, upload: Upload, ctx: Context) -> str:
     """Keep a checked file on a case, with its entry; return the document's id.
 
     The case's version stays as it is: a file decides nothing until an act names it, and nobody else's form goes stale.
     The same person sending the same bytes for the same field again gets the document that is already there.
     """
+    gather.lock(session, case_id)
+    return cite(session, case_id, field=field, paper=set_aside(session, upload, at=ctx.at), ctx=ctx)
+
+
+def cite(session: Session, case_id: str, *, field: str, paper: Paper, ctx: Context) -> str:
+    """The same of a file that was set aside: from now on its bytes stay. Raises NotFound where they are gone."""
     row = gather.lock(session, case_id)
-    digest = hashlib.sha256(upload.content).hexdigest()
-    known = _already_there(session, case_id, field, upload, digest, ctx)
+    session.execute(update(Blob).where(Blob.sha256 == paper.sha256).values(until=None))
+    if session.scalar(select(Blob.sha256).where(Blob.sha256 == paper.sha256)) is None:
+        raise NotFound("no_such_file", sha256=paper.sha256)
+    known = _already_there(session, case_id, field, paper, ctx)
     if known is not None:
         return known
-    if session.scalar(select(Blob.sha256).where(Blob.sha256 == digest)) is None:
-        session.execute(_keep_bytes(session, digest, upload.content))
     definition = definition_of(session, row[1])
     wish = gather.Wish(people=tuple(filter(None, [ctx.actor.person])))
     snapshot = gather.gather(session, [row], wish=wish, today=ctx.today)[case_id]
     document = {
-        "id": new_key(), "case_id": case_id, "field": field, "name": upload.name, "media_type": upload.media_type,
-        "size": len(upload.content), "sha256": digest, "uploaded_by": ctx.actor.person, "uploaded_at": ctx.at,
+        "id": new_key(), "case_id": case_id, "field": field, "name": paper.name, "media_type": paper.media_type,
+        "size": paper.size, "sha256": paper.sha256, "uploaded_by": ctx.actor.person, "uploaded_at": ctx.at,
     }  # fmt: skip
     basis = definition.fields[field].basis if field in definition.fields else "local"
     write_steps(session, row, (_kept(snapshot, document, basis, ctx),), ctx)
     return str(document["id"])
 
 
-def _already_there(
-    session: Session, case_id: str, field: str, upload: Upload, digest: str, ctx: Context
-) -> str | None:
+def _already_there(session: Session, case_id: str, field: str, paper: Paper, ctx: Context) -> str | None:
     return session.scalar(
         select(StoredDocument.id)
         .where(
             StoredDocument.case_id == case_id,
             StoredDocument.field == field,
-            StoredDocument.name == upload.name,
-            StoredDocument.sha256 == digest,
+            StoredDocument.name == paper.name,
+            StoredDocument.sha256 == paper.sha256,
             StoredDocument.uploaded_by == ctx.actor.person,
         )
         .limit(1)
     )
-
-
-def _keep_bytes(session: Session, digest: str, content: bytes) -> Any:
-    """Two people may send the same file at once; the first one's bytes serve both."""
-    return insert_into(session, Blob).values(sha256=digest, content=content).on_conflict_do_nothing()
 
 
 def _kept(snapshot: Snapshot, document: Mapping[str, Any], basis: str, ctx: Context) -> Step:

@@ -14,7 +14,7 @@ from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.definition.values import StepKind
 from workflow.operations.answers import Receipt, Refusal
-from workflow.operations.open_round import Here, Work, at_round, barrier, only
+from workflow.operations.open_round import Here, Wanted, Work, at_round, barrier, only
 from workflow.plan import Form, Step
 from workflow.plan.balloting import ballot
 from workflow.plan.blocking import view_of
@@ -33,21 +33,27 @@ def transcribe(
     the scan, over a ballot there is, and to whoever would enter their own.
     """
 
-    work = transcribing(person, choice=choice, scan=scan)
+    planned = transcribing(person, choice=choice, scan=scan)
+
+    def work(here: Here) -> Step | Wanted | Blocker:
+        found = planned(here)
+        missing = all(row["id"] != scan for row in here.snapshot.table("documents"))
+        return barrier("scan_missing", Rank.MATERIAL) if missing and not isinstance(found, Blocker) else found
+
     return at_round(session, case_id, work, version=version, ctx=ctx, people=(person,))
 
 
 def transcribing(person: str, *, choice: str, scan: str | None) -> Work:
-    """What entering a member's paper ballot comes to, planned for its page as for the act."""
+    """What entering a member's paper ballot comes to, planned for its page as for the act; its scan is kept with it."""
 
     def work(here: Here) -> Step | Blocker:
-        found = _unfit(here, person, choice, scan)
+        found = _unfit(here, person, choice)
         return found if found is not None else _planned(here, person, choice, str(scan))
 
     return work
 
 
-def _unfit(here: Here, person: str, choice: str, scan: str | None) -> Blocker | None:
+def _unfit(here: Here, person: str, choice: str) -> Blocker | None:
     snapshot, actor = here.snapshot, here.ctx.actor.person
     if not here.is_office():
         return only(here.office)
@@ -66,8 +72,6 @@ def _unfit(here: Here, person: str, choice: str, scan: str | None) -> Blocker | 
     outcomes = snapshot.definition.acts[here.step.name].outcomes
     if choice not in outcomes:
         return barrier("outcome_unknown", Rank.RULE, outcomes=list(outcomes))
-    if all(row["id"] != scan for row in snapshot.table("documents")):
-        return barrier("scan_missing", Rank.MATERIAL)
     return None
 
 
