@@ -37,7 +37,7 @@ from workflow.doctor import examine
 from workflow.replay import Discrepancy
 from workflow.verify import Verdict, verify
 
-HEAD = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+HEAD = str(ScriptDirectory(str(MIGRATIONS)).get_current_head())
 """The newest migration; two that follow the same one are an error here."""
 
 
