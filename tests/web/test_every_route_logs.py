@@ -49,6 +49,7 @@ from tests.web.test_urging import founded_panel
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed
 from workflow import clock
 from workflow.log import is_known
+from workflow.mailing import USUAL
 
 Send = Callable[[], Any]
 """Sends one valid request; everything before it has been got ready."""
@@ -96,6 +97,15 @@ def _office_page(address: str, **fields: str) -> Callable[[Site], Send]:
         return posted(site.browser("administrator"), there, there, reason="asked for", **fields)
 
     return ready
+
+
+def _try_mail(site: Site) -> Send:
+    return posted(site.browser("administrator"), "/admin/outbox/test", "/admin/outbox/test")
+
+
+def _choose_mail(site: Site) -> Send:
+    address, chosen = "/account/notices", {str(kind): str(pace) for kind, pace in USUAL.items()}
+    return posted(site.browser("head"), address, address, **{**chosen, "copies": "off"})
 
 
 def _erase(site: Site) -> Send:
@@ -405,6 +415,7 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "admin.rename_partner": (Way(kinds=("partner_renamed",), ready=_office_form("partner_renamed")),),
     "admin.rename_unit": (Way(kinds=("unit_renamed",), ready=_office_form("unit_renamed")),),
     "admin.resend": (Way(kinds=("notice_resent",), ready=_office_form("notice_resent")),),
+    "admin.resend_kind": (Way(kinds=("notices_resent",), ready=_office_form("notices_resent")),),
     "admin.reset_password": (
         Way(kinds=("password_set",), ready=_office_page("/admin/accounts/{account}/password")),
     ),
@@ -432,6 +443,8 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "demo.move": (Way(kinds=("clock_moved",), ready=_move_clock),),
     "inbox.read": (Way(kinds=(), ready=_read_notices),),
     "invitations.answer": (Way(kinds=("declared", "invitation_used"), ready=_invited),),
+    "admin.try_mail": (Way(kinds=("mail_tried",), ready=_try_mail),),
+    "mail_choices.choose": (Way(kinds=("mail_chosen",), ready=_choose_mail),),
     "meetings.cast_votes": (Way(kinds=("ballot", "ballot"), ready=_votes(cast=True)),),
     "meetings.check_papers": (Way(kinds=(), ready=_paper_check),),
     "meetings.check_votes": (Way(kinds=(), ready=_votes(cast=False)),),

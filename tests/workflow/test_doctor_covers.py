@@ -17,12 +17,22 @@ from tests.workflow.test_doctor import TABLES, logged_columns, other
 from tests.workflow.test_meetings import called, closed, items, vote
 from workflow.doctor import examine
 from workflow.operations.delegations import give_delegation
+from workflow.operations.mailing import choose_mail
 from workflow.operations.rounds import name_experts
 
-TOGETHER = ("rounds", "seats", "ballots", "meetings", "agenda_items", "attendances", "delegations")
+TOGETHER = (
+    "rounds",
+    "seats",
+    "ballots",
+    "meetings",
+    "agenda_items",
+    "attendances",
+    "delegations",
+    "mail_choices",
+)
 """Tables that several people's decisions write."""
 
-WORDS = {"seats.kind": "before", "meetings.status": "closed"}
+WORDS = {"seats.kind": "before", "meetings.status": "closed", "mail_choices.pace": "daily"}
 """Columns a check constraint allows only certain words in."""
 
 WITH: Mapping[str, Mapping[str, object]] = {
@@ -65,6 +75,7 @@ def together(request: pytest.FixtureRequest, templates: Templates) -> Iterator[U
             unit_id=here.units["计算机学院"], from_on=ctx.today, until_on=ctx.today.replace(day=30), reason="away", ctx=ctx,
         )
     )  # fmt: skip
+    here.database.run(lambda session: choose_mail(session, {"copies": "off"}, ctx=ctx))
     for number in range(3):
         here.declare(panel, EXPERTS[number])
         here.act(panel, "expert_review", EXPERTS[number], outcome="seal", eligibility_opinion=opinion(here))
