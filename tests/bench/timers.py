@@ -139,12 +139,12 @@ def _catchup(places: Places, kind: str, options: Options) -> Iterator[Ratio]:
         database.dispose()
     rates, single = middles(beside_raw), middles(beside_single)
     yield Ratio(
-        name=f"catch-up beside raw batches · {LABELS[kind]}", ratio=middle(beside_raw), must=None, aim=0.6, pairs=options.pairs,
+        name=f"catch-up beside raw batches · {LABELS[kind]}", ratio=middle(beside_raw), must=0.4, aim=0.6, pairs=options.pairs,
         note=f"{rates[0]:.0f} beside {rates[1]:.0f} timers a second",
     )  # fmt: skip
     yield Ratio(
-        name=f"catch-up beside one by one · {LABELS[kind]}", ratio=middle(beside_single), must=None,
-        aim=5.0 if kind == "postgresql" else 2.0, pairs=options.pairs,
+        name=f"catch-up beside one by one · {LABELS[kind]}", ratio=middle(beside_single),
+        must=5.0 if kind == "postgresql" else 2.0, aim=None, pairs=options.pairs,
         note=f"{single[0]:.0f} beside {single[1]:.0f} timers a second",
     )  # fmt: skip
 

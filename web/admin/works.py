@@ -272,7 +272,10 @@ def scheduler() -> str:
 
 
 def _said(work: ClockWork, language: str) -> str:
-    """What waits, for how long, and what failed."""
+    """Whether any scheduler runs, what waits, for how long, and what failed; that none has ever run stands in the list's place."""
+    if not work.beats and not work.due:
+        return ""
+    alone = "" if work.is_alive else t("admin.scheduler.none", language)
     word = "late" if work.overdue else "some_due" if work.due else "none_late"
     said = t(
         f"admin.scheduler.{word}",
@@ -281,7 +284,7 @@ def _said(work: ClockWork, language: str) -> str:
         lag=round(work.lag.total_seconds()),
     )
     failed = t("admin.scheduler.incidents", language, count=work.incidents) if work.incidents else ""
-    return f"{said} {failed}".strip()
+    return " ".join(filter(None, (alone, said, failed)))
 
 
 def _beat_row(beat: Beat, language: str) -> tuple[Cell, ...]:
