@@ -12,6 +12,7 @@ from tests.bench.acts import bench_act
 from tests.bench.ballots import bench_ballot
 from tests.bench.pairs import FEWEST_PAIRS, Options, Ratio
 from tests.bench.places import Places, places
+from tests.bench.sealing import bench_packet, bench_sealing, bench_verify
 from tests.bench.shares import bench_memory, bench_transitions
 from tests.bench.timers import bench_catchup, bench_idle
 
@@ -22,6 +23,9 @@ BENCHES: Mapping[str, Callable[[Places, Options], Iterator[Ratio]]] = {
     "transitions": bench_transitions,
     "memory": bench_memory,
     "catchup": bench_catchup,
+    "sealing": bench_sealing,
+    "verify": bench_verify,
+    "packet": bench_packet,
 }
 
 FILE = Path("build") / "bench.json"

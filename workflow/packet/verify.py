@@ -556,12 +556,19 @@ class Check:
     def _entry(self, digest: bytes, line: Any, entries: Any) -> Any:
         """Take the entry whose turn it is; give the next line of the file."""
         number = self.tree.size
-        while line is not None and line[0] is not None and line[1] < number:
+        while line is not None and line[0] is not None and line[1] != number:
+            if entry_hash(line[0]) == digest:
+                # It is the entry whose turn it is, under another number.
+                self._found("out_of_place", number)
+                break
+            if line[1] > number:
+                self._found("missing", number)
+                return line
             self._found("out_of_place", line[1])
             line = self._line(entries)
-        if line is None or (line[0] is not None and line[1] > number):
+        if line is None:
             self._found("missing", number)
-            return line
+            return None
         if line[0] is None:
             self._found("unreadable", number)
         else:

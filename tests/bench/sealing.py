@@ -1,0 +1,224 @@
+"""What sealing costs those who act, and how fast a log and a packet of it are verified."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import multiprocessing
+import resource
+import sqlite3
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from models import Database
+from tests.bench import naive
+from tests.bench.acts import SCENES, supply
+from tests.bench.clients import ENGINE, Client
+from tests.bench.pairs import Options, Ratio, interleaved, middle, middles
+from tests.bench.places import KINDS, LABELS, Places
+from tests.workflow.sealed import AT, SealedLog
+from workflow.operations.sealing import seal
+from workflow.packet.verify import Folder, check
+from workflow.packet.writing import write_packet
+from workflow.verify import verify
+from workflow.verify_tree import verify_tree
+
+BEAT = 0.5
+"""Seconds between two looks of the sealer, which in service are ten."""
+
+READ = "SELECT stream, seq, kind, act, outcome, from_state, to_state, case_id, unit_id, ground, actor_id, actor, source, " \
+    "effective_on, recorded_at, body, hash FROM entries ORDER BY stream, seq"  # fmt: skip
+
+
+def bench_sealing(places: Places, options: Options) -> Iterator[Ratio]:
+    """Acts while a sealer of another process takes them into the tree, beside acts alone."""
+    turn = 100 if options.quick else 300
+    for kind in KINDS:
+        with places.database(kind) as url:
+            cases = supply(url, SCENES["approve"], count=turn * 2 * (options.pairs + 1))
+            client = Client(cases.spec)
+            with _sealer(url) as sealer:
+
+                def acting(beside: bool) -> Callable[[], float]:
+                    def turned() -> float:
+                        prepared = client.prepared(ENGINE, cases.jobs(turn))  # noqa: B023 — called in this round
+                        sealer.send(beside)
+                        sealer.recv()
+                        done = client.turn(ENGINE, prepared)  # noqa: B023
+                        sealer.send(False)
+                        sealer.recv()
+                        return (done.ended - done.began) / turn
+
+                    return turned
+
+                measured = interleaved(acting(True), acting(False), pairs=options.pairs)
+            client.close()
+        beside, alone = middles(measured)
+        yield Ratio(
+            name=f"sealing cost, {LABELS[kind]}", ratio=middle(measured), must=1.10, aim=None, pairs=options.pairs,
+            note=f"{beside * 1000:.2f} and {alone * 1000:.2f} ms an act",
+        )  # fmt: skip
+
+
+class _sealer:  # noqa: N801 — a context manager
+    """A process that seals every half second while it is told to."""
+
+    def __init__(self, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._near, far = context.Pipe()
+        self._process = context.Process(target=_keep_sealing, args=(far, url), daemon=True)
+
+    def __enter__(self) -> Any:
+        self._process.start()
+        return self._near
+
+    def __exit__(self, *_error: object) -> None:
+        self._near.send(None)
+        self._process.join()
+
+
+def _keep_sealing(link: Connection, url: str) -> None:
+    database = Database(url)
+    seal(database, signer=None, at=AT)
+    is_on = False
+    while True:
+        if link.poll(BEAT):
+            word = link.recv()
+            if word is None:
+                database.dispose()
+                return
+            is_on = bool(word)
+            link.send("ready")
+        elif is_on:
+            seal(database, signer=None, at=AT)
+
+
+# ───────────────────────────── Verifying
+
+
+def bench_verify(places: Places, options: Options) -> Iterator[Ratio]:
+    """The whole verification, chains and tree, beside a cursor that only reads the same rows; and what memory it takes."""
+    count = 5_000 if options.quick else 100_000
+    for kind in KINDS:
+        with places.database(kind) as url, tempfile.TemporaryDirectory() as folder:
+            database = Database(url)
+            SealedLog.made(database, Path(folder), entries=count, every=5_000)
+            for name, work in (("chains", verify), ("tree", verify_tree)):
+                measured = interleaved(
+                    _timed(partial(_read_raw, url)),
+                    _timed(partial(_verified, database, work)),
+                    pairs=options.pairs,
+                )
+                raw, ours = middles(measured)
+                yield Ratio(
+                    name=f"streaming verification of the {name}, {LABELS[kind]}", ratio=middle(measured), must=0.6, aim=0.8,
+                    pairs=options.pairs,
+                    note=f"{count:,} entries: {ours / count * 1e6:.1f} and {raw / count * 1e6:.1f} µs each",
+                )  # fmt: skip
+            database.dispose()
+            grown = _grown(url)
+            yield Ratio(
+                name=f"verification memory cost in MB, {LABELS[kind]}", ratio=grown, must=30.0, aim=None, pairs=1,
+                note=f"{count:,} entries",
+            )  # fmt: skip
+
+
+def _timed(work: Callable[[], object]) -> Callable[[], float]:
+    def run() -> float:
+        gc.collect()
+        begin = time.perf_counter()
+        work()
+        return time.perf_counter() - begin
+
+    return run
+
+
+def _read_raw(url: str) -> int:
+    """Read every row by the driver, a page at a time, as a stream does."""
+    count = 0
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+            cursor = connection.execute(READ)
+            while page := cursor.fetchmany(500):
+                count += len(page)
+        return count
+    connection = naive.connect(url)
+    connection.execute("BEGIN")
+    with connection.cursor(name="stream") as stream:
+        stream.itersize = 500
+        for _ in stream.execute(READ):
+            count += 1
+    connection.close()
+    return count
+
+
+def _verified(database: Database, work: Callable[..., Any]) -> None:
+    with database.reading() as session:
+        verdict = work(session)
+    if not verdict.sound:
+        raise RuntimeError(verdict.first)
+
+
+def _grown(url: str) -> float:
+    near, far = multiprocessing.get_context("spawn").Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_measure_memory, args=(far, url))
+    process.start()
+    far.close()
+    grown = float(near.recv())
+    process.join()
+    return grown
+
+
+def _measure_memory(link: Connection, url: str) -> None:
+    """How much the process grew beyond what a first small reading takes."""
+    database = Database(url)
+    with database.reading() as session:
+        session.connection()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _verified(database, verify)
+    _verified(database, verify_tree)
+    link.send((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+    database.dispose()
+
+
+# ───────────────────────────── A packet
+
+
+def bench_packet(places: Places, options: Options) -> Iterator[Ratio]:
+    """The offline verifier, beside reading each line and hashing it once."""
+    count = 5_000 if options.quick else 50_000
+    with places.database("sqlite") as url, tempfile.TemporaryDirectory() as folder:
+        database = Database(url)
+        SealedLog.made(database, Path(folder), entries=count, every=1_000)
+        place = Path(folder) / "packet"
+        with (Path(folder) / "packet.zip").open("wb") as file, database.reading() as session:
+            write_packet(session, file)
+        database.dispose()
+        with zipfile.ZipFile(Path(folder) / "packet.zip") as archive:
+            archive.extractall(place)
+
+        def least() -> None:
+            with (place / "entries.jsonl").open("rb") as lines:
+                for line in lines:
+                    json.loads(line)
+                    hashlib.sha256(line).digest()
+
+        def ours() -> None:
+            verdict = check(Folder(str(place)))
+            if not verdict.sound:
+                raise RuntimeError(verdict.findings)
+
+        measured = interleaved(_timed(least), _timed(ours), pairs=options.pairs)
+    least_time, our_time = middles(measured)
+    yield Ratio(
+        name="offline verification of a packet", ratio=middle(measured), must=0.3, aim=None, pairs=options.pairs,
+        note=f"{count:,} entries: {our_time / count * 1e6:.1f} and {least_time / count * 1e6:.1f} µs each",
+    )  # fmt: skip

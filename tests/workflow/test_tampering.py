@@ -1,0 +1,400 @@
+"""Whatever somebody does to a packet is found, and the first bad entry is named; against one checkpoint kept outside, even with the key.
+
+`LIANPEI_ENTRIES` entries (10,000 for a trial), and of the first and last of them every byte where `LIANPEI_TRIALS` says so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import unicodedata
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select, update
+
+from models import Checkpoint, Database, Entry, Leaf, Node, Sealing, Stream
+from models.schema import copy
+from tests.conftest import Templates
+from tests.workflow.history import unlock
+from tests.workflow.sealed import SealedLog, entry_row, entry_text
+from workflow.keyfile import read_key
+from workflow.notes import Head as Said
+from workflow.packet import verify
+from workflow.packet.verify import Check, Verdict, check
+from workflow.packet.verify import Checkpoint as Head
+
+ENTRIES = int(os.environ.get("LIANPEI_ENTRIES", "300"))
+TRIALS = int(os.environ.get("LIANPEI_TRIALS", "1"))
+EDGE = 200
+"""Entries at either end of which bytes are flipped."""
+
+FLIPS = 150 * TRIALS
+EVERY = 50
+
+
+class Files:
+    """A packet in memory."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = files
+
+    def names(self) -> list[str]:
+        return sorted(self.files)
+
+    def open(self, name: str) -> io.BytesIO:
+        return io.BytesIO(self.files[name])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A packet of the whole log, in parts; a checkpoint from its middle and its last, both kept outside."""
+
+    files: Mapping[str, bytes]
+    middle: str
+    last: str
+
+    @property
+    def lines(self) -> list[bytes]:
+        return self.files["entries.jsonl"].splitlines(keepends=True)
+
+    def with_lines(self, lines: list[bytes]) -> Verdict:
+        return self.verdict({**self.files, "entries.jsonl": b"".join(lines)})
+
+    def verdict(self, files: Mapping[str, bytes]) -> Verdict:
+        return check(Files(files), [Head(self.middle.encode())])
+
+
+def files_of(packet: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(packet)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def first(found: Verdict) -> tuple[str, int | None]:
+    return (found.findings[0].kind, found.findings[0].number)
+
+
+@pytest.fixture(scope="module")
+def log(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealedLog]:
+    database = Database(templates.copy("sqlite"))
+    yield SealedLog.made(database, tmp_path_factory.mktemp("log"), entries=ENTRIES - 1, every=EVERY)
+    database.dispose()
+
+
+@pytest.fixture(scope="module")
+def taken(log: SealedLog) -> Taken:
+    notes = log.notes()
+    return Taken(files=files_of(log.packet()), middle=notes[len(notes) // 2], last=notes[-1])
+
+
+# ───────────────────────────── Bytes
+
+
+def flips(lines: list[bytes]) -> Iterator[tuple[int, int, int]]:
+    """Entry, byte and bit: every byte of one entry at either end, and a sample of the first, the last and the others."""
+    dice = random.Random(ENTRIES * 1000 + TRIALS)
+    for number in (0, len(lines) - 1):
+        for place in range(len(lines[number])):
+            yield number, place, 1 << dice.randrange(8)
+    for _ in range(FLIPS):
+        edge = dice.randrange(min(EDGE, len(lines)))
+        number = dice.choice((edge, len(lines) - 1 - edge, dice.randrange(len(lines))))
+        yield number, dice.randrange(len(lines[number])), 1 << dice.randrange(8)
+
+
+def flipped(line: bytes, place: int, bit: int) -> bytes:
+    return line[:place] + bytes([line[place] ^ bit]) + line[place + 1 :]
+
+
+def test_every_flipped_byte_names_its_entry(taken: Taken) -> None:
+    """Of the proof only the part up to the entry is read again: what comes behind was found whole before."""
+    lines = taken.lines
+    assert taken.with_lines(lines).sound
+    wrong = []
+    for number, place, bit in flips(lines):
+        changed = [*lines[:number], flipped(lines[number], place, bit), *lines[number + 1 :]]
+        named = _named_by(taken, changed, number)
+        if named != number:
+            wrong.append((number, place, bit, named))
+
+    assert wrong == []
+
+
+def _named_by(taken: Taken, lines: list[bytes], number: int) -> int | None:
+    """The first bad entry, looking only at a window around the one changed: the heads before it are taken as read."""
+    run = Check(
+        Files({"entries.jsonl": b"".join(lines), "proofs/tree.txt": taken.files["proofs/tree.txt"]}), [], None
+    )
+    begin = max(0, number - 8)
+    proof = taken.files["proofs/tree.txt"].splitlines(keepends=True)
+    run.tree.size, run.tree.peaks = begin, list(_peaks(proof, begin))
+    run.whole = begin == 0
+    run.source = Files(
+        {
+            "entries.jsonl": b"".join(lines[begin : number + 9]),
+            "proofs/tree.txt": b"".join(proof[begin : number + 9]),
+        }
+    )
+    run._log()
+    found = [one.number for one in run.findings if one.number is not None]
+    return min(found, default=None)
+
+
+def _peaks(proof: list[bytes], size: int) -> Iterator[bytes]:
+    """As many as the tree of that size has; what they are does not matter here."""
+    for _ in range(size.bit_count()):
+        yield bytes(32)
+
+
+@pytest.mark.parametrize("name", ["keys.txt", "proofs/tree.txt"])
+def test_flipped_bytes_of_proofs_and_keys_are_found(taken: Taken, name: str) -> None:
+    dice, raw = random.Random(name), taken.files[name]
+    for _ in range(12 * TRIALS):
+        place = dice.randrange(len(raw))
+        changed = flipped(raw, place, 1 << dice.randrange(7))
+        if name == "keys.txt" and changed.split(b" ")[2:] == raw.split(b" ")[2:]:
+            continue
+        assert not taken.verdict({**taken.files, name: changed}).sound, place
+
+
+def test_every_flipped_byte_of_a_checkpoint_is_found(taken: Taken) -> None:
+    name = max(name for name in taken.files if name.startswith("checkpoints/"))
+    raw = taken.files[name]
+    keys = [verify.Key(line) for line in taken.files["keys.txt"].decode().splitlines()]
+    for place in range(len(raw)):
+        try:
+            read = Head(flipped(raw, place, 1))
+        except verify.Bad:
+            continue
+        assert read.fault(keys) is not None, place
+
+
+# ───────────────────────────── Entries
+
+
+def test_deleted_entry_is_named(taken: Taken) -> None:
+    for number in (0, 1, 137, ENTRIES - 1):
+        lines = taken.lines
+        del lines[number]
+        assert first(taken.with_lines(lines)) == ("missing", number)
+
+
+def test_inserted_entry_is_named(taken: Taken) -> None:
+    for number in (0, 77, ENTRIES - 1):
+        body = entry_text("system:test0", 9, "0" * 64, 9).encode()
+        line = b'{"entry":' + body + b',"number":%d}\n' % number
+        lines = taken.lines
+        for place in (number, number + 1):
+            found = taken.with_lines([*lines[:place], line, *lines[place:]])
+            assert found.findings[0].number == number
+
+
+def test_doubled_entry_is_named(taken: Taken) -> None:
+    lines = taken.lines
+    assert first(taken.with_lines([*lines[:51], lines[50], *lines[51:]])) == ("out_of_place", 50)
+    assert first(taken.with_lines([*lines, lines[50]])) == ("out_of_place", 50)
+
+
+def test_swapped_entries_are_named(taken: Taken) -> None:
+    lines = taken.lines
+    lines[60], lines[61] = lines[61], lines[60]
+
+    assert taken.with_lines(lines).findings[0].number == 60
+
+
+def renumbered(taken: Taken, number: int, change: Callable[[bytes], bytes]) -> Verdict:
+    lines = taken.lines
+    lines[number] = change(lines[number])
+    assert lines[number] != taken.lines[number]
+    return taken.with_lines(lines)
+
+
+SPELLINGS: Mapping[str, Callable[[bytes], bytes]] = {
+    "re-dated": lambda line: line.replace(b'"effective_on":"2026-11-28"', b'"effective_on":"2026-11-27"'),
+    "recorded at another time": lambda line: line.replace(b'"recorded_at":"2026', b'"recorded_at":"2025'),
+    "another actor": lambda line: line.replace(b'"actor":"system:cli"', b'"actor":"system:api"'),
+    "another order of keys": lambda line: line.replace(
+        b'"account":null,"act":null', b'"act":null,"account":null'
+    ),
+    "1 as 1.0": lambda line: line.replace(b'"seq":', b'"seq":1.0,"x":', 1),
+    "a fraction": lambda line: line.replace(b'"count":', b'"count":0.5,"x":', 1),
+    "an exponent": lambda line: line.replace(b'"count":', b'"count":1e0,"x":', 1),
+    "a key twice": lambda line: line.replace(b'"act":null', b'"act":null,"act":null'),
+    "a key twice, the first another": lambda line: line.replace(b'"act":null', b'"act":"approve","act":null'),
+    "NFD": lambda line: unicodedata.normalize("NFD", line.decode()).encode(),
+    "an escaped slash": lambda line: line.replace("／no.".encode(), b"\\/no."),
+    "an escaped letter": lambda line: line.replace(b'"kind":"clock', b'"kind":"\\u0063lock'),
+    "a blank": lambda line: line.replace(b'"act":null', b'"act": null'),
+    "a trailing newline": lambda line: line.replace(b',"number"', b'\n,"number"'),
+    "an empty line": lambda line: line + b"\n",
+    "CR LF": lambda line: line.replace(b"\n", b"\r\n"),
+    "a byte-order mark": lambda line: b"\xef\xbb\xbf" + line,
+    "a surrogate": lambda line: line.replace("第".encode(), b"\xed\xa0\x80"),
+    "deep nesting": lambda line: line.replace(b'"changes":[]', b'"changes":' + b"[" * 9000 + b"]" * 9000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_another_text_or_spelling_is_named(taken: Taken, name: str) -> None:
+    number = 140
+    found = renumbered(taken, number, SPELLINGS[name]).findings[0].number
+
+    assert found in ((number, number + 1) if name == "an empty line" else (number,))
+
+
+# ───────────────────────────── Whoever has the packet's program, or the key, and time
+
+
+def rebuilt(bodies: list[str], taken: Taken, *, sign: SealedLog | None = None) -> dict[str, bytes]:
+    """A packet over other texts with everything in it computed anew; the checkpoints are re-signed with a key, or kept."""
+    tree, proof, lines, files = verify.Growing(), [], [], dict(taken.files)
+    sizes = {int(name[12:-4]) for name in files if name.startswith("checkpoints/")}
+    sizes = {size for size in sizes if size < len(bodies)} | {len(bodies)}
+    for name in [name for name in files if name.startswith("checkpoints/") and sign is not None]:
+        del files[name]
+    for number, body in enumerate(bodies):
+        digest = verify.entry_hash(body.encode())
+        tree.join(0, verify.leaf_hash(digest))
+        proof.append(f"e {digest.hex()}\n")
+        lines.append(f'{{"entry":{body},"number":{number}}}\n')
+        if sign is not None and number + 1 in sizes:
+            said = Said(origin=sign.signer.origin, size=number + 1, root=tree.root())
+            files[f"checkpoints/{number + 1:012d}.txt"] = sign.signer.note(said.text).encode()
+    about = json.loads(files["packet.json"]) | {"size": len(bodies), "entries": len(bodies)}
+    return files | {
+        "entries.jsonl": "".join(lines).encode(),
+        "proofs/tree.txt": "".join(proof).encode(),
+        "packet.json": json.dumps(about).encode(),
+    }
+
+
+def rewritten(taken: Taken, number: int, *, only: bool = False) -> list[str]:
+    """The texts with one changed, and, unless it is that one only, every later one of its stream chained anew."""
+    bodies = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines]
+    bodies[number] = bodies[number].replace('"actor":"system:cli"', '"actor":"system:abc"')
+    last: dict[str, str] = {}
+    for place, body in enumerate(bodies):
+        entry = verify.read_entry(body.encode())
+        if place > number and not only:
+            entry["prev"] = last.get(entry["stream"], entry["prev"])
+            bodies[place] = verify._spell(entry)
+        last[entry["stream"]] = verify.entry_hash(bodies[place].encode()).hex()
+    return bodies
+
+
+def test_rewrite_with_recomputed_hashes_is_found(taken: Taken) -> None:
+    found = taken.verdict(rebuilt(rewritten(taken, 137), taken))
+
+    kind, number = first(found)
+    assert kind == "checkpoint_differs"
+    assert number is not None
+    assert number <= 137 < number + EVERY
+
+
+def test_middle_only_edit_is_named_by_the_chain(taken: Taken) -> None:
+    """Its hash, leaf and tree are computed anew, the texts after it are left: the next of its stream gives it away."""
+    found = taken.verdict(rebuilt(rewritten(taken, 137, only=True), taken))
+
+    assert "chain_broken" in [one.kind for one in found.findings]
+    assert all(one.number is None or 101 <= one.number <= 144 for one in found.findings[:2])
+
+
+def test_rewrite_signed_with_the_stolen_key_is_found_against_one_checkpoint_outside(
+    log: SealedLog, taken: Taken
+) -> None:
+    forged = rebuilt(rewritten(taken, 20), taken, sign=log)
+
+    assert check(Files(forged)).sound, "by itself it cannot be told from the truth"
+    assert first(taken.verdict(forged))[0] == "checkpoint_differs"
+
+
+def test_tail_cut_off_and_signed_anew_is_found(log: SealedLog, taken: Taken) -> None:
+    bodies = rewritten(taken, 0)[: ENTRIES // 3]
+    bodies[0] = taken.lines[0][9:].rpartition(b',"number"')[0].decode()
+    whole = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines][: ENTRIES // 3]
+    forged = rebuilt(whole, taken, sign=log)
+
+    assert check(Files(forged)).sound
+    assert first(taken.verdict(forged)) == ("shorter", ENTRIES // 3)
+
+
+def test_lines_cut_off_are_named(taken: Taken) -> None:
+    assert first(taken.with_lines(taken.lines[:-3])) == ("missing", ENTRIES - 3)
+
+
+def test_new_log_under_the_old_name_is_found(log: SealedLog, taken: Taken) -> None:
+    others = [entry_text("system:new", n + 1, "0" * 64, n) for n in range(ENTRIES)]
+    for number in range(1, ENTRIES):
+        prev = verify.entry_hash(others[number - 1].encode()).hex()
+        others[number] = entry_text("system:new", number + 1, prev, number)
+    forged = rebuilt(others, taken, sign=log)
+
+    assert check(Files(forged)).sound
+    assert first(taken.verdict(forged))[0] == "checkpoint_differs"
+
+
+def test_entry_left_out_of_the_whole_is_named(taken: Taken) -> None:
+    """The forger leaves a subtree in its place, as if it had not been asked for."""
+    proof = taken.files["proofs/tree.txt"].splitlines(keepends=True)
+    leaf = verify.leaf_hash(bytes.fromhex(proof[90][2:-1].decode()))
+    proof[90] = f"0 {leaf.hex()}\n".encode()
+    lines = taken.lines
+    del lines[90]
+    about = json.loads(taken.files["packet.json"]) | {"entries": ENTRIES - 1}
+    files = {
+        **taken.files,
+        "entries.jsonl": b"".join(lines),
+        "proofs/tree.txt": b"".join(proof),
+        "packet.json": json.dumps(about).encode(),
+    }
+
+    assert first(taken.verdict(files)) == ("missing", 90)
+
+
+def test_rollback_to_an_older_backup_is_found(log: SealedLog, taken: Taken, templates: Templates) -> None:
+    """The older state goes on: other entries are written and signed with the same key, as if nothing had been lost."""
+    older = Database(templates.copy("sqlite"))
+    copy_into(log.database, older, size=101)
+    again = SealedLog(database=older, file=log.file, signer=read_key(log.file))
+    again.write(5000, ENTRIES)
+    again.seal()
+    forged = files_of(again.packet())
+    older.dispose()
+
+    assert check(Files(forged)).sound
+    assert first(taken.verdict(forged))[0] == "checkpoint_differs"
+
+
+def copy_into(source: Database, target: Database, *, size: int) -> None:
+    """The state a database had when its tree had a size."""
+    url = target.url.render_as_string(hide_password=False)
+    target.dispose()
+    Path(str(target.url.database)).unlink()
+    fresh = Database(url)
+    copy(source, fresh)
+    with fresh.transaction() as session:
+        unlock(session)
+        kept = select(Leaf.entry_id).where(Leaf.number < size)
+        session.execute(delete(Entry).where(Entry.id.not_in(kept)))
+        session.execute(delete(Leaf).where(Leaf.number >= size))
+        session.execute(delete(Checkpoint).where(Checkpoint.size > size))
+        session.execute(delete(Node).where(Node.place >= (8 << 48) + size // 256))
+        session.execute(update(Sealing).values(size=size, floor=0, mark=0))
+        for stream in session.scalars(select(Stream)):
+            last = session.execute(
+                select(Entry.seq, Entry.hash)
+                .where(Entry.stream == stream.name)
+                .order_by(Entry.seq.desc())
+                .limit(1)
+            ).one()
+            stream.seq, stream.head = last.seq, last.hash
+    fresh.dispose()
+
+
+def test_helper_makes_entries_the_log_would_write() -> None:
+    assert verify.read_entry(entry_row("system:x", 1, "0" * 64, 1)["body"].encode())["seq"] == 1
