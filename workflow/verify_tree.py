@@ -120,18 +120,17 @@ class _Whole:
 # ───────────────────────────── Parts, for the whole and for the continuous check
 
 
-def pages(session: Session, first: int, until: int) -> Iterator[Sequence[Any]]:
-    """Leaves from a number up to, not with, another, each with its entry and the hash of the entry before in its stream."""
-    query = (
-        select(
-            Leaf.number, Leaf.hash.label("sealed"), Entry.stream, Entry.seq, Entry.body, Entry.hash,
-            _BEFORE.hash.label("before"),
-        )
-        .outerjoin(Entry, Entry.id == Leaf.entry_id)
-        .outerjoin(_BEFORE, (_BEFORE.stream == Entry.stream) & (_BEFORE.seq == Entry.seq - 1))
-        .order_by(Leaf.number)
-        .limit(PAGE)
-    )  # fmt: skip
+def pages(session: Session, first: int, until: int, *, chained: bool = False) -> Iterator[Sequence[Any]]:
+    """Leaves from a number up to, not with, another, each with its entry.
+
+    `chained`: also with `before`, the hash of the entry before it in its stream.
+    """
+    columns = [Leaf.number, Leaf.hash.label("sealed"), Entry.stream, Entry.seq, Entry.body, Entry.hash]
+    query = select(*columns, *([_BEFORE.hash.label("before")] if chained else ()))
+    query = query.select_from(Leaf).outerjoin(Entry, Entry.id == Leaf.entry_id)
+    if chained:
+        query = query.outerjoin(_BEFORE, (_BEFORE.stream == Entry.stream) & (_BEFORE.seq == Entry.seq - 1))
+    query = query.order_by(Leaf.number).limit(PAGE)
     while first < until:
         page = session.execute(query.where(Leaf.number >= first, Leaf.number < until)).all()
         if not page:
@@ -147,12 +146,17 @@ def missing_before(row: Any, expected: int) -> Iterator[Finding]:
 
 
 def leaf_findings(row: Any) -> Iterator[Finding]:
-    """Whether a leaf's entry is there, is the one taken in, and follows the one before it."""
+    """Whether a leaf's entry is there and is the one taken in."""
     if row.body is None:
         yield Finding(kind=Kind.MISSING, stream=TREE, seq=row.number)
         return
     if entry_hash(row.body) != row.sealed or row.hash != row.sealed:
         yield Finding(kind=Kind.TREE_DIFFERS, stream=row.stream, seq=row.seq, details={"number": row.number})
+
+
+def chain_findings(row: Any) -> Iterator[Finding]:
+    """Whether a leaf's entry follows the one before it in its stream; one that is not there was told of."""
+    if row.body is None:
         return
     try:
         prev = read(row.body).get("prev")

@@ -113,39 +113,33 @@ def flipped(line: bytes, place: int, bit: int) -> bytes:
 
 def test_every_flipped_byte_names_its_entry(taken: Taken) -> None:
     """Of the proof only the part up to the entry is read again: what comes behind was found whole before."""
-    lines = taken.lines
+    lines, proof = taken.lines, taken.files["proofs/tree.txt"].splitlines(keepends=True)
     assert taken.with_lines(lines).sound
     wrong = []
     for number, place, bit in flips(lines):
-        changed = [*lines[:number], flipped(lines[number], place, bit), *lines[number + 1 :]]
-        named = _named_by(taken, changed, number)
+        named = _named_by(lines, proof, number, flipped(lines[number], place, bit))
         if named != number:
             wrong.append((number, place, bit, named))
 
     assert wrong == []
 
 
-def _named_by(taken: Taken, lines: list[bytes], number: int) -> int | None:
-    """The first bad entry, looking only at a window around the one changed: the heads before it are taken as read."""
-    run = Check(
-        Files({"entries.jsonl": b"".join(lines), "proofs/tree.txt": taken.files["proofs/tree.txt"]}), [], None
-    )
-    begin = max(0, number - 8)
-    proof = taken.files["proofs/tree.txt"].splitlines(keepends=True)
-    run.tree.size, run.tree.peaks = begin, list(_peaks(proof, begin))
-    run.whole = begin == 0
-    run.source = Files(
-        {
-            "entries.jsonl": b"".join(lines[begin : number + 9]),
-            "proofs/tree.txt": b"".join(proof[begin : number + 9]),
-        }
-    )
+AROUND = 8
+"""Entries before and behind that are read again with a changed one."""
+
+
+def _named_by(lines: list[bytes], proof: list[bytes], number: int, changed: bytes) -> int | None:
+    """The first bad entry of the window around the changed one, of a reader that has come as far as its beginning."""
+    begin, end = max(0, number - AROUND), number + AROUND + 1
+    window = [*lines[begin:number], changed, *lines[number + 1 : end]]
+    files = {"entries.jsonl": b"".join(window), "proofs/tree.txt": b"".join(proof[begin:end])}
+    run = Check(Files(files), [], None)
+    run.tree.size, run.tree.peaks, run.whole = begin, list(_peaks(begin)), begin == 0
     run._log()
-    found = [one.number for one in run.findings if one.number is not None]
-    return min(found, default=None)
+    return min((one.number for one in run.findings if one.number is not None), default=None)
 
 
-def _peaks(proof: list[bytes], size: int) -> Iterator[bytes]:
+def _peaks(size: int) -> Iterator[bytes]:
     """As many as the tree of that size has; what they are does not matter here."""
     for _ in range(size.bit_count()):
         yield bytes(32)

@@ -132,7 +132,7 @@ def change_the_key(session: Session) -> None:
 
 TAMPERING: dict[Callable[[Session], None], tuple[str, int | None]] = {
     change_an_entry: ("tree_differs", NUMBER),
-    change_an_entry_and_its_leaf: ("chain_broken", NUMBER + 7),
+    change_an_entry_and_its_leaf: ("checkpoint_differs", 301),
     delete_an_entry: ("missing", NUMBER),
     delete_a_leaf: ("missing", NUMBER),
     delete_an_entry_and_its_leaf: ("missing", NUMBER),

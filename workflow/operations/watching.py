@@ -22,6 +22,7 @@ from workflow.operations.sealing import tree_size
 from workflow.tree import WIDTH
 from workflow.verify import Finding
 from workflow.verify_tree import (
+    chain_findings,
     head_findings,
     leaf_findings,
     missing_before,
@@ -106,7 +107,7 @@ def look(session: Session, part: Part, *, folder: Path | None) -> Seen:
         head_findings(session),
         [outside] if outside is not None else [],
         upper_findings(session),
-        _between(session, part.newest, until_new),
+        _between(session, part.newest, until_new, chained=True),
         _between(session, part.position, until),
     )
     return Seen(
@@ -114,13 +115,15 @@ def look(session: Session, part: Part, *, folder: Path | None) -> Seen:
     )
 
 
-def _between(session: Session, first: int, until: int) -> Iterator[Finding]:
+def _between(session: Session, first: int, until: int, *, chained: bool = False) -> Iterator[Finding]:
     expected = first
     rows: list[Any] = []
-    for page in pages(session, first, until):
+    for page in pages(session, first, until, chained=chained):
         for row in page:
             yield from missing_before(row, expected)
             yield from leaf_findings(row)
+            if chained:
+                yield from chain_findings(row)
             expected = row.number + 1
         rows += page
         whole = _from_a_row(rows)
