@@ -12,6 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.database import Base
 from models.types import Day, Digest, Id, IdPk, Instant, Json, Large, Line, Prose, Whole, Word
 
+SEARCHED = ("kind", "act", "case_id", "unit_id", "actor_id", "source")
+"""Columns by which auditors narrow the log; within each its entries lie in the order of their recording."""
+
+REFUSED = "kind IN ('denied', 'sign_in_failed')"
+"""What tells of something that did not happen."""
+
 
 class Entry(Base):
     """One act, for ever. `body` is the canonical text that is hashed; the other columns repeat parts of it for search."""
@@ -21,6 +27,22 @@ class Entry(Base):
         UniqueConstraint("stream", "seq", name="one_entry_per_place_in_its_stream"),
         Index("ix_entries_actor", "actor_id", "id"),
         Index("ix_entries_recorded", "recorded_at", "id"),
+        *(Index(f"ix_entries_by_{name}", name, "recorded_at", "id") for name in SEARCHED),
+        Index(
+            "ix_entries_by_on_behalf_of",
+            "on_behalf_of",
+            "recorded_at",
+            "id",
+            sqlite_where=sql("on_behalf_of IS NOT NULL"),
+            postgresql_where=sql("on_behalf_of IS NOT NULL"),
+        ),
+        Index(
+            "ix_entries_refused",
+            "recorded_at",
+            "id",
+            sqlite_where=sql(REFUSED),
+            postgresql_where=sql(REFUSED),
+        ),
     )
 
     id: Mapped[int] = mapped_column(
@@ -43,6 +65,7 @@ class Entry(Base):
     recorded_at: Mapped[Instant]
     body: Mapped[Prose]
     hash: Mapped[Digest]
+    on_behalf_of: Mapped[Id | None]
 
 
 class Stream(Base):

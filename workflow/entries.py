@@ -238,6 +238,7 @@ def _written(
         "recorded_at": at,
         "body": body,
         "hash": digest,
+        "on_behalf_of": actor.on_behalf_of,
     }
     changes = [Change(table="entries", op=INSERT, key=f"{stream}#{seq}", values=row)]
     for secret in hiding.made.values():

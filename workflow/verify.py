@@ -43,7 +43,7 @@ Progress = Callable[[int, int], None]
 REPEATED: Mapping[str, str] = {
     "stream": "stream", "seq": "seq", "kind": "kind", "act": "act", "outcome": "outcome", "from_state": "from",
     "to_state": "to", "case_id": "case", "unit_id": "unit", "ground": "ground", "actor": "actor", "source": "source",
-    "effective_on": "effective_on", "recorded_at": "recorded_at",
+    "effective_on": "effective_on", "recorded_at": "recorded_at", "on_behalf_of": "on_behalf_of",
 }  # fmt: skip
 """Column of the table -> field of the text it repeats."""
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from tests.bench.acts import bench_act
+from tests.bench.audit import bench_audit
 from tests.bench.ballots import bench_ballot
 from tests.bench.pairs import FEWEST_PAIRS, Options, Ratio
 from tests.bench.places import Places, places
@@ -26,6 +27,7 @@ BENCHES: Mapping[str, Callable[[Places, Options], Iterator[Ratio]]] = {
     "sealing": bench_sealing,
     "verify": bench_verify,
     "packet": bench_packet,
+    "audit": bench_audit,
 }
 
 FILE = Path("build") / "bench.json"

@@ -20,8 +20,8 @@ Key = Annotated[
 ]
 """The identifier of a row."""
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_CONTROL)]
-Number = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")]
-"""The mark of a page that goes by whole numbers."""
+LogPlace = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,17}-[0-9]{1,18}$")]
+"""The mark of a page of the log: when an entry was recorded, and its number."""
 Place = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 """The mark of a page that goes by places in a stream."""
 DayAndKey = Annotated[
@@ -114,8 +114,8 @@ class EntryQuery(Shape):
     kind: Word | None = None
     case: Key | None = None
     actor: Key | None = None
-    after: Number | None = None
-    before: Number | None = None
+    after: LogPlace | None = None
+    before: LogPlace | None = None
 
 
 class NewCase(Shape):

@@ -24,6 +24,7 @@ def wanted() -> LogFilter:
     return LogFilter(
         who=pages.asked("who"),
         actor=_key("actor"),
+        behalf=_key("behalf"),
         base=pages.asked("base"),
         case=_key("case"),
         unit=_key("unit"),
@@ -104,7 +105,7 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
             return act_text(definition, value, look.language)
         case "source":
             return word("entry.sources.", value, look.language)
-        case "actor":
+        case "actor" | "behalf":
             return queries.names_of(look.session, people=[value]).person(value) or value
         case "since" | "until":
             return written(date.fromisoformat(str(value)), look.language)

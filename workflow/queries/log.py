@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from models import Account, Case, Disclosure, Entry, JointBase, Person, Round, Unit
+from models.log import REFUSED
 from workflow.errors import NotFound
 from workflow.log import GENESIS, entry_hash
 from workflow.periods import end_of, start_of
@@ -20,7 +21,7 @@ from workflow.snapshot import Row
 
 COLUMNS: tuple[Any, ...] = (
     Entry.id, Entry.stream, Entry.seq, Entry.kind, Entry.act, Entry.outcome, Entry.from_state, Entry.to_state, Entry.actor,
-    Entry.actor_id, Entry.source, Entry.effective_on, Entry.recorded_at, Entry.hash, Entry.case_id,
+    Entry.actor_id, Entry.source, Entry.effective_on, Entry.recorded_at, Entry.hash, Entry.case_id, Entry.on_behalf_of,
     Person.name.label("actor_name"), Case.edition_id,
 )  # fmt: skip
 
@@ -29,16 +30,37 @@ WITH_BODY: tuple[Any, ...] = (
     JointBase.application_number,
 )  # fmt: skip
 
-REFUSALS = ("denied", "sign_in_failed")
-"""Kinds of entries that tell of something that did not happen."""
-
 COUNTED = 10_000
 """No count of matches goes further."""
 
 BATCH = 500
 """Rows an export reads at a time."""
 
-NEWEST = Order(column=Entry.id, name="id", read=number_mark)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _marked(row: Row) -> str:
+    """The mark of an entry: the microsecond of its recording, and its id."""
+    return f"{(row['recorded_at'] - EPOCH) // timedelta(microseconds=1)}-{row['id']}"
+
+
+def _read_mark(mark: str) -> Any:
+    recorded, _, number = mark.partition("-")
+    try:
+        at = EPOCH + timedelta(microseconds=number_mark(recorded))
+    except OverflowError as error:
+        raise ValueError("no mark of an entry") from error
+    return tuple_(literal(at, Entry.recorded_at.type), literal(number_mark(number), Entry.id.type))
+
+
+NEWEST = Order(
+    column=Entry.recorded_at,
+    then=Entry.id,
+    name="id",
+    read=_read_mark,
+    mark=_marked,
+)
+"""As they were recorded: so a range of days and any filter are stretches of one index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +74,8 @@ class LogFilter:
     """The identifier of a person."""
     who: str = ""
     """Part of an actor's name, staff number or login, or the name of what acted for the system."""
+    behalf: str = ""
+    """The identifier of the person somebody stood in for."""
     base: str = ""
     """Part of a base's number or name."""
     unit: str = ""
@@ -89,12 +113,12 @@ def log_count(session: Session, wanted: LogFilter) -> int:
 
 def log_rows(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row]:
     """Every matching entry up to an id, newest first, with its body read, batch by batch."""
-    after: str | None = str(until + 1)
-    while after is not None:
-        found = page(session, _whole(wanted), NEWEST, after=after, before=None, size=BATCH)
+    statement, after, more = _whole(wanted).where(Entry.id <= until), None, True
+    while more:
+        found = page(session, statement, NEWEST, after=after, before=None, size=BATCH)
         for row in found.rows:
             yield {**row, "body": json.loads(row["body"])}
-        after = found.older
+        after, more = found.older, found.older is not None
 
 
 def last_entry_id(session: Session) -> int:
@@ -120,7 +144,7 @@ def _whole(wanted: LogFilter) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _narrowed(wanted: LogFilter) -> list[ColumnElement[bool]]:
+def _narrowed(wanted: LogFilter) -> list[Any]:
     equal = (
         (Entry.kind, wanted.kind),
         (Entry.case_id, wanted.case),
@@ -129,8 +153,9 @@ def _narrowed(wanted: LogFilter) -> list[ColumnElement[bool]]:
         (Entry.act, wanted.act),
         (Entry.source, wanted.source),
         (Entry.stream, wanted.stream),
+        (Entry.on_behalf_of, wanted.behalf),
     )
-    conditions: list[ColumnElement[bool]] = [column == value for column, value in equal if value]
+    conditions: list[Any] = [column == value for column, value in equal if value]
     if wanted.who:
         conditions.append(_acted(wanted.who))
     if wanted.base:
@@ -138,7 +163,7 @@ def _narrowed(wanted: LogFilter) -> list[ColumnElement[bool]]:
     if wanted.edition:
         conditions.append(Entry.case_id.in_(select(Case.id).where(Case.edition_id == wanted.edition)))
     if wanted.refused:
-        conditions.append(Entry.kind.in_(REFUSALS))
+        conditions.append(text(f"entries.{REFUSED}"))
     if wanted.since is not None:
         conditions.append(Entry.recorded_at >= start_of(wanted.since))
     if wanted.until is not None:
@@ -146,26 +171,26 @@ def _narrowed(wanted: LogFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _acted(text: str) -> ColumnElement[bool]:
+def _acted(said: str) -> ColumnElement[bool]:
     people = (
         select(Person.id)
         .outerjoin(Account, Account.person_id == Person.id)
         .where(
             or_(
                 *(
-                    column.icontains(text, autoescape=True)
+                    column.icontains(said, autoescape=True)
                     for column in (Person.name, Person.staff_number, Account.login)
                 )
             )
         )
     )
-    return or_(Entry.actor_id.in_(people), Entry.actor == f"system:{text}")
+    return or_(Entry.actor_id.in_(people), Entry.actor == f"system:{said}")
 
 
-def _about(text: str) -> Select[str]:
+def _about(said: str) -> Select[str]:
     columns = (JointBase.base_number, JointBase.application_number, JointBase.base_name)
     return select(JointBase.case_id).where(
-        or_(*(column.icontains(text, autoescape=True) for column in columns))
+        or_(*(column.icontains(said, autoescape=True) for column in columns))
     )
 
 
@@ -225,7 +250,7 @@ def _faults(row: Any, body: Mapping[str, Any], older: Any, newer: Any) -> Iterat
         yield "prev"
     if newer is not None and _parsed(newer.body).get("prev") != row["hash"]:
         yield "next"
-    repeated = ("stream", "seq", "kind", "act", "outcome", "actor", "source")
+    repeated = ("stream", "seq", "kind", "act", "outcome", "actor", "source", "on_behalf_of")
     if any(body.get(name) != row[name] for name in repeated):
         yield "columns"
 

@@ -26,7 +26,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order of a list: the column that tells the rows apart, and how a mark is read back into its value."""
+    """One order of a list: the column that tells the rows apart, and how a mark is read back into its value.
+
+    Where it takes several columns to tell them apart, `column` compares them together and `parts` are they.
+    """
 
     column: Any
     name: str
@@ -34,6 +37,8 @@ class Order:
     descending: bool = True
     then: Any = None
     """The column that tells apart the rows that share `column`; a mark is then read into both values."""
+    mark: Callable[[Row], str] | None = None
+    """How a row is marked; by its `name` where none is given."""
 
     @property
     def columns(self) -> tuple[Any, ...]:
@@ -86,7 +91,8 @@ def _cut(rows: list[dict[str, Any]], order: Order, *, size: int, onward: bool, b
 
 
 def _mark(rows: Sequence[Row], place: int, order: Order) -> str:
-    return str(rows[place][order.name])
+    row = rows[place]
+    return order.mark(row) if order.mark is not None else str(row[order.name])
 
 
 def _read(order: Order, mark: str | None) -> Any:
