@@ -25,9 +25,9 @@ def bench_audit(places: Places, options: Options) -> Iterator[Ratio]:
             short, long = Database(few), Database(many)
             lengthen(short, 1_000)
             lengthen(long, rows)
-            deep = _mark(long, rows)
-            for name, after in (("first", None), ("deep", deep)):
-                beside = [_taken(long, after) / _taken(short, None) for _ in range(options.pairs)]
+            deep, shallow = _mark(long, rows), _mark(short, 1_000)
+            for name, after, other in (("first", None, None), ("deep", deep, shallow)):
+                beside = [_taken(long, after) / _taken(short, other) for _ in range(options.pairs)]
                 yield Ratio(
                     name=f"audit {name} page growth, {kind}", ratio=median(beside), must=1.5, aim=1.2, pairs=options.pairs,
                     note=f"{_taken(long, after) * 1000:.2f} ms at {rows:,} entries",

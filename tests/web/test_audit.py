@@ -9,8 +9,10 @@ import re
 from datetime import date
 from html import unescape
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import select, text
 
 from models import Base, Database, Disclosure, Entry
@@ -21,7 +23,7 @@ from tests.web.test_admin import count_queries
 from web.audit.values import column_text
 from web.words import catalogue
 from workflow import entries
-from workflow.log import UNLOGGED_COLUMNS, UNLOGGED_TABLES
+from workflow.log import UNLOGGED_COLUMNS, UNLOGGED_TABLES, entry_hash
 from workflow.operations import office
 from workflow.queries.log import COUNTED, LogFilter, log_count
 
@@ -269,7 +271,7 @@ def test_every_column_an_entry_can_change_has_a_word() -> None:
             [
                 "拒绝：审计日志页面",
                 "无此权限",
-                "类别：导出；自2026年1月1日；单位：法学院",
+                "类别：拒绝；自2026年1月1日",
                 "培养单位",
                 "系统管理员",
             ],
@@ -279,15 +281,15 @@ def test_every_column_an_entry_can_change_has_a_word() -> None:
             [
                 "Denied: A page of the log",
                 "not this person's role",
-                "Kind: Export; From 1 January 2026; Unit: 法学院",
+                "Kind: Denied; From 1 January 2026",
             ],
         ),
     ],
 )
 def test_entry_speaks_in_words(lite: Site, language: str, words: list[str]) -> None:
-    university, unit = lite.university, lite.university.units["法学院"]
+    university = lite.university
     lite.browser("leader").get("/audit")
-    _export(lite.browser("auditor"), f"?kind=export&unit={unit}&since=2026-01-01")
+    _export(lite.browser("auditor"), "?kind=denied&since=2026-01-01")
     with lite.database.transaction() as session:
         office.add_unit(session, name="文学院", kind="college", reason="r", ctx=university.ctx("office"))
         office.give_grant(
@@ -422,6 +424,88 @@ def test_export_holds_no_formula(lite: Site, start: str) -> None:
 
     assert [cell for row in rows for cell in row if cell.startswith(start)] == []
     assert f"'{start}cmd|' /C calc'!A0" in rows[1]
+
+
+def _file(browser: Browser, file: str, query: str = "") -> Any:
+    return browser.send(f"/audit/export{query}", {"file": file}, form="/audit")
+
+
+def test_workbook_holds_the_same_rows_as_text_alone(site: Site) -> None:
+    with site.database.transaction() as session:
+        office.add_unit(
+            session, name="=1+1", kind="college", reason="=cmd()", ctx=site.university.ctx("office")
+        )
+    site.university.proposed()
+    query = "?until=2026-03-11"
+
+    book = load_workbook(io.BytesIO(_file(site.browser("auditor"), "xlsx", query).get_data()))
+    lines = _read(_file(site.browser("auditor"), "csv", query))
+
+    sheet = book.worksheets[0]
+    cells = [[cell.value or "" for cell in row] for row in sheet.iter_rows()]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
+    assert [[text.removeprefix("'") for text in row] for row in lines] == cells
+    assert any("=cmd()" in row for row in cells)
+
+
+def test_lines_hold_each_entrys_own_text(site: Site) -> None:
+    site.university.proposed()
+    entries = {entry.hash: entry.body for entry in site.entries()}
+
+    lines = _file(site.browser("auditor"), "jsonl").get_data(as_text=True).rstrip("\n").split("\n")
+
+    told = [json.loads(line) for line in lines]
+    assert [entry_hash(line[len('{"entry":') : -len(',"hash":""}') - 64]) for line in lines] == [
+        one["hash"] for one in told
+    ]
+    assert {one["hash"] for one in told} == entries.keys()
+
+
+def test_process_has_a_trace_per_base_and_names_nobody(site: Site) -> None:
+    first, second = site.university.approved(), site.university.proposed()
+    space = "{http://www.xes-standard.org/}"
+
+    answer = _file(site.browser("auditor"), "xes")
+
+    root = ElementTree.fromstring(answer.get_data())
+    traces = root.findall(f"{space}trace")
+    events = [
+        [{item.get("key"): item.get("value") for item in event} for event in trace.findall(f"{space}event")]
+        for trace in traces
+    ]
+    assert (root.tag, root.get("xes.version")) == (f"{space}log", "1849.2016")
+    assert [child.tag.removeprefix(space) for child in root][:6] == [
+        *["extension"] * 3,
+        *["global"] * 2,
+        "classifier",
+    ]
+    assert {trace[0].get("value") for trace in traces} == {"LP2026-001", second}
+    assert {frozenset(event) for trace in events for event in trace} == {
+        frozenset({"concept:name", "time:timestamp", "org:resource"})
+    }
+    assert {str(event["org:resource"])[0] for trace in events for event in trace} == {"r"}
+    assert [len(trace) for trace in sorted(events, key=len)] == sorted(
+        len([entry for entry in site.entries() if entry.stream == f"case:{case_id}"])
+        for case_id in (first, second)
+    )
+    assert all(person not in answer.get_data(as_text=True) for person in site.university.people.values())
+
+
+@pytest.mark.parametrize("file", ["csv", "xlsx", "jsonl", "xes"])
+def test_export_of_nothing_says_so_and_leaves_no_entry(lite: Site, file: str) -> None:
+    lite.university.proposed()
+    browser, before = lite.browser("auditor"), lite.entry_count()
+
+    answer = _file(browser, file, "?since=2099-01-01")
+
+    assert answer.status_code == 303
+    assert "没有符合条件的记录，没有导出任何文件" in browser.get(answer.location).get_data(as_text=True)
+    assert lite.entry_count() == before
+
+
+def test_export_of_another_kind_is_refused(lite: Site) -> None:
+    assert _file(lite.browser("auditor"), "exe").status_code == 400
+    assert lite.entry_count() == 0
 
 
 def test_export_without_its_token_takes_nothing(lite: Site) -> None:

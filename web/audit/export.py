@@ -2,72 +2,104 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, stream_with_context
+from flask import Response, flash, redirect, request, stream_with_context, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as Redirect
 
 from web import door, pages
 from web.audit import blueprint
+from web.audit.files import as_csv, as_jsonl, as_xes, as_xlsx, encoded
 from web.audit.filters import as_address, wanted
 from web.audit.wording import act_text, kind_text, who_text, word
 from web.words import t
+from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.definition.values import Definition
+from workflow.errors import BadInput
 from workflow.operations.deeds import Done, record
 from workflow.operations.repeats import once
 from workflow.periods import BEIJING, beijing_day
-from workflow.queries.log import LogFilter, last_entry_id, log_rows
+from workflow.queries.log import LogFilter, any_entry, last_entry_id, log_rows, rows_by_case
 from workflow.words import written
 from workflow.world import current_edition, editions_in_use
 
-FORMULA = tuple("=+-@\t\r\n" + "".join(map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20))))
-"""How a text begins that a spreadsheet program would compute, full-width forms too."""
+FILES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/jsonl; charset=utf-8",
+    "xes": "application/xml; charset=utf-8",
+}
+"""The kinds of file, and what each is called on the way."""
 
 COLUMNS = (
     "number", "stream", "seq", "recorded_at", "effective_on", "kind", "act", "outcome", "from", "to", "base", "base_number",
     "actor", "source", "unit", "reason", "hash",
 )  # fmt: skip
-BYTE_ORDER_MARK = "\ufeff"
 
 
 @blueprint.post("/audit/export")
-def export() -> Response:
-    """The filtered entries as CSV, read as they are sent; taking them leaves one entry, written first."""
-    chosen, language = wanted(), door.language()
-    asked = ["audit", as_address(chosen)]
+def export() -> Response | Redirect:
+    """The filtered entries as a file, read as they are sent; taking them leaves one entry, written first."""
+    chosen, language, file = wanted(), door.language(), request.form.get("file", "csv")
+    if file not in FILES:
+        raise BadInput((Fault(field="file", code="unknown_choice"),))
+    if not _holds_anything(chosen, file):
+        flash(t("audit.nothing_to_export", language), "warning")
+        back: dict[str, Any] = as_address(chosen)
+        return redirect(url_for("audit.index", **back), 303)
     done = door.act(
         lambda session, ctx: once(
-            session, what=asked, ctx=ctx, kind=Done, work=lambda: _taken(session, ctx, chosen)
+            session, what=["audit", as_address(chosen), file], ctx=ctx, kind=Done,
+            work=lambda: _taken(session, ctx, chosen, file),
         ),
         key=pages.sent_key(),
+    )  # fmt: skip
+    answer = Response(
+        stream_with_context(_content(chosen, file, done.counts["until"], language)), content_type=FILES[file]
     )
-    lines = stream_with_context(_lines(chosen, done.counts["until"], language))
-    answer = Response(lines, content_type="text/csv; charset=utf-8")
-    name = f"{t('audit.file_name', language)}-{beijing_day(done.recorded_at).isoformat()}.csv"
+    name = f"{t('audit.file_name', language)}-{beijing_day(done.recorded_at).isoformat()}.{file}"
     answer.headers.set("Content-Disposition", "attachment", filename=name)
     return answer
 
 
-def _taken(session: Session, ctx: Context, chosen: LogFilter) -> Done:
+def _holds_anything(chosen: LogFilter, file: str) -> bool:
+    with door.database().reading() as session:
+        return any_entry(session, chosen, of_cases=file == "xes")
+
+
+def _taken(session: Session, ctx: Context, chosen: LogFilter, file: str) -> Done:
     """The one entry of an export: what was asked, and up to which entry it reaches."""
     until = last_entry_id(session)
-    content = {"act": "export", "filters": as_address(chosen), "until": until, "file": "csv"}
+    content = {"act": "export", "filters": as_address(chosen), "until": until, "file": file}
     done = record(session, ctx.actor.text, kind="export", subject="", changes=[], ctx=ctx, content=content)
     return replace(done, counts={"until": until})
 
 
-def _lines(chosen: LogFilter, until: int, language: str) -> Iterator[str]:
-    yield BYTE_ORDER_MARK + _csv([t(f"audit.column.{name}", language) for name in COLUMNS])
+def _content(chosen: LogFilter, file: str, until: int, language: str) -> Iterator[bytes]:
     with door.database().reading() as session:
         _, current = current_edition(session, pages.LIFECYCLE)
         editions = editions_in_use(session)
-        for row in log_rows(session, chosen, until=until):
-            yield _csv(_cells(row, editions.get(row["edition_id"], current), language))
+
+        def of(row: Mapping[str, Any]) -> Definition:
+            return editions.get(row["edition_id"], current)
+
+        if file == "xes":
+            rows = rows_by_case(session, chosen, until=until)
+            yield from encoded(as_xes(rows, lambda row: _activity(row, of(row), language)))
+        elif file == "jsonl":
+            yield from encoded(as_jsonl(log_rows(session, chosen, until=until)))
+        else:
+            heads = [t(f"audit.column.{name}", language) for name in COLUMNS]
+            cells = (_cells(row, of(row), language) for row in log_rows(session, chosen, until=until))
+            yield from encoded(as_csv(heads, cells)) if file == "csv" else as_xlsx(heads, cells)
+
+
+def _activity(row: Mapping[str, Any], definition: Definition, language: str) -> str:
+    return act_text(definition, row["act"], language) if row["act"] else kind_text(row["kind"], language)
 
 
 def _cells(row: Mapping[str, Any], definition: Definition, language: str) -> list[str]:
@@ -88,10 +120,3 @@ def _cells(row: Mapping[str, Any], definition: Definition, language: str) -> lis
         word("entry.sources.", row["source"], language), row["unit_name"], reason if isinstance(reason, str) else "", row["hash"],
     ]  # fmt: skip
     return ["" if value is None else str(value) for value in values]
-
-
-def _csv(cells: list[str]) -> str:
-    """One line; a text that would be computed is led by an apostrophe."""
-    out = io.StringIO(newline="")
-    csv.writer(out).writerow([f"'{text}" if text.startswith(FORMULA) else text for text in cells])
-    return out.getvalue()

@@ -30,6 +30,8 @@ WITH_BODY: tuple[Any, ...] = (
     JointBase.application_number,
 )  # fmt: skip
 
+OF_CASES = Entry.stream.like("case:%")
+
 COUNTED = 10_000
 """No count of matches goes further."""
 
@@ -117,8 +119,25 @@ def log_rows(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row
     while more:
         found = page(session, statement, NEWEST, after=after, before=None, size=BATCH)
         for row in found.rows:
-            yield {**row, "body": json.loads(row["body"])}
+            yield {**row, "body": json.loads(row["body"]), "text": row["body"]}
         after, more = found.older, found.older is not None
+
+
+def any_entry(session: Session, wanted: LogFilter, *, of_cases: bool = False) -> bool:
+    """Whether anything matches; `of_cases`, among what happened to cases."""
+    found = select(Entry.id).where(*_narrowed(wanted), *([OF_CASES] if of_cases else [])).limit(1)
+    return session.execute(found).first() is not None
+
+
+def rows_by_case(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row]:
+    """Every matching entry of a case up to an id, case by case in the order of their entries, read as they are taken."""
+    statement = (
+        _whole(wanted)
+        .where(OF_CASES, Entry.id <= until)
+        .order_by(Entry.stream, Entry.seq)
+        .execution_options(yield_per=BATCH)
+    )
+    return (dict(row) for row in session.execute(statement).mappings())
 
 
 def last_entry_id(session: Session) -> int:
