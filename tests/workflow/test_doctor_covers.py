@@ -43,6 +43,8 @@ WITH: Mapping[str, Mapping[str, object]] = {
 
 NOT_REPLAYED: Mapping[str, str] = {
     "blobs": "bytes, compared with the hash that names them",
+    "checkpoint_places": "where checkpoints were taken to; the verifier's",
+    "checkpoints": "signed heads of the tree; the verifier's",
     "counters": "compared with the numbers the entries gave",
     "disclosures": "what entries commit to; the verifier opens every commitment",
     "drafts": "typed and not sent: nothing was decided",
@@ -53,8 +55,13 @@ NOT_REPLAYED: Mapping[str, str] = {
     "installation": "a number that moves with each change of the world, and the demonstration's clock",
     "invitations": "links, kept as a hash; their use is an entry",
     "knocks": "failures at the door with a login nobody has; each is an entry",
+    "leaves": "the tree over the log; the verifier computes it again",
+    "log_keys": "public keys; their changes are entries, and the verifier compares them",
+    "log_watch": "how far the continuous check has come",
+    "nodes": "the tree over the log; the verifier computes it again",
     "notices": "those entries name are looked up; when they went out decides nothing",
     "rungs": "which reminders went out",
+    "sealing": "how far the tree has come; the verifier's",
     "slips": "the choices of a secret vote; the entry that closes it reveals them",
     "streams": "the ends of the chains; the verifier's",
     "tasks": "whose turn it is follows from the case, and is computed again",
