@@ -54,7 +54,7 @@ KINDS: Mapping[str, frozenset[str]] = {
             "edition_published", "setting_changed", "calendar_loaded", "call_opened", "call_changed", "unit_added",
             "unit_renamed", "unit_succeeded", "partner_added", "partner_renamed", "partner_succeeded", "meeting_convened",
             "attendance_noted", "meeting_closed", "incident_closed", "notice_resent", "notices_resent", "mail_tried", "clock_moved",
-            "sign_in_failed", "key_made", "key_rotated",
+            "sign_in_failed", "key_made", "key_rotated", "export",
         }
     ),
 }  # fmt: skip
