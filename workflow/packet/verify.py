@@ -303,7 +303,8 @@ def _whole(text: str) -> int:
     return number
 
 
-_read = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse, parse_int=_whole).decode
+_decoder = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse, parse_int=_whole)
+_read, _read_raw = _decoder.decode, _decoder.raw_decode
 _spell = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _PREFIX = FORMAT.encode() + b"\n"
 _BEGIN, _MIDDLE, _END = b'{"entry":', b',"number":', b"}\n"
@@ -319,7 +320,8 @@ def read_entry(body: bytes) -> dict[str, Any]:
     """Read an entry's text. Raises Bad with the kind of what is wrong with it."""
     try:
         text = body.decode("utf-8")
-        entry = _read(text)
+        # What stands behind the object shows when it is spelled again.
+        entry, _ = _read_raw(text)
         spelled = _spell(entry)
     except (ValueError, RecursionError):
         raise Bad("unreadable") from None

@@ -27,7 +27,7 @@ from workflow.periods import end_of, start_of
 from workflow.tree import Tree
 
 PAGE = 500
-MOST_CHECKPOINTS = 200
+MOST_CHECKPOINTS = 40
 """Signed checkpoints a packet holds: the newest, and others evenly over the log. Every size has its proof all the same."""
 
 DATE_TIME = (1980, 1, 1, 0, 0, 0)
