@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from tests.web.conftest import Walk, hidden
 from tests.web.programs import Program, program
 from tests.web.signing_in import PASSWORD, Browser, Site, site_over
 from tests.web.test_admin import _filled, _with_rows
+from tests.web.test_admin_calendar import NOTICE
 from tests.web.test_api_together import rows_of
 from tests.web.test_api_together import stated as convening
 from tests.web.test_delegations import body as delegating
@@ -46,7 +49,9 @@ from tests.web.test_meetings import (
     set_aside,
 )
 from tests.web.test_urging import founded_panel
+from tests.web.test_verifying import one
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed
+from tests.workflow.sealed import SealedLog
 from workflow import clock
 from workflow.log import is_known
 from workflow.mailing import USUAL
@@ -172,6 +177,36 @@ def _logout(site: Site) -> Send:
 def _audit_export(site: Site) -> Send:
     proposed(site.university)
     return posted(site.browser("auditor"), "/audit/export", "/audit")
+
+
+def _packet(site: Site) -> Send:
+    proposed(site.university)
+    return posted(site.browser("auditor"), "/audit/packet", "/audit")
+
+
+def _holidays(site: Site) -> Send:
+    browser, address = site.browser("office"), "/admin/calendar/import"
+    typed = {"source": "a notice", "notice": NOTICE, "reason": "announced"}
+    page = browser.client.post(
+        address, data={**hidden(browser.get(address)), **typed}, content_type="multipart/form-data"
+    )
+    sent = hidden(page)
+    return lambda: browser.client.post(address, data=sent, content_type="multipart/form-data")
+
+
+def _feed(site: Site) -> Send:
+    return posted(site.browser("leader"), "/account/calendar", "/account/calendar", scope="mine")
+
+
+def _no_feed(site: Site) -> Send:
+    _feed(site)()
+    return posted(site.browser("leader"), "/account/calendar/revoke", "/account/calendar")
+
+
+def _verify(site: Site) -> Send:
+    with TemporaryDirectory() as folder:
+        entry, proof = one(SealedLog.made(site.database, Path(folder), entries=3), 1)
+    return posted(site.browser(), "/verify", "/verify", entry=entry, proof=proof)
 
 
 def _link(site: Site) -> Send:
@@ -400,6 +435,7 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "admin.add_partner": (Way(kinds=("partner_added",), ready=_office_form("partner_added")),),
     "admin.add_person": (Way(kinds=("person_added",), ready=_office_form("person_added")),),
     "admin.add_unit": (Way(kinds=("unit_added",), ready=_office_form("unit_added")),),
+    "admin.calendar_import": (Way(kinds=("calendar_loaded",), ready=_holidays),),
     "admin.change_account": (
         Way(kinds=("account_disabled",), ready=_office_form("account_disabled")),
         Way(kinds=("account_enabled",), ready=_enable),
@@ -425,12 +461,16 @@ PAGES: Mapping[str, tuple[Way, ...]] = {
     "admin.succeed_partner": (Way(kinds=("partner_succeeded",), ready=_office_form("partner_succeeded")),),
     "admin.succeed_unit": (Way(kinds=("unit_succeeded",), ready=_office_form("unit_succeeded")),),
     "audit.export": (Way(kinds=("export",), ready=_audit_export),),
+    "audit.packet": (Way(kinds=("export",), ready=_packet),),
     "auth.login": (Way(kinds=("signed_in",), ready=_login),),
     "auth.logout": (Way(kinds=("signed_out",), ready=_logout),),
     "auth.password": (Way(kinds=("password_changed",), ready=_password),),
     "bases.link": (Way(kinds=("duty",), ready=_link),),
     "bases.release": (Way(kinds=("released",), ready=_release),),
     "decisions.carry_out": (Way(kinds=("ballot",), ready=_act),),
+    "feeds.issue": (Way(kinds=("calendar_link_issued",), ready=_feed),),
+    "feeds.revoke": (Way(kinds=("calendar_link_revoked",), ready=_no_feed),),
+    "verifying.verify": (Way(kinds=(), ready=_verify),),
     "decisions.carry_out_together": (
         Way(kinds=("transition", "transition"), ready=_together(carry_out=True)),
     ),
