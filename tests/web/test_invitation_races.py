@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from models import Ballot, Database, Entry, Seat
+from tests.university import SIGNED
 from tests.web.conftest import hidden
 from tests.web.signing_in import Browser, Site, site_over
 from tests.web.test_ballots import typed
@@ -63,7 +64,9 @@ def count(site: Site, case_id: str, who: str) -> tuple[int, int, int]:
     """How often a link of the person was used up, they declared, and their ballot stands."""
     person = site.university.people[who]
     with site.database.reading() as session:
-        used = select(func.count()).where(Entry.kind == "invitation_used", Entry.actor_id == person)
+        used = select(func.count()).where(
+            Entry.kind == "invitation_used", Entry.actor_id == person, Entry.body.contains(case_id)
+        )
         declared = select(func.count()).where(
             Entry.kind == "declared", Entry.case_id == case_id, Entry.actor_id == person
         )
@@ -79,6 +82,7 @@ def count(site: Site, case_id: str, who: str) -> tuple[int, int, int]:
 
 def test_link_used_in_two_browsers_at_once_lets_one_in(site: Site) -> None:
     for _ in range(TRIALS):
+        site.university.on(SIGNED)
         case_id = founded_panel(site)
         with time_machine.travel(site.university.at, tick=False):
             named(site, case_id)
@@ -98,6 +102,7 @@ def test_link_used_in_two_browsers_at_once_lets_one_in(site: Site) -> None:
 def test_sheet_sealed_in_two_browsers_at_once_counts_once(site: Site) -> None:
     """Each browser came by a link of its own: the mail's, and the one an urging brought later."""
     for _ in range(TRIALS):
+        site.university.on(SIGNED)
         case_id = founded_panel(site)
         here = site.university
         with time_machine.travel(here.at, tick=False):
