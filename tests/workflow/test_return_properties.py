@@ -35,7 +35,6 @@ class Assessments(Lives):
     def begin(self, experts: bool) -> None:
         self.here = founded(self.database, midterm_experts_on=experts)
         self.case_id = in_midterm(self.here)
-        self.returns = 0
 
     @property
     def is_open(self) -> bool:
@@ -63,7 +62,10 @@ class Assessments(Lives):
         answer = self._act("midterm_college", who, outcome=choice, comment="see the figures")
         if isinstance(answer, Receipt):
             assert who == "head"
-            self.returns += choice == BACK
+            if choice == BACK:
+                step = self.standing().step
+                assert step is not None
+                assert step.name == "progress_report", "what was sent back is waited for"
 
     @precondition(lambda self: self.is_open and self.step == "midterm_college")
     @rule(again=st.integers(0, 2))
