@@ -18,6 +18,7 @@ from web.cli import (
     notifying,
     people,
     serving,
+    simulating,
 )
 from web.cli.desk import Desk, say
 from workflow.errors import WorkflowError
@@ -53,6 +54,7 @@ def main(ctx: click.Context, lang: str | None) -> None:
 
 MODULES = (
     serving, databases, people, lifecycles, ledgers, calendars, notifying, auditing, keys, demonstrating,
+    simulating,
 )  # fmt: skip
 
 for module in MODULES:

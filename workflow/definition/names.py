@@ -154,6 +154,9 @@ BAN_SUBJECTS = ("partner_and_any_college", "partner", "any_college", "project_le
 FAMILIES = ("neutral", "moving", "active", "certified", "attention", "revoked", "ended")
 """The looks a state may have; a page draws each with its own shape and fill."""
 
+CERTIFYING = "certified"
+"""The look of a state in which a case stands for what it was meant to become."""
+
 PUNISHING = "revoked"
 """The look of a state that takes away what a case stood for; only people bring a case there."""
 

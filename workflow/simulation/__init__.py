@@ -1,0 +1,24 @@
+"""Run a copy of a database, or made-up cases, forward through the real engine, under declared assumptions about people."""
+
+from workflow.operations.editions import shipped
+from workflow.simulation.assumptions import BadAssumption, Manner, People, people_of
+from workflow.simulation.copying import copied
+from workflow.simulation.counting import Count, Report, counted
+from workflow.simulation.founding import Proposal, found
+from workflow.simulation.running import Outlook, run
+
+__all__ = [
+    "BadAssumption",
+    "Count",
+    "Manner",
+    "Outlook",
+    "People",
+    "Proposal",
+    "Report",
+    "copied",
+    "counted",
+    "found",
+    "people_of",
+    "run",
+    "shipped",
+]
