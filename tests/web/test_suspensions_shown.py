@@ -70,3 +70,27 @@ def test_programs_suspend_a_deadline_and_read_how_it_stands(still_site: Site) ->
     assert [reason["code"] for reason in twice.json["blockers"]] == ["stands_still"]
     assert (deadline["status"], deadline["overdue"], deadline["days_suspended"]) == ("held", False, 0)
     assert deadline["suspended"] == {"since": "2026-03-20", "reason": "moving", "days_left": 80}
+
+
+def test_lists_and_calendars_do_not_call_a_suspended_deadline_overdue(
+    still_site: Site, at_ten: time_machine.Traveller
+) -> None:
+    """Long after 8 June 2026, the list of what is overdue is empty, and the day is marked as suspended."""
+    here = still_site.university
+    case_id = here.on(date(2026, 3, 10)).approved()
+    step = Walk(browser=still_site.browser("office"), case_id=case_id, act="suspend_deadline")
+    step.carry_out(step.preview({"reason": "对方搬迁"}))
+    at_ten.move_to(datetime(2026, 9, 1, 2, 0, tzinfo=UTC))
+    here.sweep(datetime(2026, 9, 1, 2, 0, tzinfo=UTC))
+    browser = still_site.browser("office")
+
+    overdue = text_of(browser.get("/calendar?view=list&overdue=1"))
+    whole = text_of(browser.get("/calendar?view=list"))
+    page = text_of(browser.get(f"/bases/{case_id}/deadlines"))
+
+    assert "签订协议期限" not in overdue.partition("<main")[2].partition("<table")[2]
+    assert "签订协议期限" in whole
+    assert "已逾期" not in whole.partition("<main")[2].partition("<table")[2]
+    assert "已逾期" not in page
+    assert all('class="overdue"' not in said for said in (whole, page))
+    assert "由联培基地办公室恢复后，按剩余天数继续计时。" in page
