@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -185,7 +186,11 @@ def _keep(path: Path) -> None:
 # ───────────────────────────── Moving house
 
 
-def copy(source: Database, target: Database) -> None:
+Progress = Callable[[int, int], None]
+"""Told how many tables have been copied, of how many."""
+
+
+def copy(source: Database, target: Database, *, progress: Progress | None = None) -> None:
     """Copy every row into an empty database of either kind, in one transaction; entries keep their order and their bytes.
 
     The target is brought to the present schema first, the source must have it. Raises CannotCopy otherwise, and when
@@ -199,8 +204,11 @@ def copy(source: Database, target: Database) -> None:
         for table in Base.metadata.sorted_tables:
             if writing.execute(select(table).limit(1)).first() is not None:
                 raise CannotCopy(f"the target has rows in {table.name} already")
-        for table in Base.metadata.sorted_tables:
+        tables = Base.metadata.sorted_tables
+        for done, table in enumerate(tables, start=1):
             _copy_table(table, reading, writing)
+            if progress is not None:
+                progress(done, len(tables))
         if writing.dialect.name == "postgresql":
             writing.execute(
                 text("SELECT setval(pg_get_serial_sequence('entries', 'id'), max(id)) FROM entries")

@@ -259,6 +259,24 @@ def test_backup_is_a_whole_database(furnished: Shell, tmp_path: Path) -> None:
     assert copied("log", "verify").exit_code == 0
 
 
+def test_copy_moves_everything_into_an_empty_database_only(furnished: Shell, tmp_path: Path) -> None:
+    furnished("import", str(SAMPLE), "--create-units")
+    url = f"sqlite:///{tmp_path / 'new_house.sqlite3'}"
+
+    answer = furnished("db", "copy", "--to", url)
+    again = furnished("db", "copy", "--to", url)
+
+    copied = Shell(url)
+    assert (answer.exit_code, again.exit_code) == (0, 1)
+    assert "already" in again.output
+    assert count(url, Case) == 60
+    assert copied("log", "verify").exit_code == copied("doctor").exit_code == 0
+
+
+def test_copy_to_what_is_no_database_is_wrong_usage(furnished: Shell) -> None:
+    assert furnished("db", "copy", "--to", "nowhere").exit_code == 2
+
+
 def test_backup_never_overwrites(furnished: Shell, tmp_path: Path) -> None:
     target = tmp_path / "copy.sqlite3"
     target.write_text("something else")

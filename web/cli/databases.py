@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import click
+from sqlalchemy.exc import ArgumentError
 
+from models import Database
+from models.schema import CannotCopy
 from models.schema import backup as back_up
+from models.schema import copy as copy_rows
 from models.schema import status as schema_status
 from web.cli.desk import Desk, as_json
 from workflow.operations.editions import install
@@ -52,6 +56,26 @@ def backup(desk: Desk, target: Path) -> None:
         raise click.UsageError(desk.say("file_exists", file=str(target)))
     back_up(desk.database, target)
     desk.tell("db_backed_up", file=str(target), size=target.stat().st_size)
+
+
+@db.command()
+@click.option("--to", "url", required=True, help="postgresql+psycopg://… / sqlite:///…")
+@pass_desk
+def copy(desk: Desk, url: str) -> None:
+    """Move house: copy every row into the empty database at URL, of either kind. 把全部数据搬到另一个空数据库。"""
+    try:
+        target = Database(url)
+    except ArgumentError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        with desk.progress("copying") as progress:
+            copy_rows(desk.database, target, progress=progress)
+    except CannotCopy as error:
+        desk.warn("db_not_copied", because=str(error))
+        sys.exit(1)
+    finally:
+        target.dispose()
+    desk.tell("db_copied", url=target.url.render_as_string(hide_password=True))
 
 
 COMMANDS = (db,)
