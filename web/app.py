@@ -27,6 +27,7 @@ PLACES = (
     "web.bases",
     "web.calendar",
     "web.base_deadlines",
+    "web.base_timeline",
     "web.as_of",
     "web.decisions",
     "web.reopening",

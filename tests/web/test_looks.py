@@ -43,7 +43,7 @@ in_the_browser = pytest.mark.xdist_group("browser")
 AT = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
 OWN = (
     "/tokens", "/password", "/calendar?month=2027-02", "/calendar?month=2031-01", "/calendar?view=list",
-    "/bases/{held}/deadlines", "/account/calendar", "/account/notices", "/verify",
+    "/bases/{held}/deadlines", "/bases/{held}/timeline", "/account/calendar", "/account/notices", "/verify",
 )  # fmt: skip
 LOG = ("/audit", "/audit/checkpoints", "/audit?who=王&kind=transition&refused=yes", "/audit?who=nobody")
 

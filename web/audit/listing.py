@@ -18,7 +18,7 @@ from workflow.definition.values import Definition
 from workflow.explain import act_label, headed
 from workflow.log import KINDS
 from workflow.queries import office
-from workflow.queries.log import COUNTED, log_count, log_page
+from workflow.queries.log import COUNTED, base_asked_for, log_count, log_page
 from workflow.world import current_edition, editions_in_use
 
 
@@ -40,7 +40,7 @@ def index() -> str:
         return render_template(
             "audit/index.html", rows=rows, chosen=chosen, chips=chips(look, chosen, definition), choices=_choices(look, definition),
             turn=pages.turn(found, "audit.index", **as_address(chosen)), address=as_address(chosen),
-            key=pages.new_request_key(),
+            key=pages.new_request_key(), base=base_asked_for(look.session, chosen),
             total=t("audit.more", look.language, count=COUNTED) if count > COUNTED else t("audit.total", look.language, count=count),
         )  # fmt: skip
 

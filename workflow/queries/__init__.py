@@ -17,7 +17,7 @@ from workflow.queries.deadlines import (
     roles_asked,
     timers_of,
 )
-from workflow.queries.history import entries_at, entries_since, entry_of, history_page, latest_entry
+from workflow.queries.history import entries_at, entries_since, entry_of, history_page, latest_entry, moves_of
 from workflow.queries.inbox import (
     TodoFilter,
     copied_to_me,
@@ -81,6 +81,7 @@ __all__ = [
     "history_page",
     "latest_entry",
     "lead_colleges",
+    "moves_of",
     "names_of",
     "open_meetings_of",
     "opened_by_me",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from models import Entry, Person
@@ -53,6 +53,13 @@ def entries_at(session: Session, case_id: str, seqs: Iterable[int | None]) -> di
     wanted = sorted({seq for seq in seqs if seq is not None})
     rows = session.execute(_entries(case_id).where(Entry.seq.in_(wanted))).mappings().all()
     return {row["seq"]: row for row in _read(session, rows)}
+
+
+def moves_of(session: Session, case_id: str) -> tuple[Row, ...]:
+    """The entries that moved a case from one state to another, its beginning among them, oldest first."""
+    moved = or_(Entry.from_state.is_(None), Entry.from_state != Entry.to_state)
+    statement = _entries(case_id).where(Entry.to_state.is_not(None), moved).order_by(Entry.seq)
+    return _read(session, session.execute(statement).mappings().all())
 
 
 def latest_entry(session: Session, case_id: str) -> Row | None:

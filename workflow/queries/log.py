@@ -140,6 +140,19 @@ def rows_by_case(session: Session, wanted: LogFilter, *, until: int) -> Iterator
     return (dict(row) for row in session.execute(statement).mappings())
 
 
+def base_asked_for(session: Session, wanted: LogFilter) -> Row | None:
+    """The base the log is narrowed to, by its identifier or by words only it bears: case_id and base_name; None for none or several."""
+    if not wanted.case and not wanted.base:
+        return None
+    query = select(JointBase.case_id, JointBase.base_name)
+    if wanted.case:
+        query = query.where(JointBase.case_id == wanted.case)
+    if wanted.base:
+        query = query.where(JointBase.case_id.in_(_about(wanted.base)))
+    found = session.execute(query.limit(2)).mappings().all()
+    return dict(found[0]) if len(found) == 1 else None
+
+
 def last_entry_id(session: Session) -> int:
     """The id of the entry written last; 0 for an empty log."""
     return session.scalar(select(func.max(Entry.id))) or 0
