@@ -26,6 +26,7 @@ from models import (
     Incident,
     Notice,
     Partner,
+    Person,
     Timer,
     Unit,
     new_key,
@@ -43,9 +44,17 @@ in_the_browser = pytest.mark.xdist_group("browser")
 AT = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
 OWN = (
     "/tokens", "/password", "/calendar?month=2027-02", "/calendar?month=2031-01", "/calendar?view=list",
-    "/bases/{held}/deadlines", "/bases/{held}/timeline", "/account/calendar", "/account/notices", "/verify",
+    "/bases/{held}/deadlines", "/bases/{held}/timeline", "/bases/{held}/as-of/2026-12-31",
+    "/account/calendar", "/account/notices", "/verify",
 )  # fmt: skip
-LOG = ("/audit", "/audit/checkpoints", "/audit?who=王&kind=transition&refused=yes", "/audit?who=nobody")
+PEOPLE_GONE = ("/admin/people/{gone}", "/admin/people/{gone}/erase")
+LOG = (
+    "/audit",
+    "/audit?case={held}",
+    "/audit/checkpoints",
+    "/audit?who=王&kind=transition&refused=yes",
+    "/audit?who=nobody",
+)
 
 CODES = r"""() => {
   const main = document.querySelector("main").cloneNode(true);
@@ -58,6 +67,12 @@ FOREIGN = """latin => [...document.querySelectorAll("label, legend, button, dt, 
   .map(e => e.textContent.trim())
   .filter(text => latin ? /[a-z]{4,}/.test(text) : /[\\u3400-\\u9fff]/.test(text))"""
 """What stands around the values in the other language."""
+
+UNEVEN = """() => [...document.querySelectorAll("main .list tr")].filter(row => {
+  const feet = [...row.cells].map(cell => cell.getBoundingClientRect().bottom);
+  return Math.max(...feet) - Math.min(...feet) > 1;
+}).map(row => row.textContent.trim().slice(0, 80))"""
+"""Rows of a table whose cells do not end at one line."""
 
 
 @dataclass(kw_only=True)
@@ -72,7 +87,7 @@ class Town:
 
     @property
     def pages(self) -> Iterator[str]:
-        for page in (*PAGES, *OWN, *LOG):
+        for page in (*PAGES, *PEOPLE_GONE, *OWN, *LOG):
             yield page.format(**self.keys)
         for entry in self.entries:
             yield f"/audit/{entry}"
@@ -112,8 +127,11 @@ def _furnish(database: Database) -> tuple[dict[str, str], list[int]]:
             "unit_id": None, "from_on": AT.date(), "until_on": AT.date(), "reason": "出差", "granted_at": AT, "revoked_at": None,
         }  # fmt: skip
         write(session, [Change(table="delegations", op=INSERT, key=lent["id"], values=lent)])
+        gone = Person(id=new_key(), name="李四", email="l@example.org", created_at=AT)
+        session.add(gone)
         keys = {
             "person": leader.person_id,
+            "gone": gone.id,
             "account": leader.id,
             "grant": str(session.scalar(select(Grant.id).where(Grant.person_id == leader.person_id))),
             "unit": str(session.scalar(select(Unit.id))),
@@ -145,6 +163,8 @@ def faults(page: Any, *, language: str, width: int) -> list[Any]:
     found += page.evaluate(FOREIGN, language == "zh")
     if width == 320:
         found += page.evaluate(BESIDE) + page.evaluate(SMALL)
+    else:
+        found += page.evaluate(UNEVEN)
     return found
 
 

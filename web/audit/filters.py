@@ -105,6 +105,8 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
             return act_text(definition, value, look.language)
         case "source":
             return word("entry.sources.", value, look.language)
+        case "case":
+            return office.base_names(look.session, [value]).get(value) or value
         case "actor" | "behalf":
             return queries.names_of(look.session, people=[value]).person(value) or value
         case "since" | "until":
