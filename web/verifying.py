@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from web import door
+from web import door, pages
+from web.audit.wording import what_text
+from workflow.log import entry_hash
 from workflow.operations.sealing import public_keys
 from workflow.packet.verify import Archive, Bad, Checkpoint, Finding, Key, check, check_entry
-from workflow.queries.sealing import note_of
+from workflow.queries.sealing import PROOF, note_of
+from workflow.world import current_edition
 
 blueprint = Blueprint("verifying", __name__)
 
@@ -24,6 +30,16 @@ LONGEST = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Says:
+    """What an entry that holds says of itself, in words."""
+
+    at: datetime
+    what: str
+    place: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came out: the faults, or what holds."""
 
@@ -32,26 +48,27 @@ class Answer:
     size: int = 0
     number: int | None = None
     """Of a single entry, its number in the log."""
+    says: Says | None = None
+    """Of a single entry that holds."""
     status: int = field(default=200)
 
 
 @blueprint.get("/verify")
 def form() -> str:
     """Both forms, empty."""
-    return render_template("verify.html", answer=None, entry="", proof="", is_empty=False)
+    return render_template("verify.html", answer=None, receipt="", is_empty=False)
 
 
 @blueprint.post("/verify")
 def verify() -> tuple[str, int]:
     """The verdict on what was sent; 422 when it does not hold, 400 when nothing was."""
-    entry, proof = request.form.get("entry", ""), request.form.get("proof", "")
-    file = request.files.get("packet")
+    receipt, file = request.form.get("receipt", ""), request.files.get("packet")
     answer = None
     if file is not None and file.filename:
         answer = _packet(file)
-    elif entry.strip() and proof.strip():
-        answer = _entry(entry, proof)
-    page = render_template("verify.html", answer=answer, entry=entry, proof=proof, is_empty=answer is None)
+    elif receipt.strip():
+        answer = _receipt(receipt)
+    page = render_template("verify.html", answer=answer, receipt=receipt, is_empty=answer is None)
     return page, 400 if answer is None else 422 if answer.findings else 200
 
 
@@ -77,18 +94,35 @@ def _strange(keys: Sequence[str], size: int, root: bytes) -> list[Finding]:
     return []
 
 
-def _entry(entry: str, proof: str) -> Answer:
-    """Browsers send lines that end in CR LF; the texts themselves have no CR."""
-    text, said = entry.strip(), proof.replace("\r\n", "\n").lstrip("\n").rstrip() + "\n"
-    if len(text.encode()) > LONGEST or len(said) > LONGEST:
+def _receipt(text: str) -> Answer:
+    """Check the entry and the proof in a receipt; the lines for reading above them prove nothing."""
+    if len(text.encode()) > LONGEST:
         return Answer(findings=[Finding("file_bad")])
+    entry, proof = _parts(text)
     with door.database().reading() as session:
         keys = [
             Key(f"{first} {'-' if last is None else last} {key.text}")
             for key, first, last in public_keys(session)
         ]
-    try:
-        checkpoint, number = check_entry(text.encode(), said.encode(), keys)
-    except Bad as bad:
-        return Answer(findings=[Finding(str(bad))])
-    return Answer(size=checkpoint.size, number=number)
+        try:
+            checkpoint, number = check_entry(entry.encode(), proof.encode(), keys)
+        except Bad as bad:
+            return Answer(findings=[Finding(str(bad))])
+        return Answer(size=checkpoint.size, number=number, says=_says(session, entry))
+
+
+def _parts(receipt: str) -> tuple[str, str]:
+    """The entry, which is the line above the proof, and the proof. Browsers send lines that end in CR LF; neither has a CR."""
+    head, found, tail = receipt.replace("\r\n", "\n").partition(f"{PROOF}\n")
+    return head.rstrip().rpartition("\n")[2].strip(), f"{found}{tail.rstrip()}\n"
+
+
+def _says(session: Session, entry: str) -> Says:
+    body = json.loads(entry)
+    _, definition = current_edition(session, pages.LIFECYCLE)
+    return Says(
+        at=datetime.fromisoformat(body["recorded_at"]),
+        what=what_text(body, definition, door.language()),
+        place=f"{body['stream']} · {body['seq']}",
+        hash=entry_hash(entry),
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from schedules.outside import FolderPlace, file_name, take_out
 from tests.web.signing_in import PASSWORD, Browser, Site, build, site_over
 from tests.workflow.sealed import SealedLog
 from workflow.packet.verify import Checkpoint as Head
-from workflow.queries.sealing import receipt_of
+from workflow.queries.sealing import inclusion_of
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def sent(browser: Browser, packet: bytes) -> tuple[int, str]:
 
 
 def pasted(browser: Browser, entry: str, proof: str) -> tuple[int, str]:
-    return _read(browser.send("/verify", {"entry": entry, "proof": proof}))
+    return _read(browser.send("/verify", {"receipt": f"{entry}\n\n{proof}"}))
 
 
 def _read(answer: TestResponse) -> tuple[int, str]:
@@ -119,7 +121,7 @@ def test_bomb_is_refused(passer_by: Browser, log: SealedLog) -> None:
 
 
 def test_nothing_sent_is_told(passer_by: Browser, log: SealedLog) -> None:
-    status, page = pasted(passer_by, "", "")
+    status, page = _read(passer_by.send("/verify", {"receipt": " \r\n"}))
 
     assert (status, "Choose a packet" in page) == (400, True)
     assert passer_by.get("/verify").status_code == 200
@@ -142,7 +144,9 @@ def one(log: SealedLog, number: int) -> tuple[str, str]:
         row = session.execute(
             select(Entry.id, Entry.body).join(Leaf, Leaf.entry_id == Entry.id).where(Leaf.number == number)
         ).one()
-        return row.body, receipt_of(session, row.id) or ""
+        included = inclusion_of(session, row.id)
+        assert included is not None
+        return row.body, included.text
 
 
 @pytest.mark.parametrize("number", [0, 17, 40])
@@ -175,16 +179,64 @@ def test_what_is_not_so_is_told(passer_by: Browser, log: SealedLog) -> None:
         assert "this is entry" not in page
 
 
-def test_page_of_an_entry_gives_its_proof(site: Site, log: SealedLog) -> None:
+def receipt_on(browser: Browser, entry_id: int) -> str:
+    """The receipt a page of the log gives, as it is copied from there."""
+    page = browser.get(f"/audit/{entry_id}").get_data(as_text=True)
+    found = re.search(r'<textarea[^>]* id="receipt-text"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    return unescape(found.group(1)) if found else ""
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_receipt_copied_from_the_log_holds_when_it_is_pasted(
+    site: Site, passer_by: Browser, tmp_path: Path, language: str
+) -> None:
+    case_id = site.university.approved()
+    SealedLog.made(site.database, tmp_path, entries=0).seal()
+    auditor = site.browser("auditor")
+    auditor.client.set_cookie("lang", language)
+    (entry,) = [row for row in site.entries() if row.act == "approve"]
+
+    receipt = receipt_on(auditor, entry.id)
+    status, page = _read(passer_by.send("/verify", {"receipt": receipt.replace("\n", "\r\n")}))
+
+    assert entry.body in receipt
+    assert entry.hash in receipt.partition("{")[0]
+    assert "http://localhost/verify" in receipt
+    assert (status, "of this log, proven by" in page) == (200, True)
+    for said in ("10 March 2026 10:00", "Approve", f"case:{case_id} · 3", entry.hash):
+        assert said in page
+
+
+def test_head_of_a_receipt_proves_nothing_and_its_text_does(
+    site: Site, passer_by: Browser, log: SealedLog
+) -> None:
+    receipt = receipt_on(site.browser("auditor"), 8)
+    head, _, rest = receipt.partition("\n\n")
+    changed = rest.replace('"count":', '"count":1')
+    other = receipt_on(site.browser("auditor"), 9).split("\n\n")[1]
+    proof = rest.partition("\n\n")[2]
+
+    def sent_in(text: str) -> tuple[int, bool]:
+        status, page = _read(passer_by.send("/verify", {"receipt": text}))
+        return status, "this is entry" in page
+
+    assert sent_in(f"anything\n\n{rest}") == (200, True)
+    assert sent_in(f"{head}\n\n{changed}") == (422, False)
+    assert sent_in(f"{head}\n\n{other}\n\n{proof}") == (
+        422,
+        False,
+    )
+    assert sent_in(head) == (422, False)
+
+
+def test_page_of_an_entry_tells_when_no_checkpoint_covers_it(site: Site, log: SealedLog) -> None:
     auditor = site.browser("auditor")
     auditor.client.set_cookie("lang", "en")
     log.write(40, 1)
     with log.database.reading() as session:
-        first, last = (
-            session.scalars(select(Entry.id).order_by(order)).first() for order in (Entry.id, -Entry.id)
-        )
+        last = session.scalars(select(Entry.id).order_by(-Entry.id)).first() or 0
 
-    assert "c2sp.org/tlog-proof@v1" in auditor.get(f"/audit/{first}").get_data(as_text=True)
+    assert receipt_on(auditor, last) == ""
     assert "No checkpoint covers this entry yet" in auditor.get(f"/audit/{last}").get_data(as_text=True)
 
 

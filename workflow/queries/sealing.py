@@ -18,6 +18,9 @@ from workflow.tree import BrokenTree, Tree
 ENOUGH = 2
 """Places outside an installation should have."""
 
+PROOF = "c2sp.org/tlog-proof@v1"
+"""The first line of a proof."""
+
 SHOWN = 20
 COUNTED = 10_000
 
@@ -77,11 +80,26 @@ def _rows(session: Session, query: object) -> list[Row]:
     return [dict(row) for row in session.execute(query).mappings()]  # type: ignore[call-overload]
 
 
-def receipt_of(session: Session, entry_id: int) -> str | None:
-    """The proof that an entry is in the log (C2SP tlog-proof); None while no checkpoint covers it, or the tree is broken."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inclusion:
+    """The proof that an entry is in the log, by the newest checkpoint."""
+
+    number: int
+    """The entry's place in the tree."""
+    size: int
+    """Entries the checkpoint covers."""
+    signed_at: datetime
+    text: str
+    """The proof as it is handed on (C2SP tlog-proof)."""
+
+
+def inclusion_of(session: Session, entry_id: int) -> Inclusion | None:
+    """The proof that an entry is in the log; None while no checkpoint covers it, or the tree is broken."""
     number = session.scalar(select(Leaf.number).where(Leaf.entry_id == entry_id))
     newest = session.execute(
-        select(Checkpoint.size, Checkpoint.note).order_by(Checkpoint.size.desc()).limit(1)
+        select(Checkpoint.size, Checkpoint.note, Checkpoint.signed_at)
+        .order_by(Checkpoint.size.desc())
+        .limit(1)
     ).first()
     if number is None or newest is None or number >= newest.size:
         return None
@@ -89,8 +107,9 @@ def receipt_of(session: Session, entry_id: int) -> str | None:
         path = inclusion(Tree(session).node, number, newest.size)
     except BrokenTree:
         return None
-    lines = ["c2sp.org/tlog-proof@v1", f"index {number}", *(b64encode(node).decode() for node in path)]
-    return "\n".join(lines) + f"\n\n{newest.note}"
+    lines = [PROOF, f"index {number}", *(b64encode(node).decode() for node in path)]
+    text = "\n".join(lines) + f"\n\n{newest.note}"
+    return Inclusion(number=number, size=newest.size, signed_at=newest.signed_at, text=text)
 
 
 def note_of(session: Session, size: int) -> str | None:
