@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from models import Account, Case, Disclosure, Entry, JointBase, Person, Round, Unit
@@ -34,6 +35,12 @@ OF_CASES = Entry.stream.like("case:%")
 
 COUNTED = 10_000
 """No count of matches goes further."""
+
+MANY = 500
+"""People a part of a name may mean before they are left to the database to look up, entry by entry: some of so many have acted lately."""
+
+SYSTEM_NAME = re.compile(r"[a-z_]+")
+"""What acts without being a person is named by such a word."""
 
 BATCH = 500
 """Rows an export reads at a time."""
@@ -102,20 +109,21 @@ def log_page(
         .select_from(Entry)
         .outerjoin(Person, Person.id == Entry.actor_id)
         .outerjoin(Case, Case.id == Entry.case_id)
-        .where(*_narrowed(wanted))
+        .where(*_narrowed(session, wanted))
     )
-    return page(session, statement, NEWEST, after=after, before=before)
+    whole = wanted == LogFilter()
+    return page(session, statement, NEWEST, after=after, before=before, is_planned_once=whole)
 
 
 def log_count(session: Session, wanted: LogFilter) -> int:
     """How many entries match, at most one more than COUNTED."""
-    rows = select(Entry.id).where(*_narrowed(wanted)).limit(COUNTED + 1)
+    rows = select(Entry.id).where(*_narrowed(session, wanted)).limit(COUNTED + 1)
     return session.scalar(select(func.count()).select_from(rows.subquery())) or 0
 
 
 def log_rows(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row]:
     """Every matching entry up to an id, newest first, with its body read, batch by batch."""
-    statement, after, more = _whole(wanted).where(Entry.id <= until), None, True
+    statement, after, more = _whole(session, wanted).where(Entry.id <= until), None, True
     while more:
         found = page(session, statement, NEWEST, after=after, before=None, size=BATCH)
         for row in found.rows:
@@ -125,14 +133,14 @@ def log_rows(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row
 
 def any_entry(session: Session, wanted: LogFilter, *, of_cases: bool = False) -> bool:
     """Whether anything matches; `of_cases`, among what happened to cases."""
-    found = select(Entry.id).where(*_narrowed(wanted), *([OF_CASES] if of_cases else [])).limit(1)
+    found = select(Entry.id).where(*_narrowed(session, wanted), *([OF_CASES] if of_cases else [])).limit(1)
     return session.execute(found).first() is not None
 
 
 def rows_by_case(session: Session, wanted: LogFilter, *, until: int) -> Iterator[Row]:
     """Every matching entry of a case up to an id, case by case in the order of their entries, read as they are taken."""
     statement = (
-        _whole(wanted)
+        _whole(session, wanted)
         .where(OF_CASES, Entry.id <= until)
         .order_by(Entry.stream, Entry.seq)
         .execution_options(yield_per=BATCH)
@@ -160,11 +168,13 @@ def last_entry_id(session: Session) -> int:
 
 def entries_by_id(session: Session, *, since: int, source: str, limit: int) -> list[Row]:
     """Entries of a source with a higher id, oldest first."""
-    statement = _whole(LogFilter(source=source)).where(Entry.id > since).order_by(Entry.id).limit(limit)
+    statement = (
+        _whole(session, LogFilter(source=source)).where(Entry.id > since).order_by(Entry.id).limit(limit)
+    )
     return [{**row, "body": json.loads(row["body"])} for row in session.execute(statement).mappings()]
 
 
-def _whole(wanted: LogFilter) -> Select[*tuple[Any, ...]]:
+def _whole(session: Session, wanted: LogFilter) -> Select[*tuple[Any, ...]]:
     return (
         select(*WITH_BODY)
         .select_from(Entry)
@@ -172,11 +182,11 @@ def _whole(wanted: LogFilter) -> Select[*tuple[Any, ...]]:
         .outerjoin(Case, Case.id == Entry.case_id)
         .outerjoin(JointBase, JointBase.case_id == Entry.case_id)
         .outerjoin(Unit, Unit.id == Entry.unit_id)
-        .where(*_narrowed(wanted))
+        .where(*_narrowed(session, wanted))
     )
 
 
-def _narrowed(wanted: LogFilter) -> list[Any]:
+def _narrowed(session: Session, wanted: LogFilter) -> list[Any]:
     equal = (
         (Entry.kind, wanted.kind),
         (Entry.case_id, wanted.case),
@@ -189,7 +199,7 @@ def _narrowed(wanted: LogFilter) -> list[Any]:
     )
     conditions: list[Any] = [column == value for column, value in equal if value]
     if wanted.who:
-        conditions.append(_acted(wanted.who))
+        conditions.append(_acted(session, wanted.who))
     if wanted.base:
         conditions.append(Entry.case_id.in_(_about(wanted.base)))
     if wanted.edition:
@@ -203,7 +213,8 @@ def _narrowed(wanted: LogFilter) -> list[Any]:
     return conditions
 
 
-def _acted(said: str) -> ColumnElement[bool]:
+def _acted(session: Session, said: str) -> ColumnElement[bool]:
+    """Whoever is meant by a part of a name, looked up before, so that the log is read by the indexes on who acted."""
     people = (
         select(Person.id)
         .outerjoin(Account, Account.person_id == Person.id)
@@ -215,8 +226,15 @@ def _acted(said: str) -> ColumnElement[bool]:
                 )
             )
         )
+        .distinct()
     )
-    return or_(Entry.actor_id.in_(people), Entry.actor == f"system:{said}")
+    found = session.scalars(people.limit(MANY + 1)).all()
+    arms: list[ColumnElement[bool]] = []
+    if found:
+        arms.append(Entry.actor_id.in_(people if len(found) > MANY else sorted(found)))
+    if not found or SYSTEM_NAME.fullmatch(said):
+        arms.append(and_(Entry.actor_id.is_(None), Entry.actor == f"system:{said}"))
+    return or_(*arms)
 
 
 def _about(said: str) -> Select[str]:
@@ -243,7 +261,7 @@ class Proof:
 
 def proof_of(session: Session, entry_id: int) -> Proof:
     """Read an entry and check it against its own text and its neighbours. Raises NotFound."""
-    statement = _whole(LogFilter()).where(Entry.id == entry_id)
+    statement = _whole(session, LogFilter()).where(Entry.id == entry_id)
     row = session.execute(statement).mappings().first()
     if row is None:
         raise NotFound("no_such_entry", entry=entry_id)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import BindParameter, Integer, Select, bindparam, tuple_
 from sqlalchemy.orm import Session
 
 from workflow.snapshot import Row
@@ -58,8 +58,14 @@ def page(
     after: str | None,
     before: str | None,
     size: int = SIZE,
+    is_planned_once: bool = False,
 ) -> Page:
-    """Read one page of a statement. `after` and `before` are marks of an earlier page; one that cannot be read is ignored."""
+    """Read one page of a statement. `after` and `before` are marks of an earlier page; one that cannot be read is ignored.
+
+    `is_planned_once`: one plan is the best whatever the values, so PostgreSQL may keep it. It keeps none whose number of
+    rows it does not know: a limit sent as a value is guessed at a tenth of the table, and the longer that is, the
+    dearer a kept plan seems beside one made anew each time.
+    """
     back = _read(order, before)
     onward = None if back is not None else _read(order, after)
     falling = order.descending
@@ -69,7 +75,8 @@ def page(
         statement = statement.where(order.place > back if falling else order.place < back)
         falling = not falling
     by = [column.desc() if falling else column.asc() for column in order.columns]
-    statement = statement.order_by(*by).limit(size + 1)
+    limit: BindParameter[int] = bindparam(None, size + 1, Integer, literal_execute=is_planned_once)
+    statement = statement.order_by(*by).limit(limit)
     rows = [dict(row) for row in session.execute(statement).mappings()]
     return _cut(rows, order, size=size, onward=onward is not None, back=back is not None)
 
