@@ -95,7 +95,8 @@ def _told(look: pages.Look, found: Standing) -> dict[str, Any]:
                 for one in columns
             ],
             "rows": [
-                {one: held.cell(name, one, row) for one in columns} for row in _standing(rows.get(name, ()))
+                {one: _cell(held, name, one, row, look.language) for one in columns}
+                for row in _standing(rows.get(name, ()))
             ],
         }
         for name, columns in SHOWN.items()
@@ -109,6 +110,12 @@ def _told(look: pages.Look, found: Standing) -> dict[str, Any]:
 
 def _facts(held: Values, table: str, row: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(name, held.cell(table, name, row)) for name in names if row.get(name)]
+
+
+def _cell(held: Values, table: str, column: str, row: Mapping[str, Any], language: str) -> str:
+    """A value in words; the first of a row is its heading."""
+    text = held.cell(table, column, row)
+    return headed(text, language) if column == SHOWN[table][0] else text
 
 
 def _standing(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

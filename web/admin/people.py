@@ -12,6 +12,7 @@ from web.admin import blueprint
 from web.admin.lists import Listing, cell, listed
 from web.admin.sheets import Answer, Page, ask, filled, reason
 from web.words import t
+from workflow.explain import headed
 from workflow.operations import office as deeds
 from workflow.operations.accounts import create_account, new_password
 from workflow.operations.deeds import Done
@@ -166,7 +167,7 @@ def erase_person(person_id: UUID) -> Answer:
         intro=t("admin.people.erasing", language),
         facts=(
             (t("admin.column.name", language), row["name"]),
-            *((t(f"admin.erased.{name}", language), count) for name, count in told.items()),
+            *((headed(t(f"admin.erased.{name}", language), language), count) for name, count in told.items()),
             *(((t("admin.people.in_use", language), written(held, language)),) if held else ()),
         ),
     )
