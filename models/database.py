@@ -7,8 +7,9 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -261,6 +262,29 @@ def driver_cursor(connection: Connection) -> Iterator[Any]:
         ) from error
     finally:
         cursor.close()
+
+
+def streamed(
+    connection: Connection, statement: str, values: Sequence[Any], *, page: int
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Give the rows of a statement some at a time, as the driver has them; the database keeps the rest.
+
+    `values` are its $1, $2 and so on.
+    """
+    driver: Any = connection.dialect.loaded_dbapi
+    raw: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite":
+        cursor = raw.execute(statement, {str(place): value for place, value in enumerate(values, start=1)})
+    else:
+        cursor = driver.RawServerCursor(raw, f"streamed_{next(_numbers)}")
+        cursor.execute(statement, values, binary=True)
+    with closing(cursor):
+        while rows := cursor.fetchmany(page):
+            yield rows
+
+
+_numbers = count()
+"""Names of cursors, which a transaction must not have twice."""
 
 
 def answers(database: Database) -> bool:

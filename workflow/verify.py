@@ -6,19 +6,22 @@ fault, so that one verdict names them all. `docs/log-format.md` states what is c
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from multiprocessing import get_context
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from models import Case, Database, Disclosure, Entry, Stream
 from models.changes import plain
+from workflow import glance
+from workflow.glance import BODY, HASH, ID, PREFIX, REPEATED, SEQ, STREAM, prev_of, rows
 from workflow.log import (
     CASE_FIELDS,
     FIELDS,
@@ -26,7 +29,6 @@ from workflow.log import (
     GENESIS,
     NotPlain,
     commitment,
-    entry_hash,
     read,
     respelled,
 )
@@ -40,14 +42,7 @@ LIMIT = 1000
 Progress = Callable[[int, int], None]
 """Told how many entries have been looked at, of how many."""
 
-REPEATED: Mapping[str, str] = {
-    "stream": "stream", "seq": "seq", "kind": "kind", "act": "act", "outcome": "outcome", "from_state": "from",
-    "to_state": "to", "case_id": "case", "unit_id": "unit", "ground": "ground", "actor": "actor", "source": "source",
-    "effective_on": "effective_on", "recorded_at": "recorded_at", "on_behalf_of": "on_behalf_of",
-}  # fmt: skip
-"""Column of the table -> field of the text it repeats."""
-
-COMMITTED = re.compile(r'"commitment":"([0-9a-f]{64})"')
+COMMITTED = re.compile(rb'"commitment":"([0-9a-f]{64})"')
 """A commitment as it stands in a canonical text; within a value its quotes would be escaped."""
 
 
@@ -128,6 +123,13 @@ class Span:
     after: str | None = None
     until: str | None = None
 
+    def bounds(self) -> tuple[list[str], list[str]]:
+        """The same in the database's own marks, with the values they stand for."""
+        given = [(mark, name) for mark, name in ((">", self.after), ("<=", self.until)) if name is not None]
+        return [f"stream {mark} ${place}" for place, (mark, _) in enumerate(given, start=1)], [
+            name for _, name in given
+        ]
+
     def holds(self, stream: Any) -> list[ColumnElement[bool]]:
         bounds = []
         if self.after is not None:
@@ -143,48 +145,71 @@ WHOLE = Span()
 def verify(session: Session, *, progress: Progress | None = None, span: Span = WHOLE) -> Verdict:
     """Check every entry of the span's streams; the session should see one consistent state."""
     total = _total(session, span) if progress is not None else 0
-    findings: list[Finding] = []
-    entries, streams = 0, 0
-    chain: _Chain | None = None
-    for page in _pages(session, span):
-        ends = _ends(session, {row.stream for row in page})
-        for row in page:
-            if chain is None or chain.stream != row.stream:
-                findings += chain.closed() if chain is not None else ()
-                chain = _Chain(stream=row.stream, end=ends.get(row.stream))
-                streams += 1
-            findings += _checked(row, chain)
-        findings += _values(session, page)
-        entries += len(page)
-        del findings[LIMIT:]
+    run = _Run(session=session)
+    for page in rows(session, *span.bounds(), page=PAGE):
+        run.take(page)
         if progress is not None:
-            progress(entries, total)
-    findings += chain.closed() if chain is not None else ()
-    findings += _without_entries(session, span)
-    return Verdict(entries=entries, streams=streams, findings=tuple(findings[:LIMIT]))
+            progress(run.entries, total)
+    run.close()
+    run.findings += _without_entries(session, span)
+    return Verdict(entries=run.entries, streams=run.streams, findings=tuple(run.findings[:LIMIT]))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One pass over the streams."""
+
+    session: Session
+    findings: list[Finding] = field(default_factory=list)
+    entries: int = 0
+    streams: int = 0
+    chain: _Chain | None = None
+
+    def take(self, page: Sequence[glance.Row]) -> None:
+        """Check a page; what shows no fault at a glance is only chained."""
+        prevs = [prev_of(row) for row in page]
+        ends = _ends(self.session, {row[STREAM] for row in page})
+        doubted = _exact(self.session, [row for row, prev in zip(page, prevs, strict=True) if prev is None])
+        chain = self.chain
+        for row, prev in zip(page, prevs, strict=True):
+            if chain is None or chain.stream != row[STREAM]:
+                chain = self._next(row[STREAM], ends)
+            if prev is None:
+                self.findings += _checked(row, doubted.get(row[ID]), chain)
+            elif not chain.goes_on(row[SEQ], prev, row[HASH]):
+                self.findings += chain.link(row[SEQ], prev, {row[HASH]})
+        self.findings += _values(self.session, page)
+        self.entries += len(page)
+        del self.findings[LIMIT:]
+
+    def _next(self, stream: str, ends: Mapping[str, tuple[int, str]]) -> _Chain:
+        self.close()
+        self.chain = _Chain(stream=stream, end=ends.get(stream))
+        self.streams += 1
+        return self.chain
+
+    def close(self) -> None:
+        """Compare the stream in hand with its end."""
+        if self.chain is not None:
+            self.findings += self.chain.closed()
 
 
 # ───────────────────────────── Reading
 
 
-def _pages(session: Session, span: Span) -> Iterator[Sequence[Row[Any]]]:
-    """The entries in the order of the streams, a bounded number at a time; each page begins where the last ended."""
-    columns = [column for column in Entry.__table__.columns if column.name != "id"]
-    last: Row[Any] | None = None
-    while True:
-        query = (
-            select(*columns).where(*span.holds(Entry.stream)).order_by(Entry.stream, Entry.seq).limit(PAGE)
-        )
-        if last is not None:
-            query = query.where(
-                tuple_(Entry.stream, Entry.seq) > tuple_(literal(last.stream), literal(last.seq))
-            )
-        page = session.execute(query).all()
-        if page:
-            yield page
-        if len(page) < PAGE:
-            return
-        last = page[-1]
+def _exact(session: Session, doubted: Sequence[glance.Row]) -> dict[int, Row[Any]]:
+    """The rows that showed no soundness at a glance, read for good; not those whose text is none."""
+    columns = (Entry.id, Entry.actor_id, Entry.hash, Entry.body, *(getattr(Entry, name) for name in REPEATED))
+    ids = [row[ID] for row in doubted if _text(row) is not None]
+    return {row.id: row for row in _in(session, select(*columns), Entry.id, ids)}
+
+
+def _text(row: glance.Row) -> str | None:
+    """An entry's text; None for bytes that are none, which SQLite keeps as readily as others."""
+    try:
+        return row[BODY].decode() if row[BODY] is not None else None
+    except UnicodeDecodeError:
+        return None
 
 
 def _total(session: Session, span: Span) -> int:
@@ -211,36 +236,39 @@ def _is_case(name: str) -> bool:
     return _CASE_NAME.fullmatch(name) is not None
 
 
-def _in(session: Session, query: Any, column: Any, values: Sequence[str]) -> Sequence[Row[Any]]:
+def _in(session: Session, query: Any, column: Any, values: Sequence[Any]) -> Sequence[Row[Any]]:
     return session.execute(query.where(column.in_(values))).all() if values else ()
 
 
 # ───────────────────────────── One entry
 
 
-def _checked(row: Row[Any], chain: _Chain) -> Iterator[Finding]:
-    """Everything an entry shows by itself, then its place in the chain."""
-    computed = entry_hash(row.body)
-    if computed != row.hash:
-        yield Finding(kind=Kind.HASH_DIFFERS, stream=row.stream, seq=row.seq, details={"computed": computed})
+def _checked(seen: glance.Row, row: Row[Any] | None, chain: _Chain) -> Iterator[Finding]:
+    """Everything an entry shows by itself, then its place in the chain. `row`: the same, read for good."""
+    stream, seq = seen[STREAM], seen[SEQ]
+    computed = hashlib.sha256(PREFIX + (seen[BODY] or b"")).hexdigest()
+    if computed != seen[HASH]:
+        yield Finding(kind=Kind.HASH_DIFFERS, stream=stream, seq=seq, details={"computed": computed})
+    body: Any = None
     try:
+        if row is None:
+            raise NotPlain("no text")
         body = read(row.body)
     except NotPlain:
-        yield Finding(kind=Kind.UNREADABLE, stream=row.stream, seq=row.seq)
-        yield from chain.link(row.seq, None, {row.hash, computed})
-        return
-    faults = list(_shape(row, body))
-    yield from faults
-    if not faults:
-        yield from _columns(row, body)
+        yield Finding(kind=Kind.UNREADABLE, stream=stream, seq=seq)
+    else:
+        faults = list(_shape(row, body))
+        yield from faults
+        if not faults:
+            yield from _columns(row, body)
     prev = body.get("prev") if isinstance(body, dict) else None
-    yield from chain.link(row.seq, prev, {row.hash, computed})
+    yield from chain.link(seq, prev, {seen[HASH], computed})
 
 
 def _shape(row: Row[Any], body: Any) -> Iterator[Finding]:
     wanted = CASE_FIELDS if row.stream.startswith("case:") else FIELDS
     fields = body.keys() if isinstance(body, dict) else frozenset()
-    if fields != wanted or body["format"] != FORMAT:
+    if fields != wanted or body["format"] != FORMAT or type(body["seq"]) is not int:
         details = {"lacking": sorted(wanted - fields), "unknown": sorted(fields - wanted)}
         yield Finding(kind=Kind.MALFORMED, stream=row.stream, seq=row.seq, details=details)
     elif respelled(body) != row.body:
@@ -259,23 +287,25 @@ def _columns(row: Row[Any], body: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(kind=Kind.COLUMN_DIFFERS, stream=row.stream, seq=row.seq, details=details)
 
 
-def _values(session: Session, page: Sequence[Row[Any]]) -> Iterator[Finding]:
+def _values(session: Session, page: Sequence[glance.Row]) -> Iterator[Finding]:
     """Whether the personal values the page commits to are still those; an erased one has neither salt nor value."""
     cited = {
-        digest: row for row in page if '"commitment"' in row.body for digest in COMMITTED.findall(row.body)
+        digest.decode(): row
+        for row in page
+        if row[BODY] is not None and b'"commitment"' in row[BODY]
+        for digest in COMMITTED.findall(row[BODY])
     }
     query = select(Disclosure.commitment, Disclosure.salt, Disclosure.value)
     known = {row.commitment: row for row in _in(session, query, Disclosure.commitment, list(cited))}
     for digest, row in cited.items():
         kept = known.get(digest)
         if kept is None:
-            yield Finding(
-                kind=Kind.VALUE_MISSING, stream=row.stream, seq=row.seq, details={"commitment": digest}
-            )
+            kind = Kind.VALUE_MISSING
         elif (kept.salt, kept.value) != (None, None) and commitment(kept.salt, kept.value) != digest:
-            yield Finding(
-                kind=Kind.COMMITMENT_BROKEN, stream=row.stream, seq=row.seq, details={"commitment": digest}
-            )
+            kind = Kind.COMMITMENT_BROKEN
+        else:
+            continue
+        yield Finding(kind=kind, stream=row[STREAM], seq=row[SEQ], details={"commitment": digest})
 
 
 # ───────────────────────────── The chain of a stream
@@ -288,12 +318,19 @@ class _Chain:
     stream: str
     end: tuple[int, str] | None
     seq: int = 0
-    hashes: set[str] = field(default_factory=lambda: {GENESIS})
+    hashes: Collection[str] = (GENESIS,)
     """The hash kept with the last entry and the one its text has; the next may name either."""
     doubted: int | None = None
     """The entry before the last, when the last does not continue it."""
 
-    def link(self, seq: int, prev: str | None, hashes: set[str]) -> Iterator[Finding]:
+    def goes_on(self, seq: int, prev: str, digest: str) -> bool:
+        """Take the next entry when there is nothing to say of it or of the last; False when `link` must."""
+        if seq != self.seq + 1 or prev not in self.hashes or self.doubted is not None:
+            return False
+        self.seq, self.hashes = seq, (digest,)
+        return True
+
+    def link(self, seq: int, prev: str | None, hashes: Collection[str]) -> Iterator[Finding]:
         """Take the next entry; `prev` is None when its text could not be read."""
         if seq <= self.seq:
             yield self._finding(Kind.DOUBLED, seq)

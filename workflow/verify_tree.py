@@ -5,6 +5,8 @@ It reads from the left, page by page, so that its memory does not grow with the 
 
 from __future__ import annotations
 
+import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from models import Checkpoint, Entry, Leaf, Node
-from workflow.log import GENESIS, NotPlain, entry_hash, read
+from models import Checkpoint, Leaf, Node
+from models.database import streamed
+from workflow import glance
+from workflow.log import GENESIS, read
 from workflow.merkle import Frontier, folded, leaf_hash, root
 from workflow.notes import BadNote, Head, signers
 from workflow.operations.sealing import public_keys, tree_size
@@ -24,8 +28,6 @@ from workflow.verify import LIMIT, PAGE, Finding, Kind, Progress, Verdict
 
 TREE = "tree"
 """In the place of a stream: the entry is known by its number in the tree only."""
-
-_BEFORE = aliased(Entry)
 
 
 def verify_tree(
@@ -51,21 +53,34 @@ class _Whole:
     def findings(self, outside: Sequence[str]) -> Iterator[Finding]:
         size = tree_size(self.session)
         yield from self._checkpoints(outside)
+        stops = sorted(self.heads)
+        expected = 0
         for rows in pages(self.session, 0, size):
-            nodes: dict[int, str] = {}
+            leaves = []
             for row in rows:
-                yield from missing_before(row, self.frontier.size)
-                yield from leaf_findings(row)
-                nodes |= self._grow(row)
-                yield from self._compared()
-            yield from self._nodes(nodes)
+                if row[NUMBER] != expected:
+                    yield from missing_before(row, expected)
+                if (leaf := sound_leaf(row)) is None:
+                    yield from leaf_findings(row)
+                    leaf = leaf_of(row)
+                leaves.append(leaf)
+                expected = row[NUMBER] + 1
+            yield from self._grow(leaves, stops)
             if self.progress is not None:
                 self.progress(self.frontier.size, size)
         yield from self._end(size)
 
-    def _grow(self, row: Any) -> dict[int, str]:
-        grown = self.frontier.append(leaf_hash(bytes.fromhex(row.sealed)))
-        return {node_place(level, place): node.hex() for level, place, node in grown if level % STEP == 0}
+    def _grow(self, leaves: Sequence[bytes], stops: Sequence[int]) -> Iterator[Finding]:
+        """Take leaves in, comparing the root wherever a checkpoint stands, and the nodes with those kept."""
+        first, nodes = self.frontier.size, {}
+        end = first + len(leaves)
+        for stop in (*stops[bisect_right(stops, first) : bisect_left(stops, end)], end):
+            part = leaves[self.frontier.size - first : stop - first]
+            for level, place, node in self.frontier.extend(part):
+                if level % STEP == 0:
+                    nodes[node_place(level, place)] = node.hex()
+            yield from self._compared()
+        yield from self._nodes(nodes)
 
     def _nodes(self, nodes: dict[int, str]) -> Iterator[Finding]:
         if nodes:
@@ -120,60 +135,85 @@ class _Whole:
 # ───────────────────────────── Parts, for the whole and for the continuous check
 
 
-def pages(session: Session, first: int, until: int, *, chained: bool = False) -> Iterator[Sequence[Any]]:
+NUMBER, SEALED, HASH, BODY, STREAM, SEQ, BEFORE = range(7)
+"""Where these stand in a row of a leaf with its entry; BEFORE only where it was asked for."""
+
+
+def pages(
+    session: Session, first: int, until: int, *, chained: bool = False
+) -> Iterator[Sequence[glance.Row]]:
     """Leaves from a number up to, not with, another, each with its entry.
 
-    `chained`: also with `before`, the hash of the entry before it in its stream.
+    `chained`: also with the hash of the entry before it in its stream.
     """
-    columns = [Leaf.number, Leaf.hash.label("sealed"), Entry.stream, Entry.seq, Entry.body, Entry.hash]
-    query = select(*columns, *([_BEFORE.hash.label("before")] if chained else ()))
-    query = query.select_from(Leaf).outerjoin(Entry, Entry.id == Leaf.entry_id)
+    body = glance.AS_TEXT[session.get_bind().dialect.name]["body"].replace("body", "entries.body")
+    before, join = "", ""
     if chained:
-        query = query.outerjoin(_BEFORE, (_BEFORE.stream == Entry.stream) & (_BEFORE.seq == Entry.seq - 1))
-    query = query.order_by(Leaf.number).limit(PAGE)
-    while first < until:
-        page = session.execute(query.where(Leaf.number >= first, Leaf.number < until)).all()
-        if not page:
-            return
-        yield page
-        first = page[-1].number + 1
+        before = ", before.hash"
+        join = "LEFT JOIN entries before ON before.stream = entries.stream AND before.seq = entries.seq - 1"
+    statement = f"""
+        SELECT number, leaves.hash, entries.hash, {body}, entries.stream, entries.seq{before}
+        FROM leaves LEFT JOIN entries ON entries.id = leaves.entry_id {join}
+        WHERE number >= $1 AND number < $2 ORDER BY number"""
+    return streamed(session.connection(), statement, [first, until], page=PAGE)
 
 
-def missing_before(row: Any, expected: int) -> Iterator[Finding]:
+def missing_before(row: glance.Row, expected: int) -> Iterator[Finding]:
     """The leaves that should stand before this one and do not."""
-    if row.number > expected:
-        yield Finding(kind=Kind.MISSING, stream=TREE, seq=expected, details={"until": row.number - 1})
+    if row[NUMBER] > expected:
+        yield Finding(kind=Kind.MISSING, stream=TREE, seq=expected, details={"until": row[NUMBER] - 1})
 
 
-def leaf_findings(row: Any) -> Iterator[Finding]:
+def sound_leaf(row: glance.Row) -> bytes | None:
+    """The hash of a leaf whose entry is the one taken in; None of any other."""
+    if row[BODY] is None:
+        return None
+    digest = hashlib.sha256(glance.PREFIX + row[BODY]).digest()
+    if digest.hex() != row[SEALED] or row[HASH] != row[SEALED]:
+        return None
+    return hashlib.sha256(b"\x00" + digest).digest()
+
+
+def leaf_of(row: glance.Row) -> bytes:
+    """The hash of a leaf, whatever its entry says now."""
+    try:
+        return leaf_hash(bytes.fromhex(row[SEALED]))
+    except ValueError:
+        return leaf_hash(b"")
+
+
+def leaf_findings(row: glance.Row) -> Iterator[Finding]:
     """Whether a leaf's entry is there and is the one taken in."""
-    if row.body is None:
-        yield Finding(kind=Kind.MISSING, stream=TREE, seq=row.number)
-        return
-    if entry_hash(row.body) != row.sealed or row.hash != row.sealed:
-        yield Finding(kind=Kind.TREE_DIFFERS, stream=row.stream, seq=row.seq, details={"number": row.number})
+    if row[STREAM] is None:
+        yield Finding(kind=Kind.MISSING, stream=TREE, seq=row[NUMBER])
+    elif sound_leaf(row) is None:
+        yield Finding(
+            kind=Kind.TREE_DIFFERS, stream=row[STREAM], seq=row[SEQ], details={"number": row[NUMBER]}
+        )
 
 
-def chain_findings(row: Any) -> Iterator[Finding]:
+def chain_findings(row: glance.Row) -> Iterator[Finding]:
     """Whether a leaf's entry follows the one before it in its stream; one that is not there was told of."""
-    if row.body is None:
+    if row[STREAM] is None:
         return
     try:
-        prev = read(row.body).get("prev")
-    except (NotPlain, AttributeError):
-        yield Finding(kind=Kind.UNREADABLE, stream=row.stream, seq=row.seq)
+        prev = read((row[BODY] or b"").decode()).get("prev")
+    except (ValueError, AttributeError):
+        yield Finding(kind=Kind.UNREADABLE, stream=row[STREAM], seq=row[SEQ])
         return
-    if prev != (GENESIS if row.seq == 1 else row.before):
-        yield Finding(kind=Kind.CHAIN_BROKEN, stream=row.stream, seq=row.seq, details={"number": row.number})
+    if prev != (GENESIS if row[SEQ] == 1 else row[BEFORE]):
+        yield Finding(
+            kind=Kind.CHAIN_BROKEN, stream=row[STREAM], seq=row[SEQ], details={"number": row[NUMBER]}
+        )
 
 
-def row_findings(session: Session, rows: Sequence[Any]) -> Iterator[Finding]:
+def row_findings(session: Session, rows: Sequence[glance.Row]) -> Iterator[Finding]:
     """Whether the nodes over whole rows of leaves follow from them; the leaves come without a gap."""
     for begin in range(0, len(rows) - WIDTH + 1, WIDTH):
         part = rows[begin : begin + WIDTH]
-        if part[0].number % WIDTH == 0 and part[-1].number == part[0].number + WIDTH - 1:
-            place = node_place(STEP, part[0].number // WIDTH)
-            node = folded([leaf_hash(bytes.fromhex(row.sealed)) for row in part]).hex()
+        if part[0][NUMBER] % WIDTH == 0 and part[-1][NUMBER] == part[0][NUMBER] + WIDTH - 1:
+            place = node_place(STEP, part[0][NUMBER] // WIDTH)
+            node = folded([leaf_of(row) for row in part]).hex()
             if session.scalar(select(Node.hash).where(Node.place == place)) != node:
                 yield _node_finding(place)
 

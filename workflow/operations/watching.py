@@ -22,6 +22,7 @@ from workflow.operations.sealing import tree_size
 from workflow.tree import WIDTH
 from workflow.verify import Finding
 from workflow.verify_tree import (
+    NUMBER,
     chain_findings,
     head_findings,
     leaf_findings,
@@ -124,7 +125,7 @@ def _between(session: Session, first: int, until: int, *, chained: bool = False)
             yield from leaf_findings(row)
             if chained:
                 yield from chain_findings(row)
-            expected = row.number + 1
+            expected = row[NUMBER] + 1
         rows += page
         whole = _from_a_row(rows)
         yield from row_findings(session, whole)
@@ -133,7 +134,7 @@ def _between(session: Session, first: int, until: int, *, chained: bool = False)
 
 def _from_a_row(rows: list[Any]) -> list[Any]:
     """The rows from the first one that begins a row of the tree."""
-    begin = next((i for i, row in enumerate(rows) if row.number % WIDTH == 0), len(rows))
+    begin = next((i for i, row in enumerate(rows) if row[NUMBER] % WIDTH == 0), len(rows))
     return rows[begin:]
 
 
