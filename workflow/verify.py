@@ -7,11 +7,13 @@ fault, so that one verdict names them all. `docs/log-format.md` states what is c
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 from multiprocessing import get_context
 from typing import Any
 
@@ -381,25 +383,47 @@ def _without_entries(session: Session, span: Span) -> Iterator[Finding]:
 # ───────────────────────────── Several processes
 
 
-def spans(session: Session, *, count: int) -> list[Span]:
-    """Divide the streams into about equal spans, by the cases."""
-    cases = session.scalar(select(func.count()).select_from(Case)) or 0
-    names = []
-    for part in range(1, count):
-        query = select(Case.id).order_by(Case.id).offset(cases * part // count).limit(1)
-        names.append(session.scalar(query))
-    bounds = [None, *(f"case:{name}" for name in names if name is not None), None]
-    return [Span(after=after, until=until) for after, until in zip(bounds, bounds[1:], strict=False)]
+SHORT = 50_000
+"""Entries that are verified sooner than other processes are started."""
+
+PARTS = 4
+"""Spans each process gets, so that one with more to do holds the others up less, and progress shows."""
 
 
-def verify_side_by_side(database: Database, *, processes: int) -> Verdict:
-    """The same as `verify`, its streams divided among processes, each with a connection of its own."""
+def verify_all(database: Database, *, progress: Progress | None = None, short: int = SHORT) -> Verdict:
+    """Check every entry, by as many processes as there are cores when there are more than a `short` log has."""
+    processes = len(os.sched_getaffinity(0))
     with database.reading() as session:
-        shares = spans(session, count=processes)
+        if processes == 1 or _total(session, WHOLE) <= short:
+            return verify(session, progress=progress)
+    return verify_side_by_side(database, processes=processes, progress=progress)
+
+
+def spans(session: Session, *, count: int) -> list[Span]:
+    """Divide the streams into about equal spans, by their entries."""
+    total = _total(session, WHOLE)
+    ordered = select(Entry.stream).order_by(Entry.stream, Entry.seq).limit(1)
+    names = [session.scalar(ordered.offset(total * part // count)) for part in range(1, count)]
+    bounds = [None, *dict.fromkeys(name for name in names if name is not None), None]
+    return [Span(after=after, until=until) for after, until in pairwise(bounds)]
+
+
+def verify_side_by_side(database: Database, *, processes: int, progress: Progress | None = None) -> Verdict:
+    """The same as `verify`, its streams divided among processes, each with a connection of its own.
+
+    Each span is seen in one consistent state.
+    """
+    with database.reading() as session:
+        shares = spans(session, count=processes * PARTS)
+        total = _total(session, WHOLE)
     url = database.url.render_as_string(hide_password=False)
+    verdict = Verdict()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        verdicts = pool.map(_verify_span, [url] * len(shares), shares)
-        return sum(verdicts, start=Verdict())
+        for part in pool.map(_verify_span, [url] * len(shares), shares):
+            verdict += part
+            if progress is not None:
+                progress(min(verdict.entries, total), total)
+    return verdict
 
 
 def _verify_span(url: str, span: Span) -> Verdict:

@@ -10,7 +10,7 @@ import sqlite3
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from multiprocessing.connection import Connection
@@ -27,7 +27,7 @@ from tests.workflow.sealed import AT, SealedLog
 from workflow.operations.sealing import seal
 from workflow.packet.verify import Folder, check
 from workflow.packet.writing import write_packet
-from workflow.verify import verify
+from workflow.verify import Verdict, verify, verify_side_by_side
 from workflow.verify_tree import verify_tree
 
 BEAT = 0.5
@@ -110,11 +110,14 @@ def bench_verify(places: Places, options: Options) -> Iterator[Ratio]:
         with places.database(kind) as url, tempfile.TemporaryDirectory() as folder:
             database = Database(url)
             SealedLog.made(database, Path(folder), entries=count, every=5_000)
-            for name, work in (("chains", verify), ("tree", verify_tree)):
+            works: Mapping[str, Callable[[], Verdict]] = {
+                "chains": partial(_alone, database, verify),
+                "chains by two processes": partial(verify_side_by_side, database, processes=2),
+                "tree": partial(_alone, database, verify_tree),
+            }
+            for name, work in works.items():
                 measured = interleaved(
-                    _timed(partial(_read_raw, url)),
-                    _timed(partial(_verified, database, work)),
-                    pairs=options.pairs,
+                    _timed(partial(_read_raw, url)), _timed(partial(_verified, work)), pairs=options.pairs
                 )
                 raw, ours = middles(measured)
                 yield Ratio(
@@ -159,9 +162,13 @@ def _read_raw(url: str) -> int:
     return count
 
 
-def _verified(database: Database, work: Callable[..., Any]) -> None:
+def _alone(database: Database, work: Callable[..., Verdict]) -> Verdict:
     with database.reading() as session:
-        verdict = work(session)
+        return work(session)
+
+
+def _verified(work: Callable[[], Verdict]) -> None:
+    verdict = work()
     if not verdict.sound:
         raise RuntimeError(verdict.first)
 
@@ -183,8 +190,8 @@ def _measure_memory(link: Connection, url: str) -> None:
         session.connection()
     Path("/proc/self/clear_refs").write_text("5")  # the peak counts from here
     before = _peak()
-    _verified(database, verify)
-    _verified(database, verify_tree)
+    _verified(partial(_alone, database, verify))
+    _verified(partial(_alone, database, verify_tree))
     link.send((_peak() - before) / 1024)
     database.dispose()
 

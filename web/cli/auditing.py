@@ -25,7 +25,7 @@ from workflow.packet.taking import case_called, take_packet, unit_called
 from workflow.packet.writing import Scope
 from workflow.queries.as_of import Standing, standings
 from workflow.snapshot import Row
-from workflow.verify import verify as verify_log
+from workflow.verify import verify_all
 from workflow.verify_tree import verify_tree
 from workflow.world import editions_in_use
 
@@ -47,11 +47,10 @@ def log() -> None:
 def verify(desk: Desk, files: tuple[Path, ...], json_wanted: bool) -> None:
     """Check every entry, the tree and every checkpoint, and name the first bad entry. 校验日志。"""
     outside = [_checkpoint(desk, file) for file in files]
-    with desk.database.reading() as session:
-        with desk.progress("verifying") as progress:
-            verdict = verify_log(session, progress=progress)
-        with desk.progress("verifying_tree") as progress:
-            sealed = verify_tree(session, outside=outside, progress=progress)
+    with desk.progress("verifying") as progress:
+        verdict = verify_all(desk.database, progress=progress)
+    with desk.database.reading() as session, desk.progress("verifying_tree") as progress:
+        sealed = verify_tree(session, outside=outside, progress=progress)
     findings = [*verdict.findings, *sealed.findings]
     if json_wanted:
         as_json(
