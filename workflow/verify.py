@@ -383,7 +383,7 @@ def _without_entries(session: Session, span: Span) -> Iterator[Finding]:
 # ───────────────────────────── Several processes
 
 
-SHORT = 50_000
+SHORT = 300_000
 """Entries that are verified sooner than other processes are started."""
 
 PARTS = 4
