@@ -75,5 +75,29 @@ def test_checkpoints_and_verdicts_can_be_read(address: tuple[str, Any], language
     visitor.press("button.btn-primary >> nth=0")
     found["verdict"] = faults(visitor.page, language=language, width=width)
 
+    visitor.open("/audit/5")
+    found["receipt"] = faults(visitor.page, language=language, width=width)
+    receipt = visitor.page.input_value("#receipt-text")
+    visitor.open("/verify")
+    visitor.page.fill("#v-receipt", receipt)
+    visitor.press("button.btn-primary >> nth=1")
+    assert visitor.page.locator("main .alert-success").is_visible()
+    found["entry holds"] = faults(visitor.page, language=language, width=width)
+
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
+    visitor.close()
+
+
+@in_the_browser
+@pytest.mark.parametrize("script", [True, False])
+def test_receipt_is_copied_by_a_button_only_where_a_script_runs(
+    address: tuple[str, Any], *, script: bool
+) -> None:
+    place, browser = address
+    visitor = Visitor(browser, place, "admin", script=script)
+
+    visitor.open("/audit/5")
+
+    assert visitor.page.locator("[data-copy=receipt-text]").is_visible() is script
+    assert "c2sp.org/tlog-proof@v1" in visitor.page.input_value("#receipt-text")
     visitor.close()
