@@ -206,7 +206,7 @@ def _no_feed(site: Site) -> Send:
 def _verify(site: Site) -> Send:
     with TemporaryDirectory() as folder:
         entry, proof = one(SealedLog.made(site.database, Path(folder), entries=3), 1)
-    return posted(site.browser(), "/verify", "/verify", entry=entry, proof=proof)
+    return posted(site.browser(), "/verify", "/verify", receipt=f"{entry}\n\n{proof}")
 
 
 def _link(site: Site) -> Send:
