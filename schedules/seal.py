@@ -8,6 +8,7 @@ from pathlib import Path
 
 from models import Database
 from workflow.clock import machine_time
+from workflow.keyfile import KeyFault
 from workflow.notes import Signer
 from workflow.operations.keys import signer_in_force
 from workflow.operations.sealing import USUAL, Pace, Sealed, key_in_force, seal
@@ -30,11 +31,17 @@ class Sealer:
         What the file's key does not sign is in the tree all the same.
         """
         whole = time.monotonic() >= self._whole_at
-        seal(database, signer=None, at=machine_time(), whole=whole)
+        signer, fault = None, None
+        try:
+            signer = self._signer(database)
+        except KeyFault as found:
+            fault = found
+        sealed = seal(database, signer=signer, at=machine_time(), pace=self.pace, whole=whole)
         if whole:
             self._whole_at = time.monotonic() + WHOLE_EVERY
-        signer = self._signer(database)
-        return seal(database, signer=signer, at=machine_time(), pace=self.pace)
+        if fault is not None:
+            raise fault
+        return sealed
 
     def _signer(self, database: Database) -> Signer | None:
         """The key, or None for a log that has none yet."""

@@ -142,11 +142,12 @@ def _running(session: Session) -> tuple[int, int]:
 
 def take_in(session: Session, *, batch: Batch) -> bool:
     """Write a batch into the tree; False when another sealer is at it or came first, and nothing was written."""
-    session.execute(
-        insert_into(session, Sealing)
-        .values(name=LOG, size=0, floor=0, mark=0, mark_xid=0)
-        .on_conflict_do_nothing()
-    )
+    if batch.seen == _State():
+        session.execute(
+            insert_into(session, Sealing)
+            .values(name=LOG, size=0, floor=0, mark=0, mark_xid=0)
+            .on_conflict_do_nothing()
+        )
     if _locked(session) != batch.seen:
         return False
     _grow(session, batch)
