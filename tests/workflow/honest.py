@@ -34,9 +34,6 @@ from workflow.verify import verify
 from workflow.verify_tree import verify_tree
 
 STEPS = 12
-MOST_CALLS = 25_000
-"""Calls of functions after which a process is killed at the latest; an act takes some thousands."""
-
 SET_DOWN = {"documents", "blobs"}
 """Tables the test's university sets down without an entry."""
 
@@ -154,14 +151,14 @@ class Honest:
             session.flush()
 
     def killed_acting(self) -> None:
-        self._killed(_act, state=self.dice.choice(STATES[:7]))
+        self._killed(_act, within=28_000, state=self.dice.choice(STATES[:7]))
         self.here.proposals += 20
 
     def killed_sealing(self) -> None:
-        self._killed(_seal)
+        self._killed(_seal, within=16_000)
 
     def killed_rotating(self) -> None:
-        self._killed(_rotate)
+        self._killed(_rotate, within=9_000)
 
     def restored(self) -> None:
         """A backup is made, something happens that no checkpoint outside covers, and the backup takes over."""
@@ -186,16 +183,14 @@ class Honest:
         self.opened.append(self.here.database)
         self.here.database = Database(url)
 
-    def _killed(self, work: Callable[..., None], **rest: Any) -> None:
-        """Let a process do this, and kill it at some call; perhaps it is done before."""
+    def _killed(self, work: Callable[..., None], *, within: int, **rest: Any) -> None:
+        """Let a process do this, which takes about so many calls of functions, and kill it at one of them."""
         task = {
             "url": self.here.database.url.render_as_string(hide_password=False),
             "key": self.key, "people": self.here.people, "units": self.here.units, "edition_id": self.here.edition_id,
             "proposals": self.here.proposals, **rest,
         }  # fmt: skip
-        process = _processes().Process(
-            target=killed_at, args=(work, task, int(MOST_CALLS ** self.dice.random()))
-        )
+        process = _processes().Process(target=killed_at, args=(work, task, self.dice.randrange(within)))
         process.start()
         process.join(60)
         assert process.exitcode in (0, -signal.SIGKILL), self.told
@@ -204,7 +199,7 @@ class Honest:
 
 WEIGHTED = (
     *[Honest.begun] * 3, *[Honest.went_on] * 3, *[Honest.hired] * 2, Honest.erased, *[Honest.sealed] * 5,
-    *[Honest.taken_outside] * 2, Honest.rotated, Honest.rolled_back, Honest.killed_acting, Honest.killed_sealing,
+    *[Honest.taken_outside] * 2, Honest.rotated, Honest.rolled_back, Honest.killed_acting, Honest.killed_sealing, Honest.killed_sealing,
     Honest.killed_rotating, Honest.restored, Honest.moved,
 )  # fmt: skip
 """What may happen, the frequent more often."""
