@@ -251,8 +251,17 @@ def driver_cursor(connection: Connection) -> Iterator[Any]:
     driver: Any = connection.dialect.loaded_dbapi
     raw: Any = connection.connection.dbapi_connection
     cursor: Any = raw.cursor() if connection.dialect.name == "sqlite" else driver.RawCursor(raw)
-    try:
+    with _as_sqlalchemys(connection, cursor), closing(cursor):
         yield cursor
+
+
+@contextmanager
+def _as_sqlalchemys(connection: Connection, cursor: Any) -> Iterator[None]:
+    """Turn errors of the driver into SQLAlchemy's."""
+    driver: Any = connection.dialect.loaded_dbapi
+    raw: Any = connection.connection.dbapi_connection
+    try:
+        yield
     except driver.Error as error:
         is_gone = connection.dialect.is_disconnect(error, raw, cursor)
         if is_gone:
@@ -260,8 +269,6 @@ def driver_cursor(connection: Connection) -> Iterator[Any]:
         raise DBAPIError.instance(
             None, None, error, driver.Error, connection_invalidated=is_gone, dialect=connection.dialect
         ) from error
-    finally:
-        cursor.close()
 
 
 def streamed(
@@ -271,14 +278,15 @@ def streamed(
 
     `values` are its $1, $2 and so on.
     """
+    is_sqlite = connection.dialect.name == "sqlite"
     driver: Any = connection.dialect.loaded_dbapi
     raw: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite":
-        cursor = raw.execute(statement, {str(place): value for place, value in enumerate(values, start=1)})
-    else:
-        cursor = driver.RawServerCursor(raw, f"streamed_{next(_numbers)}")
-        cursor.execute(statement, values, binary=True)
-    with closing(cursor):
+    cursor: Any = raw.cursor() if is_sqlite else driver.RawServerCursor(raw, f"streamed_{next(_numbers)}")
+    with _as_sqlalchemys(connection, cursor), closing(cursor):
+        if is_sqlite:
+            cursor.execute(statement, {str(place): value for place, value in enumerate(values, start=1)})
+        else:
+            cursor.execute(statement, values, binary=True)
         while rows := cursor.fetchmany(page):
             yield rows
 

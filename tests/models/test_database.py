@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from models import Counter, Database, UnitName
-from models.database import ATTEMPTS, answers, driver_cursor, is_passing
+from models.database import ATTEMPTS, answers, driver_cursor, is_passing, streamed
 from models.schema import create_all
 
 
@@ -328,3 +328,27 @@ def test_database_that_is_away_does_not_answer(tmp_path: Path) -> None:
     broken.write_bytes(b"this is no database, however long it is" * 100)
 
     assert (answers(away), answers(Database(f"sqlite:///{broken}"))) == (False, False)
+
+
+def test_rows_are_streamed_some_at_a_time(database: Database) -> None:
+    numbers = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 7) "
+        "SELECT i, 'x' FROM n WHERE i > CAST($1 AS INTEGER) AND i <= CAST($2 AS INTEGER) ORDER BY i"
+    )
+    with database.reading() as session:
+        pages = list(streamed(session.connection(), numbers, [1, 6], page=2))
+        side_by_side = zip(
+            streamed(session.connection(), numbers, [0, 7], page=3),
+            streamed(session.connection(), numbers, [3, 7], page=3),
+            strict=False,
+        )
+
+        assert pages == [[(2, "x"), (3, "x")], [(4, "x"), (5, "x")], [(6, "x")]]
+        assert [(one[0][0], two[0][0]) for one, two in side_by_side] == [(1, 4), (4, 7)]
+
+
+def test_errors_while_streaming_are_sqlalchemys(database: Database) -> None:
+    with database.reading() as session:
+        with pytest.raises(DBAPIError):
+            next(streamed(session.connection(), "SELECT nothing FROM nowhere", [], page=2))
+        session.rollback()
