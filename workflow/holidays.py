@@ -72,11 +72,11 @@ def read_notice(content: bytes, *, year: int | None, source: str) -> Notice:
     read = list(_days(_rows(content), faults))
     of_year = year if year is not None else _year_of(read)
     if of_year is not None and not FIRST_YEAR <= of_year <= LAST_YEAR:
-        faults.append(_fault("no_such_year", year=of_year, first=FIRST_YEAR, last=LAST_YEAR))
+        faults.append(_fault("notice_no_such_year", year=of_year, first=FIRST_YEAR, last=LAST_YEAR))
     elif of_year is not None:
         faults += _problems(read, of_year)
     elif not faults:
-        faults.append(_fault("no_days"))
+        faults.append(_fault("notice_no_days"))
     if faults or of_year is None:
         raise BadInput(tuple(sorted(faults, key=lambda fault: fault.params.get("row", 0))))
     return Notice(year=of_year, source=source, days=tuple(sorted(day for _, day in read)))
@@ -96,17 +96,17 @@ def known_notice(year: int) -> Notice | None:
 def _rows(content: bytes) -> Iterator[tuple[int, list[str]]]:
     """The rows that hold anything, by their number in the file. Raises BadInput for what is no such table."""
     if len(content) > LARGEST:
-        raise BadInput((_fault("too_large", size=len(content), most=LARGEST),))
+        raise BadInput((_fault("notice_too_large", size=len(content), most=LARGEST),))
     text = text_of(content)
     separator = max(_SEPARATORS, key=(text.splitlines() or [""])[0].count)
     try:
         table = list(csv.reader(text.splitlines(), delimiter=separator))
     except csv.Error as error:
-        raise BadInput((_fault("no_table"),)) from error
+        raise BadInput((_fault("notice_no_table"),)) from error
     cells = [(number, [cell.strip() for cell in row]) for number, row in enumerate(table, start=1)]
     filled = [(number, row) for number, row in cells if any(row)]
     if len(filled) > MOST_ROWS:
-        raise BadInput((_fault("too_many_rows", count=len(filled), most=MOST_ROWS),))
+        raise BadInput((_fault("notice_too_many_rows", count=len(filled), most=MOST_ROWS),))
     yield from filled
 
 
@@ -119,7 +119,7 @@ def text_of(content: bytes) -> str:
             continue
         if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
             return text
-    raise BadInput((_fault("no_text"),))
+    raise BadInput((_fault("notice_no_text"),))
 
 
 def _days(rows: Iterable[tuple[int, list[str]]], faults: list[Fault]) -> Iterator[tuple[int, Announced]]:
@@ -154,15 +154,15 @@ def _block(number: int, found: Mapping[str, str], faults: list[Fault]) -> Iterat
     kind = _word("kind", KINDS, found.get("kind", ""))
     name = found.get("name", "")
     if kind is None:
-        faults.append(_fault("unknown_kind", row=number, value=found.get("kind", "")[:NAME_LONGEST]))
+        faults.append(_fault("notice_unknown_kind", row=number, value=found.get("kind", "")[:NAME_LONGEST]))
     if not name:
-        faults.append(_fault("no_name", row=number))
+        faults.append(_fault("notice_no_name", row=number))
     elif len(name) > NAME_LONGEST or not name.isprintable():
-        faults.append(_fault("name_unfit", row=number, longest=NAME_LONGEST))
+        faults.append(_fault("notice_name_unfit", row=number, longest=NAME_LONGEST))
     if first is None or last is None or kind is None:
         return
     if not first <= last <= first + LONGEST_BLOCK:
-        faults.append(_fault("range_unfit", row=number, first=first, last=last))
+        faults.append(_fault("notice_range_unfit", row=number, first=first, last=last))
         return
     for count in range((last - first).days + 1):
         yield number, Announced(day=first + timedelta(days=count), kind=kind, name=name)
@@ -176,7 +176,7 @@ def _day(number: int, text: str, faults: list[Fault]) -> date | None:
             return date(year, month, day)
     except ValueError:
         pass
-    faults.append(_fault("not_a_day", row=number, value=text[:NAME_LONGEST]))
+    faults.append(_fault("notice_not_a_day", row=number, value=text[:NAME_LONGEST]))
     return None
 
 
@@ -195,11 +195,11 @@ def _problems(read: Sequence[tuple[int, Announced]], year: int) -> Iterator[Faul
     for number, announced in read:
         day = announced.day
         if day.year != year:
-            yield _fault("other_year", row=number, day=day, year=year)
+            yield _fault("notice_other_year", row=number, day=day, year=year)
         if day in seen:
-            yield _fault("day_twice", row=number, day=day, before=seen[day])
+            yield _fault("notice_day_twice", row=number, day=day, before=seen[day])
         elif announced.kind == "work" and day.weekday() < SATURDAY:
-            yield _fault("works_anyway", row=number, day=day)
+            yield _fault("notice_works_anyway", row=number, day=day)
         seen.setdefault(day, number)
     yield from _gaps(read)
     yield from _missing(read, year)
@@ -219,7 +219,7 @@ def _gaps(read: Sequence[tuple[int, Announced]]) -> Iterator[Fault]:
             hole = [before + timedelta(days=n) for n in range(1, (after - before).days)]
             works = [day for day in hole if day not in rows and (day in work or day.weekday() < SATURDAY)]
             if works and after - before < APART:
-                yield _fault("gap", row=rows[after], name=name, day=works[0])
+                yield _fault("notice_gap", row=rows[after], name=name, day=works[0])
 
 
 def _missing(read: Sequence[tuple[int, Announced]], year: int) -> Iterator[Fault]:
@@ -229,7 +229,7 @@ def _missing(read: Sequence[tuple[int, Announced]], year: int) -> Iterator[Fault
     names = " ".join({announced.name for _, announced in read if announced.kind == "rest"}).lower()
     for holiday in STATUTORY:
         if not any(spelling in names for spelling in _spellings("holiday", holiday)):
-            yield _fault("holiday_missing", year=year, holiday=_called(holiday))
+            yield _fault("notice_holiday_missing", year=year, holiday=_called(holiday))
 
 
 def _called(holiday: str) -> str:
@@ -253,7 +253,7 @@ def _spellings(group: str, word: str) -> frozenset[str]:
 
 
 def _fault(code: str, **params: object) -> Fault:
-    return Fault(field=FIELD, code=f"notice_{code}", params=params)
+    return Fault(field=FIELD, code=code, params=params)
 
 
 def written(notice: Notice) -> str:

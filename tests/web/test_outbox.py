@@ -71,10 +71,10 @@ def test_letter_is_sent_again_whole(site: Site) -> None:
 
     site.browser("office").send(page, {"reason": "the mailbox is there again"}, form=page)
 
-    assert [(row.id, row.parked_at, row.attempts) for row in mails(site.university, "leader")] == [
+    assert {(row.id, row.parked_at, row.attempts) for row in mails(site.university, "leader")} == {
         (first, None, 0),
         (second, None, 0),
-    ]
+    }
 
 
 def test_everything_parked_of_one_kind_is_sent_again_in_one_act(site: Site) -> None:

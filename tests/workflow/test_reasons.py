@@ -22,7 +22,7 @@ WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
 MAKERS = {"barrier": 0, "_blocker": 1, "_criterion": 1}
 """Functions that take a blocker's code by place."""
 
-TYPES_WITH_KINDS = {"_Bad", "Finding", "Act", "Timer", "Param"}
+TYPES_WITH_KINDS = {"_Bad", "Finding", "Act", "Timer", "Param", "Unit"}
 """Calls whose `kind` is no entry's."""
 
 
@@ -66,7 +66,8 @@ def _fault_codes() -> set[str]:
         if "ledger" in path.parts:
             continue  # a ledger's cells have faults of their own, and words of their own
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        codes.update(text for call in _calls(tree, "_Bad") for text in _texts(call.args[0]))
+        for maker in ("_Bad", "_fault"):
+            codes.update(text for call in _calls(tree, maker) for text in _texts(call.args[0]))
         for call in _calls(tree, "Fault"):
             codes.update(text for word in call.keywords if word.arg == "code" for text in _texts(word.value))
         if "operations" in path.parts:
