@@ -25,7 +25,20 @@ SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidde
   .filter(e => e.matches(".btn, .form-control, .form-select, summary, .shell-head *, .link-touch"))
   .map(e => [e.outerHTML.slice(0, 80), e.getBoundingClientRect().height]).filter(([_, height]) => height < 43.5)"""
 """What is meant to be touched and is lower than a finger."""
+WIDTHS = (320, 1280)
+SCREENS = tuple(
+    (language, width)
+    for language, usual in (("zh", 320), ("en", 1280))
+    for width in WIDTHS
+    if width == usual or os.environ.get("LIANPEI_SCREENS") == "all"
+)
+"""Languages and widths at which pages are looked at: each once, or every pair where the environment asks for all."""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+
+
+def widths(language: str) -> tuple[int, ...]:
+    """The widths at which pages are looked at in a language."""
+    return tuple(width for spoken, width in SCREENS if spoken == language)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from models import CheckpointPlace, Database, LogWatch
 from models.schema import upgrade
 from schedules.outside import FolderPlace, take_out
-from tests.web.browsing import Visitor, chromium, served
+from tests.web.browsing import SCREENS, Visitor, chromium, served
 from tests.web.test_looks import faults, in_the_browser
 from tests.workflow.sealed import AT, SealedLog
 from web.app import create_app
@@ -59,8 +59,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Any
 
 
 @in_the_browser
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_checkpoints_and_verdicts_can_be_read(address: tuple[str, Any], language: str, width: int) -> None:
     place, browser = address
     visitor = Visitor(browser, place, "admin", language=language, width=width)

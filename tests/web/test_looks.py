@@ -33,7 +33,7 @@ from models import (
 )
 from models.changes import INSERT, Change, write
 from models.schema import upgrade
-from tests.web.browsing import BESIDE, SMALL, Visitor, chromium, served
+from tests.web.browsing import BESIDE, SCREENS, SMALL, Visitor, chromium, served
 from tests.web.test_admin import PAGES
 from tests.web.test_admin_calendar import NOTICE as HOLIDAYS
 from web.app import create_app
@@ -169,8 +169,7 @@ def faults(page: Any, *, language: str, width: int) -> list[Any]:
 
 
 @in_the_browser
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_every_page_can_be_read_by_everybody(town: Town, language: str, width: int) -> None:
     visitor = Visitor(town.browser, town.address, "admin", language=language, width=width)
     found: dict[str, list[Any]] = {}
@@ -184,8 +183,7 @@ def test_every_page_can_be_read_by_everybody(town: Town, language: str, width: i
 
 
 @in_the_browser
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_every_answer_to_a_form_can_be_read_by_everybody(town: Town, language: str, width: int) -> None:
     visitor = Visitor(town.browser, town.address, "admin", language=language, width=width)
     found: dict[str, list[Any]] = {}

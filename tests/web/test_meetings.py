@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from models import AgendaItem, Attendance, Ballot, Blob, Database, Meeting, Round, StoredDocument
 from tests.conftest import Templates
-from tests.web.browsing import chromium, served
+from tests.web.browsing import chromium, served, widths
 from tests.web.conftest import Statements, hidden, text_of
 from tests.web.programs import Program, program
 from tests.web.signing_in import PASSWORD, Browser, Site, site_over
@@ -687,7 +687,7 @@ def test_pages_fit_the_screen_and_axe_finds_nothing(lite: Site, language: str, t
 
     with served(lite.app) as root, chromium() as browser:
         for login, paths in pages.items():
-            for width in (1280, 320):
+            for width in widths(language):
                 page = _signed_in(browser, root, login, language=language, width=width)
                 for path in (*paths, *([CHECK] if login == "office" else [])):
                     if path == CHECK:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import Database
-from tests.web.browsing import chromium, served
+from tests.web.browsing import chromium, served, widths
 from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
@@ -97,7 +97,7 @@ def test_pages_fit_the_screen_and_axe_finds_nothing(
     found, wide = [], []
 
     with served(town.app) as root, chromium() as browser:
-        for width in (1280, 320):
+        for width in widths(language):
             page = _signed_in(browser, root, "office", language=language, width=width)
             for path in ("/", f"/bases/{case_id}", f"/bases/{case_id}/reopen"):
                 page.goto(root + path)

@@ -9,7 +9,7 @@ import time_machine
 
 from models import Database
 from tests.schedules.test_delivery import postbox
-from tests.web.browsing import chromium, faults_of, served, signed_in
+from tests.web.browsing import chromium, faults_of, served, signed_in, widths
 from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
 from tests.web.signing_in import PASSWORD, Site, site_over
@@ -95,7 +95,7 @@ def test_pages_fit_the_screen_and_axe_finds_nothing(
 
     with served(lite.app) as root, chromium() as browser:
         for login, paths in pages.items():
-            for width in (1280, 320):
+            for width in widths(language):
                 page = signed_in(browser, root, login, password=PASSWORD, language=language, width=width)
                 for path in paths:
                     page.goto(root + path)

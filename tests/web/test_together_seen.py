@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.browsing import BESIDE, SMALL, Visitor, chromium, served
+from tests.web.browsing import BESIDE, SCREENS, SMALL, Visitor, chromium, served
 from tests.web.signing_in import PASSWORD, Site
 
 pytestmark = pytest.mark.xdist_group("together")
@@ -44,8 +44,7 @@ def _barriers(visitor: Visitor) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize(("language", "width"), SCREENS)
 def test_every_page_on_the_way_has_no_barrier(
     lite: Site, browser: Any, address: str, language: str, width: int
 ) -> None:

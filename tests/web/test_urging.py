@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import select
 
 from models import Database, Notice
-from tests.web.browsing import chromium, faults_of, served, signed_in
+from tests.web.browsing import chromium, faults_of, served, signed_in, widths
 from tests.web.conftest import Walk, hidden, text_of
 from tests.web.programs import NOBODYS, program
 from tests.web.signing_in import PASSWORD, Site, site_over
@@ -323,7 +323,7 @@ def test_pages_fit_the_screen_and_axe_finds_nothing(lite: Site, language: str, t
     ]
     found: list[str] = []
     with served(lite.app) as root, chromium() as browser:
-        for width in (1280, 320):
+        for width in widths(language):
             for number, (who, address) in enumerate(places):
                 page = signed_in(browser, root, who, password=PASSWORD, language=language, width=width)
                 page.goto(f"{root}{address}")
