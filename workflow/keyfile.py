@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from workflow.errors import WorkflowError
 from workflow.notes import BadNote, Signer
-
-OWNER_ONLY = stat.S_IRUSR | stat.S_IWUSR
 
 
 class KeyFault(WorkflowError):
@@ -33,16 +32,23 @@ def read_key(file: Path) -> Signer:
 
 
 def write_key(file: Path, signer: Signer) -> None:
-    """Write a new file that only its owner reads, and wait for the disk. Raises KeyFault where there is one."""
+    """Write a new file that only its owner reads, and wait for the disk. Raises KeyFault where there is one.
+
+    It comes to its place whole: who dies meanwhile leaves none there.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    unfinished = Path(name)
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            handle.write(f"{signer.text}\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+        file.hardlink_to(unfinished)
     except FileExistsError:
         raise KeyFault("key_exists", file=str(file)) from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        handle.write(f"{signer.text}\n")
-        handle.flush()
-        os.fsync(handle.fileno())
+    finally:
+        unfinished.unlink()
     _keep(file.parent)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -125,3 +128,26 @@ def test_key_that_cannot_sign_is_refused(tmp_path: Path, content: str | None, co
     with pytest.raises(KeyFault) as fault:
         read_key(file)
     assert fault.value.code == code
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from workflow.keyfile import write_key
+from workflow.notes import Signer
+
+os.fsync = lambda _descriptor: os.kill(os.getpid(), signal.SIGKILL)
+write_key(Path(sys.argv[1]), Signer.fresh("example.edu.cn/1"))
+"""
+"""Writes a key and dies when it is to reach the disk."""
+
+
+def test_key_whose_writer_dies_is_not_there_by_halves(tmp_path: Path) -> None:
+    file = tmp_path / "log.key"
+
+    died = subprocess.run([sys.executable, "-c", DYING, str(file)], check=False)
+    was_there = file.exists()
+    write_key(file, SIGNER)
+
+    assert (died.returncode, was_there) == (-signal.SIGKILL, False)
+    assert read_key(file).public == SIGNER.public
