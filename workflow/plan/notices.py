@@ -324,25 +324,6 @@ def aside_notices(view: View, step: RouteStep, after: Snapshot, seq: int, ctx: C
         yield from notice(after.id, person, key=key, template="stood_aside", at=ctx.at, params=params)
 
 
-def seat_notices(
-    case_id: str, step: RouteStep, given: Iterable[Row], *, seq: int, ctx: Context
-) -> Iterator[Change]:
-    """Tell everybody who is given a seat by name; `given` are the rows of `seats`. Nobody is told of their own act."""
-    for seat in given:
-        person = str(seat["person_id"])
-        if person == ctx.actor.person:
-            continue
-        params = {
-            "act": step.name,
-            "basis": step.basis,
-            "kind": seat["kind"],
-            "reason": seat["comment"] or "",
-        }
-        yield from notice(
-            case_id, person, key=f"{case_id}:{seq}-seat", template="seat_given", at=ctx.at, params=params
-        )
-
-
 def notice(
     case_id: str | None, person: str, *, key: str, template: str, at: Any, params: Mapping[str, Any]
 ) -> Iterator[Change]:
