@@ -7,20 +7,16 @@ fault, so that one verdict names them all. `docs/log-format.md` states what is c
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
-from multiprocessing import get_context
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select
 from sqlalchemy.orm import Session
 
-from models import Case, Database, Disclosure, Entry, Stream
+from models import Case, Disclosure, Entry, Stream
 from models.changes import plain
 from workflow import glance
 from workflow.glance import BODY, HASH, ID, PREFIX, REPEATED, SEQ, STREAM, prev_of, rows
@@ -146,7 +142,7 @@ WHOLE = Span()
 
 def verify(session: Session, *, progress: Progress | None = None, span: Span = WHOLE) -> Verdict:
     """Check every entry of the span's streams; the session should see one consistent state."""
-    total = _total(session, span) if progress is not None else 0
+    total = entries_in(session, span) if progress is not None else 0
     run = _Run(session=session)
     for page in rows(session, *span.bounds(), page=PAGE):
         run.take(page)
@@ -214,7 +210,8 @@ def _text(row: glance.Row) -> str | None:
         return None
 
 
-def _total(session: Session, span: Span) -> int:
+def entries_in(session: Session, span: Span = WHOLE) -> int:
+    """How many entries the span's streams have."""
     count = select(func.count()).select_from(Entry).where(*span.holds(Entry.stream))
     return session.execute(count).scalar_one()
 
@@ -378,58 +375,3 @@ def _without_entries(session: Session, span: Span) -> Iterator[Finding]:
         query = select(stream.label("stream"), seq.label("seq")).select_from(ends)
         for row in session.execute(query.where(~left, seq > 0, *span.holds(stream)).limit(LIMIT)):
             yield Finding(kind=Kind.MISSING, stream=row.stream, seq=1, details={"until": row.seq})
-
-
-# ───────────────────────────── Several processes
-
-
-SHORT = 300_000
-"""Entries that are verified sooner than other processes are started."""
-
-PARTS = 4
-"""Spans each process gets, so that one with more to do holds the others up less, and progress shows."""
-
-
-def verify_all(database: Database, *, progress: Progress | None = None, short: int = SHORT) -> Verdict:
-    """Check every entry, by as many processes as there are cores when there are more than a `short` log has."""
-    processes = len(os.sched_getaffinity(0))
-    with database.reading() as session:
-        if processes == 1 or _total(session, WHOLE) <= short:
-            return verify(session, progress=progress)
-    return verify_side_by_side(database, processes=processes, progress=progress)
-
-
-def spans(session: Session, *, count: int) -> list[Span]:
-    """Divide the streams into about equal spans, by their entries."""
-    total = _total(session, WHOLE)
-    ordered = select(Entry.stream).order_by(Entry.stream, Entry.seq).limit(1)
-    names = [session.scalar(ordered.offset(total * part // count)) for part in range(1, count)]
-    bounds = [None, *dict.fromkeys(name for name in names if name is not None), None]
-    return [Span(after=after, until=until) for after, until in pairwise(bounds)]
-
-
-def verify_side_by_side(database: Database, *, processes: int, progress: Progress | None = None) -> Verdict:
-    """The same as `verify`, its streams divided among processes, each with a connection of its own.
-
-    Each span is seen in one consistent state.
-    """
-    with database.reading() as session:
-        shares = spans(session, count=processes * PARTS)
-        total = _total(session, WHOLE)
-    url = database.url.render_as_string(hide_password=False)
-    verdict = Verdict()
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        for part in pool.map(_verify_span, [url] * len(shares), shares):
-            verdict += part
-            if progress is not None:
-                progress(min(verdict.entries, total), total)
-    return verdict
-
-
-def _verify_span(url: str, span: Span) -> Verdict:
-    database = Database(url)
-    try:
-        with database.reading() as session:
-            return verify(session, span=span)
-    finally:
-        database.dispose()

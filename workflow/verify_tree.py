@@ -6,7 +6,6 @@ It reads from the left, page by page, so that its memory does not grow with the 
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,7 +19,7 @@ from models import Checkpoint, Leaf, Node
 from models.database import streamed
 from workflow import glance
 from workflow.log import GENESIS, read
-from workflow.merkle import Frontier, folded, leaf_hash, root
+from workflow.merkle import EMPTY, Frontier, folded, leaf_hash, root
 from workflow.notes import BadNote, Head, signers
 from workflow.operations.sealing import public_keys, tree_size
 from workflow.tree import LEVEL, STEP, WIDTH, BrokenTree, Tree, node_place
@@ -34,28 +33,67 @@ def verify_tree(
     session: Session, *, outside: Sequence[str] = (), progress: Progress | None = None
 ) -> Verdict:
     """Check the whole tree, every checkpoint there is and those given from outside; the session sees one consistent state."""
-    work = _Whole(session=session, progress=progress)
+    work = _Stretch(session=session, until=tree_size(session), is_last=True, progress=progress)
     findings = tuple(islice(work.findings(outside), LIMIT))
     return Verdict(entries=work.frontier.size, findings=findings)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A stretch of the tree that was gone through: the root before its first leaf and after its last, and whether all was well."""
+
+    leaves: int
+    begins: bytes
+    ends: bytes
+    is_sound: bool
+
+
+def verify_stretch(session: Session, first: int, until: int | None, *, outside: Sequence[str] = ()) -> Passed:
+    """Check the leaves from a number up to, not with, another, or to the end, and every checkpoint between.
+
+    What lies before the first is taken from the nodes that are kept; whoever checks the stretch before it proves them.
+    """
+    try:
+        frontier = Frontier.of(first, Tree(session).node)
+    except BrokenTree:
+        return Passed(leaves=0, begins=EMPTY, ends=EMPTY, is_sound=False)
+    begins = frontier.root
+    end = tree_size(session) if until is None else until
+    work = _Stretch(session=session, frontier=frontier, until=end, is_last=until is None)
+    is_sound = next(work.findings(outside), None) is None
+    return Passed(
+        leaves=work.frontier.size - first, begins=begins, ends=work.frontier.root, is_sound=is_sound
+    )
+
+
+WINDOW = 10 * PAGE
+"""Leaves whose checkpoints are read at once."""
+
+
 @dataclass(kw_only=True)
-class _Whole:
-    """One pass from the left."""
+class _Stretch:
+    """One pass from the left; the last one also sees what lies beyond the tree's end."""
 
     session: Session
-    progress: Progress | None
+    until: int
+    is_last: bool
+    progress: Progress | None = None
     frontier: Frontier = field(default_factory=Frontier)
     heads: dict[int, list[Head]] = field(default_factory=dict)
-    good: int = 0
+    """The checkpoints still to be compared, by their sizes."""
+    first: int = field(init=False)
+    good: int = field(init=False)
     """The size of the last checkpoint that held."""
 
+    def __post_init__(self) -> None:
+        self.first = self.good = self.frontier.size
+
     def findings(self, outside: Sequence[str]) -> Iterator[Finding]:
-        size = tree_size(self.session)
-        yield from self._checkpoints(outside)
-        stops = sorted(self.heads)
-        expected = 0
-        for rows in pages(self.session, 0, size):
+        expected = self.first
+        known = self.first if self.first else -1
+        keys = public_keys(self.session)
+        yield from self._given(outside, keys)
+        for rows in pages(self.session, self.first, self.until):
             leaves = []
             for row in rows:
                 if row[NUMBER] != expected:
@@ -65,16 +103,50 @@ class _Whole:
                     leaf = leaf_of(row)
                 leaves.append(leaf)
                 expected = row[NUMBER] + 1
-            yield from self._grow(leaves, stops)
+            if self.frontier.size + len(leaves) > known:
+                yield from self._kept(keys, known, known + WINDOW)
+                known += WINDOW
+            yield from self._grow(leaves)
             if self.progress is not None:
-                self.progress(self.frontier.size, size)
-        yield from self._end(size)
+                self.progress(self.frontier.size, self.until)
+        if self.is_last:
+            yield from self._kept(keys, known, None)
+        yield from self._end()
 
-    def _grow(self, leaves: Sequence[bytes], stops: Sequence[int]) -> Iterator[Finding]:
+    def _given(self, outside: Sequence[str], keys: Sequence[Any]) -> Iterator[Finding]:
+        """Take those checkpoints from outside that fall into the stretch."""
+        for note in outside:
+            found = Head.read(note)
+            if not self._holds(found.size):
+                continue
+            if keys and found.origin != keys[-1][0].origin:
+                yield Finding(
+                    kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=found.size, details={"origin": found.origin}
+                )
+            self.heads.setdefault(found.size, []).append(found)
+
+    def _kept(self, keys: Sequence[Any], after: int, until: int | None) -> Iterator[Finding]:
+        """Take the log's own checkpoints beyond one size, up to and with another."""
+        query = select(Checkpoint.size, Checkpoint.root, Checkpoint.note).where(Checkpoint.size > after)
+        if until is not None:
+            query = query.where(Checkpoint.size <= until)
+        for row in self.session.execute(query.order_by(Checkpoint.size)):
+            if not self._holds(row.size):
+                continue
+            if (head := head_of(row, keys)) is None:
+                yield Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=row.size)
+            else:
+                self.heads.setdefault(head.size, []).append(head)
+
+    def _holds(self, size: int) -> bool:
+        """Whether a checkpoint of a size is for this pass to compare."""
+        return (size > self.first or self.first == 0) and (size <= self.until or self.is_last)
+
+    def _grow(self, leaves: Sequence[bytes]) -> Iterator[Finding]:
         """Take leaves in, comparing the root wherever a checkpoint stands, and the nodes with those kept."""
         first, nodes = self.frontier.size, {}
         end = first + len(leaves)
-        for stop in (*stops[bisect_right(stops, first) : bisect_left(stops, end)], end):
+        for stop in (*sorted(size for size in self.heads if first < size < end), end):
             part = leaves[self.frontier.size - first : stop - first]
             for level, place, node in self.frontier.extend(part):
                 if level % STEP == 0:
@@ -91,23 +163,6 @@ class _Whole:
                 if kept.get(place) != digest:
                     yield _node_finding(place)
 
-    def _checkpoints(self, outside: Sequence[str]) -> Iterator[Finding]:
-        keys = public_keys(self.session)
-        for row in self.session.execute(
-            select(Checkpoint.size, Checkpoint.root, Checkpoint.note).order_by(Checkpoint.size)
-        ):
-            if (head := head_of(row, keys)) is None:
-                yield Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=row.size)
-            else:
-                self.heads.setdefault(head.size, []).append(head)
-        for note in outside:
-            found = Head.read(note)
-            if keys and found.origin != keys[-1][0].origin:
-                yield Finding(
-                    kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=found.size, details={"origin": found.origin}
-                )
-            self.heads.setdefault(found.size, []).append(found)
-
     def _compared(self) -> Iterator[Finding]:
         heads = self.heads.pop(self.frontier.size, None)
         if heads is None:
@@ -122,14 +177,13 @@ class _Whole:
         else:
             self.good = self.frontier.size
 
-    def _end(self, size: int) -> Iterator[Finding]:
+    def _end(self) -> Iterator[Finding]:
+        reached = self.frontier.size
         for left in sorted(self.heads):
-            if left > self.frontier.size:
-                yield Finding(
-                    kind=Kind.SHORTER, stream=TREE, seq=self.frontier.size, details={"wanted": left}
-                )
-        if size != self.frontier.size:
-            yield Finding(kind=Kind.MISSING, stream=TREE, seq=self.frontier.size, details={"until": size - 1})
+            if left > reached:
+                yield Finding(kind=Kind.SHORTER, stream=TREE, seq=reached, details={"wanted": left})
+        if reached != self.until:
+            yield Finding(kind=Kind.MISSING, stream=TREE, seq=reached, details={"until": self.until - 1})
 
 
 # ───────────────────────────── Parts, for the whole and for the continuous check

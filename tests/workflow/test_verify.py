@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +17,9 @@ from models.changes import write
 from tests.conftest import KINDS, Templates
 from tests.university import University
 from tests.workflow.history import passing, unlock
-from tests.workflow.sealed import SealedLog
 from workflow import entries
 from workflow.log import canonical, entry_hash
-from workflow.verify import PAGE, Kind, Verdict, spans, verify, verify_all, verify_side_by_side
+from workflow.verify import PAGE, Kind, Verdict, verify
 
 ENTRIES = Base.metadata.tables["entries"]
 CASES = Base.metadata.tables["cases"]
@@ -353,46 +351,3 @@ def test_erased_personal_value_is_no_fault(university: University) -> None:
 def test_empty_log_is_sound(database: Database) -> None:
     with database.reading() as session:
         assert verify(session) == Verdict()
-
-
-def test_two_processes_find_what_one_finds(university: University) -> None:
-    cases = [university.approved() for _ in range(4)]
-    denials(university, cases[0], count=3)
-    with university.database.transaction() as session:
-        unlock(session)
-        for case_id in (cases[0], cases[3]):
-            mine = (ENTRIES.c.stream == f"case:{case_id}", ENTRIES.c.seq == 2)
-            session.execute(ENTRIES.update().where(*mine).values(source="api"))
-    with university.database.reading() as session:
-        shares = spans(session, count=2)
-    alone = verdict(university)
-    seen: list[tuple[int, int]] = []
-
-    together = verify_side_by_side(
-        university.database, processes=2, progress=lambda done, total: seen.append((done, total))
-    )
-
-    assert together == alone
-    assert [finding.stream for finding in alone.findings] == [f"case:{cases[0]}", f"case:{cases[3]}"]
-    assert len(shares) == 2
-    assert seen[-1] == (alone.entries, alone.entries)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-
-
-def test_spans_hold_every_entry_once_and_about_equally_many(
-    sqlite_database: Database, tmp_path: Path
-) -> None:
-    SealedLog.made(sqlite_database, tmp_path, entries=70, every=70)
-
-    with sqlite_database.reading() as session:
-        shares = spans(session, count=3)
-        counts = [verify(session, span=share).entries for share in shares]
-
-    assert (sum(counts), len(counts)) == (71, 3)
-    assert max(counts) <= 40
-
-
-def test_log_of_any_length_is_verified_to_the_same_end(university: University) -> None:
-    university.approved()
-
-    assert verify_all(university.database) == verify_all(university.database, short=0) == verdict(university)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from tests.workflow.sealed import AT, CTX, SealedLog, entry_row
 from workflow.log import entry_hash
 from workflow.merkle import leaf_hash
 from workflow.operations.keys import rotate_key
+from workflow.operations.sealing import tree_size
 from workflow.operations.watching import PAUSE, ROUND, watch
 from workflow.queries.sealing import STALE, log_alarm, log_faults
+from workflow.side_by_side import sound_until, stretches
 from workflow.verify import Finding, Verdict, verify
-from workflow.verify_tree import outside_finding, verify_tree
+from workflow.verify_tree import outside_finding, verify_stretch, verify_tree
 
 NUMBER = 333
 """The leaf somebody is at."""
@@ -171,6 +173,37 @@ def test_tampering_is_named(log: SealedLog, tamper: Callable[[Session], None]) -
         assert TAMPERING[tamper] in found(verify_tree(session))
 
     tampered(log, tamper, look)
+
+
+def in_parts(session: Session, count: int, outside: Sequence[str] = ()) -> int | None:
+    """Go through the tree in so many parts, as several processes do."""
+    parts = stretches(tree_size(session), count)
+    return sound_until(verify_stretch(session, *bounds, outside=outside) for bounds in parts)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8])
+def test_sound_log_is_sound_in_parts(log: SealedLog, count: int) -> None:
+    with log.database.reading() as session:
+        assert in_parts(session, count, log.notes()) == 601
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 8])
+@pytest.mark.parametrize("tamper", TAMPERING)
+def test_tampering_shows_in_parts(log: SealedLog, tamper: Callable[[Session], None], count: int) -> None:
+    def look(session: Session) -> None:
+        assert in_parts(session, count) is None
+
+    tampered(log, tamper, look)
+
+
+def test_end_cut_off_shows_in_the_last_part_against_a_checkpoint_outside(log: SealedLog) -> None:
+    outside = log.notes()[-1]
+
+    def look(session: Session) -> None:
+        assert in_parts(session, 3) == NUMBER
+        assert in_parts(session, 3, [outside]) is None
+
+    tampered(log, cut_everything, look)
 
 
 def test_end_cut_off_without_a_trace_shows_against_a_checkpoint_outside(log: SealedLog) -> None:

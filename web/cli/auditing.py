@@ -24,9 +24,8 @@ from workflow.operations.deeds import LATEST as LAST
 from workflow.packet.taking import case_called, take_packet, unit_called
 from workflow.packet.writing import Scope
 from workflow.queries.as_of import Standing, standings
+from workflow.side_by_side import verify_log, verify_sealed
 from workflow.snapshot import Row
-from workflow.verify import verify_all
-from workflow.verify_tree import verify_tree
 from workflow.world import editions_in_use
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -48,9 +47,9 @@ def verify(desk: Desk, files: tuple[Path, ...], json_wanted: bool) -> None:
     """Check every entry, the tree and every checkpoint, and name the first bad entry. 校验日志。"""
     outside = [_checkpoint(desk, file) for file in files]
     with desk.progress("verifying") as progress:
-        verdict = verify_all(desk.database, progress=progress)
-    with desk.database.reading() as session, desk.progress("verifying_tree") as progress:
-        sealed = verify_tree(session, outside=outside, progress=progress)
+        verdict = verify_log(desk.database, progress=progress)
+    with desk.progress("verifying_tree") as progress:
+        sealed = verify_sealed(desk.database, outside=outside, progress=progress)
     findings = [*verdict.findings, *sealed.findings]
     if json_wanted:
         as_json(
