@@ -22,7 +22,8 @@ from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, Definition, Field, FieldType, Item
 from workflow.explain import headed, title_of
 from workflow.forms import PARTNER_KINDS
-from workflow.guards import View, measured, wanted_count
+from workflow.guards.criteria import measured, wanted_count
+from workflow.guards.view import View
 from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of
 from workflow.snapshot import Row, Snapshot

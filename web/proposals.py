@@ -23,7 +23,7 @@ from workflow.context import Context
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound, WorkflowError
 from workflow.forms import read_values
-from workflow.guards import last_day
+from workflow.guards.calls import last_day
 from workflow.identity import code_problems
 from workflow.operations import open_case
 from workflow.operations.answers import Made

@@ -14,7 +14,7 @@ from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import days_left, movable, resumed_by, resumed_day, suspended_by
 from workflow.definition.values import Timer
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.periods import Period, add
 from workflow.snapshot import MOVED, RESUMED, SUSPENDED
 from workflow.timers import running

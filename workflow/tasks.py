@@ -10,7 +10,7 @@ from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import asked_about
 from workflow.definition.values import Held, Step, StepKind, Timer
-from workflow.guards import last_day
+from workflow.guards.calls import last_day
 from workflow.routes import conclusion, in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot
 from workflow.standing_in import is_linked

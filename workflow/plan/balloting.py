@@ -12,7 +12,7 @@ from models.changes import INSERT, UPDATE, Change, merged, plain
 from workflow import routes
 from workflow.context import Context
 from workflow.definition.values import CONFIDENTIAL, Choice
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow
 from workflow.plan.moving import acting, settled_pending

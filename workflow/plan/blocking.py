@@ -11,7 +11,9 @@ from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context
 from workflow.definition.values import BACK_TO, Act, ActKind, Choice, FieldType, StepKind
 from workflow.errors import NotFound
-from workflow.guards import GUARDS, View, barred
+from workflow.guards import GUARDS
+from workflow.guards.bans import barred
+from workflow.guards.view import View
 from workflow.periods import beijing_day
 from workflow.plan.rights import lender_for, rights, route_open
 from workflow.plan.values import Form

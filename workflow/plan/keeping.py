@@ -7,7 +7,7 @@ from typing import Any
 
 from models.changes import UPDATE, Change, plain
 from workflow.definition.values import TO_UNDO, ActKind, FieldType
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.partners import partner_kept
 from workflow.snapshot import KEPT

@@ -12,7 +12,7 @@ from workflow import machine
 from workflow.context import Actor, Context
 from workflow.definition.values import TO_UNDO, ActKind
 from workflow.effects import EFFECTS, impose_bans
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.plan.blocking import deadline_answered, is_empty
 from workflow.plan.following import follow
 from workflow.plan.keeping import kept

@@ -15,7 +15,7 @@ from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
 from workflow.definition.values import TO_UNDO, Choice, Every, FieldType, Held, StepKind, Timer
 from workflow.definition.values import Step as RouteStep
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.periods import Kind
 from workflow.plan.following import Followed
 from workflow.snapshot import Row, Snapshot

@@ -7,7 +7,7 @@ from dataclasses import replace
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.plan.moving import completed, settled_pending
 from workflow.plan.values import Form, Step
 

@@ -9,7 +9,7 @@ from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Actor
 from workflow.definition.values import Act, ActKind, Choice, Step, StepKind
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.snapshot import Row, Snapshot, held_roles, lent_roles
 from workflow.standing_in import is_linked, stand_ins
 

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from models.changes import INSERT, UPDATE, Change
-from workflow.guards import View
+from workflow.guards.view import View
 from workflow.snapshot import VOIDABLE
 
 

@@ -14,7 +14,7 @@ from models import Case, Delegation, Duty, Grant, JointBase, Seat
 from models.lists import holds_any
 from workflow.definition.values import Act, Definition, Held, StepKind
 from workflow.errors import NotFound
-from workflow.guards import granted_on
+from workflow.guards.rights import granted_on
 from workflow.operations.deeds import Role
 from workflow.world import editions_in_use
 
