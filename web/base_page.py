@@ -40,7 +40,7 @@ def expected(case: Case) -> dict[str, Row]:
     waiting: dict[str, Row] = {}
     for row in case.snapshot.table("tasks"):
         if row["closed_at"] is None:
-            step = explain.step_of(case.definition, row["act"], state=case.snapshot.state)
+            step = case.definition.step(case.snapshot.state, row["act"])
             for name in step.choices.values() if step and step.choices else (row["act"],):
                 waiting.setdefault(name, row)
     return waiting

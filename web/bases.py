@@ -308,8 +308,8 @@ def step(case_id: UUID, name: str) -> str | Redirect:
     """
     with pages.looking() as look:
         case = pages.case_seen(look, str(case_id), None)
-        found = explain.step_of(case.definition, name, state=case.snapshot.state)
-        known = explain.step_of(case.definition, name)
+        found = case.definition.step(case.snapshot.state, name)
+        known = case.definition.any_step(name)
         if found is None and known is not None and known.choices:
             return redirect(url_for("bases.show", case_id=case_id))
         if found is None or not found.choices:

@@ -68,7 +68,7 @@ def _page(
     language = door.language()
     ctx = Context(actor=Actor(person=invited.person_id), at=clock.now(session), source=Source.PAGE)
     case = queries.case_for(session, invited.case_id, ctx=ctx)
-    step = explain.step_of(case.definition, invited.step, state=case.snapshot.state)
+    step = case.definition.step(case.snapshot.state, invited.step)
     partner = case.snapshot.partner
     college = queries.units_by_id(session).get(case.snapshot.subject.get("lead_college_id") or "")
     return render_template(

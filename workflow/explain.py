@@ -10,11 +10,10 @@ from typing import Any
 from models.changes import INSERT, Change
 from workflow.deadlines import days_suspended, still
 from workflow.definition.values import Definition, Field, FieldType, Label
-from workflow.definition.values import Step as RouteStep
 from workflow.explain_route import sheet_lines, sheet_text
 from workflow.explain_seats import SAID, seats_text
 from workflow.periods import Kind, beijing_day
-from workflow.plan import Form, Plan, Step, recipients
+from workflow.plan import Form, Plan, Step
 from workflow.queries.names import Names
 from workflow.reasons import fault_text
 from workflow.snapshot import RESUMED, SUSPENDED, Row, Snapshot
@@ -42,7 +41,6 @@ __all__ = [
     "Told",
     "act_label",
     "article_text",
-    "asked_people",
     "badge_of",
     "beijing_day",
     "cycle_sentence",
@@ -63,7 +61,6 @@ __all__ = [
     "stand_ins",
     "standing",
     "stands_in_note",
-    "step_of",
     "still_notes",
     "system_text",
     "title_of",
@@ -140,17 +137,11 @@ def act_label(definition: Definition, name: str | None, language: str, *, pendin
         if name is not None and name in known:
             label: Label = known[name].label
             return label_text(label, language)
-    step = step_of(definition, name)
+    step = definition.any_step(name)
     if step is not None:
         return label_text(step.label, language)
     key = f"entry.kinds.{name}"
     return say(key, language) if key in shared() else str(name or NO_VALUE)
-
-
-def step_of(definition: Definition, name: str | None, *, state: str | None = None) -> RouteStep | None:
-    """The step of a route that is no act itself, such as one that chooses between transitions; of one state's, or any."""
-    routes = definition.routes.values() if state is None else filter(None, [definition.routes.get(state)])
-    return next((step for route in routes for step in route.steps if step.name == name), None)
 
 
 def role_label(definition: Definition, name: str, language: str) -> str:
@@ -559,16 +550,6 @@ def stand_ins(snapshot: Snapshot, language: str) -> list[str]:
         and snapshot.duty(role.name)
         and not any(row["person_id"] for row in snapshot.duty(role.name))
     ]
-
-
-def asked_people(snapshot: Snapshot) -> tuple[str, ...]:
-    """The people the open tasks of a case fall to."""
-    rows = [
-        row
-        for row in snapshot.table("tasks")
-        if row["closed_at"] is None and row["role"] in snapshot.definition.roles
-    ]
-    return tuple(dict.fromkeys(person for row in rows for person in recipients(snapshot, row["role"])))
 
 
 # ───────────────────────────── What happened

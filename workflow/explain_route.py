@@ -89,7 +89,7 @@ def voter_text(ballot: Row, names: Names, language: str) -> str:
 
 
 def _step(definition: Definition, name: str) -> Step:
-    return next(step for route in definition.routes.values() for step in route.steps if step.name == name)
+    return next(step for step in definition.steps if step.name == name)
 
 
 # ───────────────────────────── Sheets

@@ -83,8 +83,7 @@ def _label(definition: Definition, name: str) -> Label:
         return definition.acts[name].label
     if name in definition.timers:
         return definition.timers[name].label
-    steps = (step for route in definition.routes.values() for step in route.steps)
-    return next(step.label for step in steps if step.name == name)
+    return next(step.label for step in definition.steps if step.name == name)
 
 
 def _frame(about: About, *middle: str) -> Body:

@@ -114,7 +114,7 @@ def _gathered(definition: Definition, table: str) -> Mapping[str, Any]:
         listed = (*definition.lists.values(), *definition.sheets.values())
         return dict(chain.from_iterable(items.items() for items in listed))
     if table == "steps":
-        return {step.name: step for route in definition.routes.values() for step in route.steps}
+        return {step.name: step for step in definition.steps}
     rows: Mapping[str, Any] = getattr(definition, table)
     return rows
 

@@ -20,7 +20,7 @@ def stand_ins(definition: Definition, role: str) -> frozenset[str]:
 
 def stood_in_for(definition: Definition, act: str, role: str) -> tuple[str, ...]:
     """The roles in whose stead a role is asked for an act of the lifecycle; none where the act is its own."""
-    steps = [step for route in definition.routes.values() for step in route.steps if step.name == act]
+    steps = [step for step in definition.steps if step.name == act]
     by = (
         definition.acts[act].by
         if act in definition.acts

@@ -293,8 +293,8 @@ def answering_roles(timer: Timer, definition: Definition) -> tuple[str, ...]:
     act = definition.acts.get(timer.answer or "")
     if act is not None:
         return act.by
-    steps = (step for route in definition.routes.values() for step in route.steps)
-    return next((step.by for step in steps if step.name == timer.answer), ())
+    step = definition.any_step(timer.answer)
+    return step.by if step is not None else ()
 
 
 def next_wake(row: Row, timer: Timer, snapshot: Snapshot, *, after: datetime) -> datetime | None:

@@ -75,7 +75,7 @@ def stops(snapshot: Snapshot, reader: str | None) -> tuple[Stop, ...]:
 def earlier(snapshot: Snapshot, *, shown: tuple[Stop, ...]) -> tuple[Stop, ...]:
     """The rounds that are not among the stops shown: run again since, or of earlier stays; the latest first."""
     on_the_way = {stop.round["id"] for stop in shown if stop.round is not None}
-    steps = {step.name: step for route in snapshot.definition.routes.values() for step in route.steps}
+    steps = {step.name: step for step in snapshot.definition.steps}
     rows = [row for row in snapshot.living("rounds") if row["id"] not in on_the_way and row["step"] in steps]
     rows.sort(key=lambda row: (row["stay"], row["place"]), reverse=True)
     return tuple(_of_round(snapshot, steps[row["step"]], row, Mark.EARLIER) for row in rows)

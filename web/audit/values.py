@@ -247,8 +247,8 @@ class Values:
         return written(known[name].label, self._language) if name in known else name
 
     def _step(self, name: str) -> str:
-        steps = [step for route in self._definition.routes.values() for step in route.steps]
-        return next((written(step.label, self._language) for step in steps if step.name == name), name)
+        step = self._definition.any_step(name)
+        return written(step.label, self._language) if step is not None else name
 
     def _result(self, value: str) -> str:
         """What a round came to; a sending back names the step."""

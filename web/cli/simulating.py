@@ -202,9 +202,7 @@ def _name(desk: Desk, count: Count, definitions: tuple[Definition, ...]) -> str:
     for definition in definitions:
         if count.name in definition.timers and count.what == "missed":
             return label_text(definition.timers[count.name].label, desk.language)
-        if any(step.name == count.name for route in definition.routes.values() for step in route.steps):
-            return act_label(definition, count.name, desk.language)
-        if count.name in definition.acts:
+        if count.name in definition.acts or definition.any_step(count.name) is not None:
             return act_label(definition, count.name, desk.language)
     return act_label(definitions[0], count.name, desk.language) if definitions else count.name
 

@@ -70,7 +70,7 @@ def shared_fields(definition: Definition, act: Act) -> tuple[str, ...]:
 
 def may_be_selected(definition: Definition, *, state: str, asked: str) -> bool:
     """Whether what is asked for in a state, an act or a step that chooses one, can be decided together with others."""
-    step = explain.step_of(definition, asked, state=state)
+    step = definition.step(state, asked)
     names = {asked} if step is None else {*step.choices.values()}
     return any(serves_all(definition, definition.acts[name]) for name in names & definition.acts.keys())
 

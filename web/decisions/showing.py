@@ -149,7 +149,7 @@ def outcome_field(
 
 def is_sheet(case: Case, act: Act) -> bool:
     """Whether the act is an expert's opinion on a panel."""
-    step = explain.step_of(case.definition, act.name)
+    step = case.definition.any_step(act.name)
     return act.kind is ActKind.BALLOT and step is not None and step.kind is StepKind.SCORE
 
 

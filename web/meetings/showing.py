@@ -175,7 +175,7 @@ def choice_text(item: Agendum, ballot: Row, language: str) -> str:
 def said_before(sight: Sight, item: Agendum) -> list[dict[str, str]]:
     """The opinions of the steps before the vote, in their order: the college's, the office's, the experts'."""
     language, lines = sight.look.language, []
-    steps = {step.name: step for route in item.definition.routes.values() for step in route.steps}
+    steps = {step.name: step for step in item.definition.steps}
     for run in routes.rounds(item.snapshot):
         step = steps[run["step"]]
         if run["closed_seq"] is None or step.kind not in (StepKind.SIGN, StepKind.SCORE):

@@ -108,7 +108,7 @@ def _choices(definition: Definition) -> Iterator[Mapping[str, Value]]:
 
 def _values(definition: Definition) -> dict[str, tuple[Value, ...]]:
     found: dict[str, tuple[Value, ...]] = {}
-    for condition in (step.when for route in definition.routes.values() for step in route.steps if step.when):
+    for condition in (step.when for step in definition.steps if step.when):
         field = definition.fields.get(condition.name)
         setting = definition.settings.get(condition.name)
         if setting is not None:

@@ -558,7 +558,16 @@ class Definition:
         """Whether any of its decisions is reached by several people."""
         return any(route.has_ballots for route in self.routes.values())
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of all routes, in the file's order."""
+        return tuple(step for route in self.routes.values() for step in route.steps)
+
     def step(self, state: str, name: str) -> Step | None:
         """A step of a state's route by its name."""
         route = self.routes.get(state)
         return next((step for step in route.steps if step.name == name), None) if route else None
+
+    def any_step(self, name: str | None) -> Step | None:
+        """The first step of that name, whatever the state; only steps that choose may share one."""
+        return next((step for step in self.steps if step.name == name), None)

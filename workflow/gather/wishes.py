@@ -101,10 +101,9 @@ def _electing(definition: Definition) -> frozenset[str]:
     """The roles whose holders have a turn in a decision, those that keep somebody from one, and who names a panel."""
     known = _electing_roles.get(definition.sha256)
     if known is None:
-        every = [step for route in definition.routes.values() for step in route.steps]
-        steps = [step for step in every if step.by_ballot]
-        roles = {role for step in every if steps for role in step.by}
-        if steps:
+        roles: set[str] = set()
+        if definition.has_ballots:
+            roles |= {role for step in definition.steps for role in step.by}
             roles |= {conflict.who_is for conflict in definition.conflicts.values() if conflict.who_is}
             roles |= {definition.import_.by}
         known = _electing_roles[definition.sha256] = frozenset(roles)

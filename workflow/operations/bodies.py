@@ -21,8 +21,7 @@ def bodies(session: Session) -> Mapping[str, frozenset[str]]:
 
 def voting_roles(definition: Definition) -> tuple[str, ...]:
     """The roles of a lifecycle's votes, in the order of its routes."""
-    steps = (step for route in definition.routes.values() for step in route.steps)
-    return tuple(dict.fromkeys(step.by[0] for step in steps if step.kind is StepKind.VOTE))
+    return tuple(dict.fromkeys(step.by[0] for step in definition.steps if step.kind is StepKind.VOTE))
 
 
 def offices(session: Session) -> frozenset[str]:

@@ -160,8 +160,7 @@ def _score_steps(session: Session) -> frozenset[str]:
     return frozenset(
         step.name
         for definition in editions_in_use(session).values()
-        for route in definition.routes.values()
-        for step in route.steps
+        for step in definition.steps
         if step.kind is StepKind.SCORE
     )
 

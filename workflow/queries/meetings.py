@@ -185,4 +185,4 @@ def _snapshots(session: Session, case_ids: list[str], ctx: Context) -> dict[str,
 
 
 def _step_of(definition: Definition, name: str) -> Step:
-    return next(step for route in definition.routes.values() for step in route.steps if step.name == name)
+    return next(step for step in definition.steps if step.name == name)

@@ -50,8 +50,7 @@ def sights(editions: Iterable[Definition]) -> dict[str, Sight]:
 
 def _pools(edition: Definition) -> set[str]:
     """The roles a panel is named from."""
-    steps = [step for route in edition.routes.values() for step in route.steps]
-    return {role for step in steps if step.kind is StepKind.SCORE for role in step.by}
+    return {role for step in edition.steps if step.kind is StepKind.SCORE for role in step.by}
 
 
 class Lent(NamedTuple):

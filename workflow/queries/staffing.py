@@ -125,9 +125,8 @@ def _colleges(session: Session, staff: Staff) -> dict[str, str]:
 
 
 def _of_college(staff: Staff, college: str) -> Iterator[Shortage]:
-    for route in staff.definition.routes.values():
-        for step in route.steps:
-            yield from _of_step(staff, step, college)
+    for step in staff.definition.steps:
+        yield from _of_step(staff, step, college)
     for act in staff.definition.acts.values():
         yield from _of_act(staff, act, college)
 

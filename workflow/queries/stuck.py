@@ -90,8 +90,7 @@ def _pool(session: Session, ctx: Context) -> tuple[str, ...]:
     steps = (
         step
         for definition in editions_in_use(session).values()
-        for route in definition.routes.values()
-        for step in route.steps
+        for step in definition.steps
         if step.kind is StepKind.SCORE
     )
     roles = {role for step in steps for role in step.by}

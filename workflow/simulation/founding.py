@@ -78,9 +78,7 @@ def _people(session: Session, definition: Definition, start: date) -> list[tuple
 
 
 def _size(role: Role, definition: Definition) -> int:
-    kinds = {
-        step.kind for route in definition.routes.values() for step in route.steps if role.name in step.by
-    }
+    kinds = {step.kind for step in definition.steps if role.name in step.by}
     return POOL if StepKind.SCORE in kinds else BODY if StepKind.VOTE in kinds else HOLDERS
 
 
