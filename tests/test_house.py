@@ -24,7 +24,7 @@ HOMONYMS = {
     ("workflow/definition/names.py", "revoked"),  # likewise
     ("workflow/operations/papers.py", "draft"),  # what somebody typed and has not sent
     ("workflow/log.py", "withdrawn"),  # the kind of the entry that takes a proposal back
-    ("workflow/explain.py", "withdrawn"),  # the kind of the entry that takes a proposal back
+    ("workflow/explain/entries.py", "withdrawn"),  # the kind of the entry that takes a proposal back
     ("workflow/operations/acts.py", "withdrawn"),  # the status of a proposal waiting for a second person
 }
 MEANS_A_ROLE = {

@@ -15,7 +15,7 @@ from web.audit.values import Values, column_text
 from web.words import t
 from workflow import queries
 from workflow.errors import NotFound
-from workflow.explain import badge_of, headed
+from workflow.explain.names import badge_of, headed
 from workflow.operations.deeds import EARLIEST as FIRST
 from workflow.operations.deeds import LATEST as LAST
 from workflow.queries.as_of import Standing, standing

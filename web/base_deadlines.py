@@ -13,7 +13,10 @@ from flask import Blueprint, render_template, url_for
 from web import base_page, pages
 from web.pages import Look
 from web.words import catalogue, t
-from workflow import explain, queries, timers
+from workflow import queries, timers
+from workflow.explain.deadlines import day_notes, left_text, still_notes
+from workflow.explain.entries import entry_title
+from workflow.explain.names import act_label, headed, role_label
 from workflow.periods import Kind, beijing_day
 from workflow.queries import Case
 from workflow.snapshot import Row
@@ -117,13 +120,13 @@ def _status(known: Known, row: Row) -> str:
 
 
 def _left(known: Known, row: Row) -> str:
-    return explain.left_text(row, known.case.snapshot, known.language)
+    return left_text(row, known.case.snapshot, known.language)
 
 
 def _notes(known: Known, row: Row) -> list[str]:
-    notes = explain.day_notes(row, known.language)
+    notes = day_notes(row, known.language)
     if row["ended_seq"] is None:
-        notes += explain.still_notes(row, known.case.snapshot, known.language)
+        notes += still_notes(row, known.case.snapshot, known.language)
     return notes
 
 
@@ -134,7 +137,7 @@ def _release(known: Known, row: Row) -> str:
         return ""
     definition = known.case.definition
     states = [definition.states[state].label for state in sorted(definition.timers[row["name"]].while_)]
-    office = explain.role_label(definition, definition.import_.by, known.language)
+    office = role_label(definition, definition.import_.by, known.language)
     return t(key, known.language, states=states, office=office)
 
 
@@ -142,13 +145,13 @@ def _fires(known: Known, row: Row) -> str:
     fires = known.case.definition.timers[row["name"]].fires
     if not fires:
         return ""
-    act = explain.act_label(known.case.definition, fires, known.language)
+    act = act_label(known.case.definition, fires, known.language)
     return t("deadlines.fires", known.language, act=act)
 
 
 def _roles(known: Known, roles: tuple[str, ...]) -> str:
-    named = [explain.role_label(known.case.definition, role, known.language) for role in roles]
-    return explain.headed(t("page.value", known.language, value=named), known.language) if named else ""
+    named = [role_label(known.case.definition, role, known.language) for role in roles]
+    return headed(t("page.value", known.language, value=named), known.language) if named else ""
 
 
 def _entry(known: Known, seq: int | None) -> dict[str, Any] | None:
@@ -157,7 +160,7 @@ def _entry(known: Known, seq: int | None) -> dict[str, Any] | None:
     if row is None:
         return None
     return {
-        "what": explain.entry_title(row, known.case.definition, known.language),
+        "what": entry_title(row, known.case.definition, known.language),
         "number": row["seq"],
         "on": row["effective_on"],
         "href": url_for("decisions.receipt", case_id=known.case.snapshot.id, seq=row["seq"]),

@@ -12,12 +12,19 @@ from web.decisions.saying import reason_shown, who_of
 from web.fields import field_of
 from web.pages import Look
 from web.words import t
-from workflow import explain, routes
+from workflow import routes
 from workflow.blockers import Blocker
 from workflow.definition.values import Act, ActKind, Definition, Held, Step
+from workflow.explain.deadlines import day_notes, left_text, still_notes
+from workflow.explain.entries import DECIDED, entry_lines, entry_note, entry_title
+from workflow.explain.names import act_label, badge_of, headed, role_label, title_of
+from workflow.explain.standing import cycle_sentence, stand_ins, standing
+from workflow.explain.values import value_text
+from workflow.periods import beijing_day
 from workflow.plan import Form, foresee, probe
 from workflow.queries import Case, Names, Page
 from workflow.snapshot import Row, Snapshot, held_roles
+from workflow.tasks import CONFIRM
 from workflow.timers import FIRED, HELD, HELD_BY_IMPORT
 from workflow.words import article_text, days_left_text, label_text
 
@@ -28,9 +35,9 @@ def top(look: Look, case: Case) -> dict[str, Any]:
         "name": subject.get("base_name") or "",
         "number": subject.get("base_number") or "",
         "application_number": subject.get("application_number") or "",
-        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
-        "standing": explain.standing(snapshot, look.language),
-        "stand_ins": explain.stand_ins(snapshot, look.language),
+        "badge": badge_of(case.definition, snapshot.state, look.language),
+        "standing": standing(snapshot, look.language),
+        "stand_ins": stand_ins(snapshot, look.language),
         "is_draft": snapshot.state == case.definition.initial,
     }
 
@@ -59,7 +66,7 @@ def acts(look: Look, case: Case) -> dict[str, Any]:
         if act.kind is ActKind.BALLOT and (present is None or present.name != act.name):
             continue  # The steps of the decision say which one is not at hand.
         plan = probe(case.snapshot, act.name, look.ctx)
-        label = explain.title_of(act.label, look.language)
+        label = title_of(act.label, look.language)
         if plan.allowed:
             allowed.append(
                 {
@@ -89,9 +96,7 @@ def choices(look: Look, case: Case, step: Step) -> dict[str, Any]:
     allowed, refused = [], []
     for name, labels in results.items():
         plan = probe(case.snapshot, name, look.ctx)
-        label = t(
-            "bases.choice", look.language, act=explain.title_of(plan.act.label, look.language), results=labels
-        )
+        label = t("bases.choice", look.language, act=title_of(plan.act.label, look.language), results=labels)
         if plan.allowed:
             href = url_for("decisions.form", case_id=case.snapshot.id, act=name, back=pages.back())
             allowed.append(
@@ -175,7 +180,7 @@ def _pending_act(look: Look, case: Case) -> dict[str, Any]:
     pending = case.snapshot.pending
     name = pending["act"] if pending else ""
     return {
-        "label": explain.act_label(case.definition, explain.CONFIRM, look.language, pending=name),
+        "label": act_label(case.definition, CONFIRM, look.language, pending=name),
         "href": url_for("decisions.pending", case_id=case.snapshot.id),
         "note": t("bases.waits_for_second", look.language),
         "expected": True,
@@ -200,7 +205,7 @@ def cycle(look: Look, snapshot: Snapshot) -> dict[str, Any] | None:
     agreement = snapshot.agreement
     last_day = agreement["last_day"] if agreement else None
     return {
-        "sentence": explain.cycle_sentence(start, end, today, look.language),
+        "sentence": cycle_sentence(start, end, today, look.language),
         "starts_on": start,
         "ends_on": end,
         "done": place(today),
@@ -217,7 +222,7 @@ def _milestones(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
     definition, language = snapshot.definition, look.language
     marks = [
         {
-            "label": explain.headed(explain.act_label(definition, row["transition"], language), language),
+            "label": headed(act_label(definition, row["transition"], language), language),
             "on": row["effective_on"],
             "state": "done",
             "left": "",
@@ -249,7 +254,7 @@ def _mark(look: Look, snapshot: Snapshot, row: Row, *, is_next: bool) -> dict[st
         "label": timer_label(snapshot.definition, row, look.language),
         "on": row["due_on"],
         "state": "next" if state == "coming" and is_next else state,
-        "left": explain.left_text(row, snapshot, look.language),
+        "left": left_text(row, snapshot, look.language),
         "basis": article_text(row["basis"], look.language),
     }
 
@@ -271,12 +276,12 @@ def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
             "label": timer_label(definition, row, look.language),
             "on": row["due_on"],
             "nominal": row["nominal_on"],
-            "left": explain.left_text(row, snapshot, look.language),
+            "left": left_text(row, snapshot, look.language),
             "overdue": timer_state(look, row) == "overdue",
             "state": timer_state(look, row),
             "notes": [
-                *explain.day_notes(row, look.language),
-                *explain.still_notes(row, snapshot, look.language),
+                *day_notes(row, look.language),
+                *still_notes(row, snapshot, look.language),
             ],
             "kind": str(row["kind"]),
             "hold": row["hold"] or "",
@@ -292,7 +297,7 @@ def hold_text(hold: str | None, language: str) -> str:
 
 
 def timer_label(definition: Definition, row: Row, language: str) -> str:
-    label = explain.title_of(definition.timers[row["name"]].label, language)
+    label = title_of(definition.timers[row["name"]].label, language)
     return t("bases.of_year", language, what=label, year=row["period"]) if row["period"] else label
 
 
@@ -310,10 +315,10 @@ def way(look: Look, case: Case) -> dict[str, Any]:
         if act.to in definition.states and act.to != snapshot.state:
             targets.setdefault(str(act.to), []).append(label_text(act.label, look.language))
     return {
-        "past": [explain.badge_of(definition, state, look.language) for state in past],
-        "now": explain.badge_of(definition, snapshot.state, look.language),
+        "past": [badge_of(definition, state, look.language) for state in past],
+        "now": badge_of(definition, snapshot.state, look.language),
         "next": [
-            {"badge": explain.badge_of(definition, state, look.language), "acts": acts}
+            {"badge": badge_of(definition, state, look.language), "acts": acts}
             for state, acts in targets.items()
         ],
     }
@@ -337,8 +342,8 @@ def facts(look: Look, case: Case, names: Names) -> list[dict[str, str]]:
         value = snapshot.partner if field.type == "partner" else value
         lines.append(
             {
-                "name": explain.title_of(field.label, look.language),
-                "value": explain.value_text(definition, field, value, names, look.language),
+                "name": title_of(field.label, look.language),
+                "value": value_text(definition, field, value, names, look.language),
             }
         )
     return lines
@@ -350,9 +355,7 @@ def verdicts_in_words(
     """The grades given and the bans imposed, with their days."""
     lines = [
         {
-            "what": explain.headed(
-                explain.act_label(definition, row["transition"], look.language), look.language
-            ),
+            "what": headed(act_label(definition, row["transition"], look.language), look.language),
             "value": label_text(definition.outcomes[row["outcome"]].label, look.language),
             "on": row["decided_on"],
             "note": row["opinion"] or row["reason"] or "",
@@ -362,7 +365,7 @@ def verdicts_in_words(
     ]
     lines += [
         {
-            "what": explain.title_of(definition.bans[row["name"]].label, look.language),
+            "what": title_of(definition.bans[row["name"]].label, look.language),
             "value": t("explain.ban", look.language, day=row["last_day"]),
             "on": row["decided_on"],
             "note": "",
@@ -379,12 +382,12 @@ def hand_ins(look: Look, definition: Definition, snapshot: Snapshot, names: Name
     for row in sorted(snapshot.living("hand_ins"), key=lambda row: row["seq"], reverse=True):
         act = definition.acts.get(row["task"])
         values = [
-            f"{explain.title_of(definition.fields[name].label, look.language)} "
-            + explain.value_text(definition, definition.fields[name], value, names, look.language)
+            f"{title_of(definition.fields[name].label, look.language)} "
+            + value_text(definition, definition.fields[name], value, names, look.language)
             for name, value in row["form"].items()
             if name in definition.fields and not definition.fields[name].personal
         ]
-        what = explain.title_of(act.label, look.language) if act else row["task"]
+        what = title_of(act.label, look.language) if act else row["task"]
         lines.append(
             {
                 "what": t("bases.of_year", look.language, what=what, year=row["period"])
@@ -421,9 +424,7 @@ def documents(look: Look, definition: Definition, snapshot: Snapshot, names: Nam
     return [
         {
             "name": row["name"],
-            "field": explain.headed(
-                explain.act_label(definition, row["field"], look.language), look.language
-            ),
+            "field": headed(act_label(definition, row["field"], look.language), look.language),
             "size": t("bases.kilobytes", look.language, count=max(1, round(row["size"] / 1024))),
             "hash": row["sha256"],
             "at": row["uploaded_at"],
@@ -447,7 +448,7 @@ def duties(look: Look, case: Case, names: Names) -> list[dict[str, Any]]:
     return [
         {
             "id": row["id"],
-            "role": explain.headed(explain.role_label(definition, row["role"], look.language), look.language),
+            "role": headed(role_label(definition, row["role"], look.language), look.language),
             "who": names.person(row["person_id"]) or row["contact_name"] or "",
             "contact": row["contact_name"] if row["person_id"] else "",
             "linked": row["person_id"] is not None,
@@ -468,7 +469,7 @@ def history_in_words(look: Look, definition: Definition, names: Names, history: 
     """The entries in runs: decisions stand open, routine between them is folded."""
     groups: list[dict[str, Any]] = []
     for row in history.rows:
-        routine = row["kind"] not in explain.DECIDED
+        routine = row["kind"] not in DECIDED
         if not groups or groups[-1]["routine"] != routine:
             groups.append({"routine": routine, "label": "", "entries": []})
         groups[-1]["entries"].append(_entry(look, definition, names, row))
@@ -485,14 +486,14 @@ def _entry(look: Look, definition: Definition, names: Names, row: Row) -> dict[s
     return {
         "number": row["seq"],
         "at": recorded,
-        "effective_on": effective if effective != explain.beijing_day(recorded) else None,
+        "effective_on": effective if effective != beijing_day(recorded) else None,
         "who": who_of(row, definition, language),
-        "what": explain.entry_title(row, definition, language),
+        "what": entry_title(row, definition, language),
         "from_state": _state_word(definition, row["from_state"], language) if moved else "",
         "to_state": _state_word(definition, row["to_state"], language) if moved else "",
         "basis": article_text(row["body"]["basis"], language) if row["body"].get("basis") else "",
-        "note": explain.entry_note(row, definition, names, language),
-        "changes": explain.entry_lines(row, definition, names, language),
+        "note": entry_note(row, definition, names, language),
+        "changes": entry_lines(row, definition, names, language),
         "hash": row["hash"][:12],
         "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"]),
     }

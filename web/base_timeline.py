@@ -15,8 +15,10 @@ from web import base_page, pages
 from web.decisions.saying import who_of
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.definition.values import Definition
+from workflow.explain.entries import entry_title
+from workflow.explain.names import badge_of
 from workflow.operations.deeds import READERS_OF_THE_LOG
 from workflow.periods import beijing_day
 from workflow.snapshot import Row
@@ -137,7 +139,7 @@ def _rows(known: Known) -> list[dict[str, Any]]:
 def _row(known: Known, stay: Stay) -> dict[str, Any]:
     days, recorded_on = known.days(stay), beijing_day(stay.entry["recorded_at"])
     return {
-        "badge": explain.badge_of(known.definition, stay.state, known.look.language),
+        "badge": badge_of(known.definition, stay.state, known.look.language),
         "from_on": stay.from_on,
         "recorded_on": recorded_on if recorded_on != stay.from_on else None,
         "until_on": stay.until_on,
@@ -152,7 +154,7 @@ def _move(known: Known, row: Row) -> dict[str, Any]:
     """What moved the base, who, and where its entry is: the log's page for those who read the log, else the receipt."""
     case_id, language = row["case_id"], known.look.language
     return {
-        "what": explain.entry_title(row, known.definition, language),
+        "what": entry_title(row, known.definition, language),
         "who": who_of(row, known.definition, language),
         "number": row["seq"],
         "href": url_for("audit.entry", entry_id=row["id"])

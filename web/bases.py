@@ -18,11 +18,12 @@ from web.decisions.saying import reasons_shown
 from web.pages import Look
 from web.seats.offering import about_round
 from web.words import t
-from workflow import explain, queries, way
+from workflow import queries, way
 from workflow.blockers import Fault
 from workflow.definition.values import Definition
 from workflow.errors import BadInput, NotFound
-from workflow.explain_seats import people_of
+from workflow.explain.names import title_of
+from workflow.explain.seats import people_of
 from workflow.operations import Receipt, release_held
 from workflow.operations.duties import link_duty
 from workflow.operations.papers import note_taken
@@ -88,7 +89,7 @@ def _lifecycle_links(
         return []
     return [
         {
-            "label": explain.title_of(one.label, language),
+            "label": title_of(one.label, language),
             "href": url_for("bases.index", lifecycle=name),
             "current": name == current.name,
         }
@@ -134,9 +135,7 @@ def _state_links(
     return [
         {
             "value": state,
-            "label": explain.title_of(current.states[state].label, language)
-            if state in current.states
-            else state,
+            "label": title_of(current.states[state].label, language) if state in current.states else state,
             "count": counts.get(state, 0),
             "href": _address(filters, state=state),
         }
@@ -164,7 +163,7 @@ def _list_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
         "college": row["college_name"] or "",
         "leader": row["leader"] or "",
         "due_on": due_on,
-        "due_name": explain.title_of(timer.label, look.language) if timer else "",
+        "due_name": title_of(timer.label, look.language) if timer else "",
         "left": days_left_text(due_on, look.ctx.today, look.language) if due_on else "",
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": url_for("bases.show", case_id=row["case_id"]),
@@ -320,7 +319,7 @@ def step(case_id: UUID, name: str) -> str | Redirect:
         return render_template(
             "bases/step.html",
             case_id=str(case_id),
-            label_of_step=explain.title_of(found.label, look.language),
+            label_of_step=title_of(found.label, look.language),
             ground=article_text(found.basis, look.language),
             **base_page.top(look, case),
             **base_page.choices(look, case, found),

@@ -15,7 +15,9 @@ from web import base_page, pages
 from web.bases import EXPORTS, plain, taken_out
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
+from workflow.explain.deadlines import day_left
+from workflow.explain.names import headed, role_label, title_of
 from workflow.periods import Kind
 from workflow.queries import DeadlineFilter
 from workflow.snapshot import Row
@@ -170,9 +172,7 @@ def _lifecycles(look: Look) -> list[dict[str, str]]:
     labels = {edition.name: edition.label for edition in editions_in_use(look.session).values()}
     if len(labels) == 1:
         return []
-    return [
-        {"value": name, "label": explain.title_of(label, look.language)} for name, label in labels.items()
-    ]
+    return [{"value": name, "label": title_of(label, look.language)} for name, label in labels.items()]
 
 
 # ───────────────────────────── The month
@@ -264,7 +264,7 @@ def _entry(
         "on": row["due_on"],
         "nominal": row["nominal_on"] if row["nominal_on"] != row["due_on"] else None,
         "provisional": row["provisional"],
-        "left": "" if still else explain.day_left(row["kind"], row["due_on"], look.ctx.today, language),
+        "left": "" if still else day_left(row["kind"], row["due_on"], look.ctx.today, language),
         "overdue": row["kind"] != Kind.OPENS and has_passed(row, look.ctx.at),
         "hold": base_page.hold_text(row["hold"], language) if row["status"] == HELD else "",
         "turn": _turn(look, row, definition, asked),
@@ -276,10 +276,10 @@ def _turn(look: Look, row: Row, definition: Any, asked: Mapping[tuple[str, str],
     """Whose turn it is: the roles asked now, those that will be, or the clock."""
     timer = definition.timers[row["name"]]
     roles = asked.get((row["case_id"], timer.answer or ""), ()) or answering_roles(timer, definition)
-    named = [explain.role_label(definition, role, look.language) for role in roles]
+    named = [role_label(definition, role, look.language) for role in roles]
     if not named:
         return t("calendar.by_itself", look.language)
-    return explain.headed(t("page.value", look.language, value=named), look.language)
+    return headed(t("page.value", look.language, value=named), look.language)
 
 
 # ───────────────────────────── Exports

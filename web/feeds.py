@@ -10,10 +10,11 @@ from werkzeug.wrappers import Response as Redirect
 
 from web import base_page, door, pages
 from web.words import t
-from workflow import clock, explain, ics
+from workflow import clock, ics
 from workflow.context import Context
 from workflow.definition.values import Definition
 from workflow.errors import WorkflowError
+from workflow.explain.deadlines import day_notes
 from workflow.operations import calendar_links
 from workflow.operations.answers import Made
 from workflow.operations.repeats import once
@@ -145,5 +146,5 @@ def _lines(row: Row, language: str) -> list[str]:
         t(f"bases.day.{row['kind']}", language),
         *([number] if number else []),
         article_text(row["basis"], language),
-        *explain.day_notes(row, language),
+        *day_notes(row, language),
     ]

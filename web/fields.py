@@ -20,7 +20,7 @@ from web.pages import storable
 from web.words import t
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, Definition, Field, FieldType, Item
-from workflow.explain import headed, title_of
+from workflow.explain.names import headed, title_of
 from workflow.forms import PARTNER_KINDS
 from workflow.guards.criteria import measured, wanted_count
 from workflow.guards.view import View

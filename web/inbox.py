@@ -13,9 +13,12 @@ from web.decisions.saying import reasons_shown
 from web.decisions.selection import may_be_selected
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.definition.values import Definition, State
 from workflow.errors import BadInput
+from workflow.explain.entries import entry_title
+from workflow.explain.names import act_label, headed, role_label, title_of
+from workflow.explain.standing import stands_in_note
 from workflow.messages import About, compose
 from workflow.operations.papers import mark_read
 from workflow.operations.rounds import RoundAct
@@ -97,10 +100,7 @@ def _open_states(look: Look) -> list[dict[str, str]]:
         for state in definition.states.values():
             if not state.end:
                 states.setdefault(state.name, state)
-    return [
-        {"value": state.name, "label": explain.title_of(state.label, look.language)}
-        for state in states.values()
-    ]
+    return [{"value": state.name, "label": title_of(state.label, look.language)} for state in states.values()]
 
 
 def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _stuck_row(look: Look, stuck: queries.Stuck) -> dict[str, Any]:
     return {
         "name": subject.get("base_name") or subject.get("application_number") or t("bases.unnamed", language),
         "href": url_for("bases.show", case_id=stuck.snapshot.id),
-        "step": explain.title_of(stuck.step.label, language),
+        "step": title_of(stuck.step.label, language),
         "reason": say(f"route.lack.{stuck.lack}", language, roles=roles),
         "mend": say(f"route.mend.{stuck.lack}", language, roles=roles),
     }
@@ -124,7 +124,7 @@ def _held_up_row(look: Look, waiting: queries.Waiting) -> dict[str, Any]:
         or snapshot.subject.get("application_number")
         or t("bases.unnamed", language),
         "href": url_for("bases.show", case_id=snapshot.id),
-        "act": explain.title_of(waiting.act.label, language),
+        "act": title_of(waiting.act.label, language),
         "reasons": reasons_shown(waiting.blockers, snapshot.definition, language, case_id=snapshot.id),
     }
 
@@ -143,17 +143,15 @@ def _todo_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     return {
         "id": row["id"],
         "subject": pages.subject(row, editions, language),
-        "what": explain.headed(
-            explain.act_label(definition, row["act"], language, pending=row["pending_act"]), language
-        ),
-        "role": explain.headed(explain.role_label(definition, row["role"], language), language),
+        "what": headed(act_label(definition, row["act"], language, pending=row["pending_act"]), language),
+        "role": headed(role_label(definition, row["role"], language), language),
         "asked_by": row["asked_by"] or "",
         "since": row["opened_at"],
         "due_on": due_on,
         "left": _left(look, row),
         "overdue": bool(due_on and due_on < look.ctx.today),
         "href": _task_address(row, definition) if row["own"] else "",
-        "note": explain.stands_in_note(definition, stands_for, language),
+        "note": stands_in_note(definition, stands_for, language),
         "may_be_selected": row["own"]
         and not stands_for
         and may_be_selected(definition, state=row["state"], asked=row["act"]),
@@ -193,7 +191,7 @@ def _done(look: Look) -> dict[str, Any]:
     rows = [
         {
             "subject": pages.subject(row, editions, look.language),
-            "what": explain.entry_title(row, editions[row["edition_id"]], look.language),
+            "what": entry_title(row, editions[row["edition_id"]], look.language),
             "at": row["recorded_at"],
             "number": row["seq"],
             "href": url_for("decisions.receipt", case_id=row["case_id"], seq=row["seq"], back=pages.here()),

@@ -16,9 +16,10 @@ from werkzeug.wrappers import Response
 from web import auth, door
 from web.decisions.saying import reasons_shown
 from web.words import t
-from workflow import clock, explain, queries
+from workflow import clock, queries
 from workflow.context import Actor, Context, Source
 from workflow.errors import BadInput, NotFound
+from workflow.explain.names import title_of
 from workflow.operations import Receipt, Refusal
 from workflow.operations.invitations import Invited, Validity, come_in, invited_by
 from workflow.operations.rounds import RoundAct
@@ -74,7 +75,7 @@ def _page(
     return render_template(
         "invitations/show.html",
         invited=invited,
-        step=explain.title_of(step.label, language) if step else "",
+        step=title_of(step.label, language) if step else "",
         basis=article_text(step.basis, language) if step else "",
         base=case.snapshot.subject.get("base_name") or t("bases.unnamed", language),
         partner=partner["name"] if partner else "",

@@ -19,7 +19,7 @@ from workflow import queries
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput
-from workflow.explain import Badge, badge_of
+from workflow.explain.names import Badge, badge_of
 from workflow.queries import Case, Names, Page, Rights
 from workflow.snapshot import Row
 from workflow.world import editions_in_use

@@ -16,12 +16,14 @@ from web.decisions.saying import reasons_shown
 from web.decisions.sent import keep_uploads, sent_form
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.barring import Tie
 from workflow.blockers import Blocker, Fault, Rank
 from workflow.context import Context
 from workflow.definition.values import Act, Definition
 from workflow.errors import NotFound, WorkflowError
+from workflow.explain.names import badge_of, title_of
+from workflow.explain.values import value_text
 from workflow.forms import read_values
 from workflow.guards.calls import last_day
 from workflow.identity import code_problems
@@ -31,7 +33,7 @@ from workflow.operations.papers import save_draft
 from workflow.operations.repeats import once
 from workflow.plan import Form, Plan, foresee, probe
 from workflow.queries import Case
-from workflow.reasons import Reason, reasons_of
+from workflow.reasons import Reason, fault_text, reasons_of
 from workflow.snapshot import Row
 from workflow.words import day_text
 from workflow.world import current_edition
@@ -189,10 +191,10 @@ def frame(look: Look, proposal: Proposal) -> dict[str, Any]:
         "case_id": proposal.case.snapshot.id,
         "name": name if isinstance(name, str) else subject.get("base_name") or "",
         "number": subject.get("application_number") or "",
-        "badge": explain.badge_of(proposal.definition, proposal.case.snapshot.state, look.language),
+        "badge": badge_of(proposal.definition, proposal.case.snapshot.state, look.language),
         "saved_at": proposal.saved_at,
         "returned": [
-            {"field": explain.title_of(proposal.definition.fields[place].label, look.language), "text": text}
+            {"field": title_of(proposal.definition.fields[place].label, look.language), "text": text}
             for place, text in proposal.returned.items()
             if place in proposal.definition.fields
         ],
@@ -350,9 +352,7 @@ def partner_verdict(look: Look, proposal: Proposal) -> Verdict:
     """Compare the partner with the bans in force and the living bases, and look at its code."""
     values, faults = proposal.read()
     notes = [
-        explain.fault_text(fault, proposal.definition, look.language)
-        for fault in faults
-        if fault.field == "partner"
+        fault_text(fault, proposal.definition, look.language) for fault in faults if fault.field == "partner"
     ]
     if "partner" not in values:
         return Verdict(notes=tuple(notes))
@@ -429,8 +429,8 @@ def _parts(
             "href": _section_address(proposal, section),
             "lines": [
                 {
-                    "label": explain.title_of(proposal.definition.fields[place].label, look.language),
-                    "value": explain.value_text(
+                    "label": title_of(proposal.definition.fields[place].label, look.language),
+                    "value": value_text(
                         proposal.definition,
                         proposal.definition.fields[place],
                         values.get(place),

@@ -12,10 +12,11 @@ from web import base_page, door, pages
 from web.decisions.saying import reasons_shown
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Rank
 from workflow.context import Context
 from workflow.errors import NotFound
+from workflow.explain.names import title_of
 from workflow.operations import Receipt, Refusal
 from workflow.operations.reopening import may_reopen, offered, reopen
 from workflow.operations.repeats import once
@@ -78,10 +79,7 @@ def _page(look: Look, case: Case, *, key: str, refused: Refusal | None = None) -
         "bases/reopen.html",
         case_id=case.snapshot.id,
         **base_page.top(look, case),
-        steps=[
-            {"value": name, "label": explain.title_of(labels[name], language)}
-            for name in offered(case.snapshot)
-        ],
+        steps=[{"value": name, "label": title_of(labels[name], language)} for name in offered(case.snapshot)],
         chosen=request.form.get("step", ""),
         reason=request.form.get("reason", ""),
         reasons=problems,

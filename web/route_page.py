@@ -8,8 +8,11 @@ from flask import url_for
 
 from web.pages import Look
 from web.words import t
-from workflow import explain, explain_route, way
+from workflow import way
 from workflow.definition.values import Definition, FieldType
+from workflow.explain.names import title_of
+from workflow.explain.route import choice_text, outcome_text, tally_text, voter_text
+from workflow.explain.values import value_text
 from workflow.queries import Case, Names
 from workflow.snapshot import Row
 from workflow.way import Mark, Stop
@@ -39,12 +42,12 @@ def stop_in_words(look: Look, definition: Definition, names: Names, stop: Stop) 
     people = [name for person in stop.waits_for if (name := names.person(person))]
     roles = [definition.roles[role].label for role in stop.roles]
     return {
-        "label": explain.title_of(stop.step.label, language),
+        "label": title_of(stop.step.label, language),
         "basis": article_text(stop.step.basis, language),
         "mark": str(stop.mark),
         "word": say(f"route.mark.{stop.mark}", language),
-        "result": explain_route.outcome_text(stop, definition, language),
-        "tally": explain_route.tally_text(row, language),
+        "result": outcome_text(stop, definition, language),
+        "tally": tally_text(row, language),
         "on": _day_of(stop),
         "who": names.person(stop.hand_in["person_id"]) if stop.hand_in is not None else "",
         "since": stop.since,
@@ -68,17 +71,17 @@ def ballot_in_words(look: Look, definition: Definition, names: Names, ballot: Ro
     lines, files = [], []
     for name, value in ballot["form"].items():
         field = definition.fields[name]
-        label = explain.title_of(field.label, look.language)
+        label = title_of(field.label, look.language)
         if field.type is FieldType.DOCUMENT:
             if value in names.documents:
                 href = url_for("documents.download", document_id=value)
                 files.append({"label": label, "name": names.documents[value], "href": href})
             continue
-        text = explain.value_text(definition, field, value, names, look.language)
+        text = value_text(definition, field, value, names, look.language)
         lines.append(t("explain.reason_line", look.language, field=label, text=text))
     return {
-        "who": explain_route.voter_text(ballot, names, look.language),
-        "choice": explain_route.choice_text(ballot, definition, look.language),
+        "who": voter_text(ballot, names, look.language),
+        "choice": choice_text(ballot, definition, look.language),
         "on": ballot["cast_on"],
         "lines": lines,
         "files": files,

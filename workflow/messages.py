@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from workflow.definition.values import Definition, Label
-from workflow.explain import act_label
+from workflow.explain.names import act_label
 from workflow.periods import Kind
 from workflow.tasks import NAME_PANEL
 from workflow.words import LANGUAGES, article_text, say

@@ -16,7 +16,8 @@ from models import Database, Task
 from tests.university import University
 from tests.workflow.still import founded
 from tests.workflow.test_suspensions import agrees, codes, due, planned
-from workflow.explain import deadlines_of, lines_of
+from workflow.explain.consequences import lines_of
+from workflow.explain.deadlines import deadlines_of
 from workflow.operations import Receipt
 from workflow.plan import Form
 from workflow.queries.names import Names

@@ -25,7 +25,9 @@ from workflow import gather, queries
 from workflow.context import Actor, Context, Source
 from workflow.deadlines import days_suspended, still
 from workflow.doctor import examine
-from workflow.explain import deadlines_of, left_text, lines_of, standing, still_notes
+from workflow.explain.consequences import lines_of
+from workflow.explain.deadlines import deadlines_of, left_text, still_notes
+from workflow.explain.standing import standing
 from workflow.operations import Receipt
 from workflow.operations.settings import change_setting
 from workflow.plan import Form, Plan, foresee

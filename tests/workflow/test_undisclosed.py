@@ -11,7 +11,8 @@ import pytest
 from models import Database
 from tests.university import University
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded
-from workflow import explain, queries
+from workflow import queries
+from workflow.explain.consequences import promised
 from workflow.forms import read_form
 from workflow.operations.rounds import name_experts
 from workflow.plan import Form, Plan
@@ -53,7 +54,7 @@ def test_last_vote_shows_the_same_whatever_the_others_chose(
     told = []
     for split in SPLITS:
         form, shown, _ = plans(here, voted(here, split), "selection", MEMBERS[4], choice)
-        told.append((explain.shown(shown, form), len(shown.steps), shown.after and shown.after.state))
+        told.append((promised(shown, form), len(shown.steps), shown.after and shown.after.state))
 
     assert all(one == told[0] for one in told)
     assert told[0][1:] == (1, "proposed")

@@ -11,7 +11,7 @@ from models import Database
 from tests.university import University
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed
 from workflow import queries, way
-from workflow.explain_route import outcome_text, tally_text
+from workflow.explain.route import outcome_text, tally_text
 from workflow.operations.rounds import add_signer, name_experts
 from workflow.way import Mark, Stop
 

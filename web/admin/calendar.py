@@ -33,7 +33,7 @@ from web.words import t
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.explain import role_label
+from workflow.explain.names import role_label
 from workflow.holidays import LARGEST, Notice, read_notice, text_of, written
 from workflow.operations.calendar import Preview, import_notice, preview_notice
 from workflow.operations.deeds import Done, Faults

@@ -12,7 +12,7 @@ from web.admin import blueprint
 from web.admin.lists import Listing, cell, listed
 from web.admin.sheets import Answer, Page, ask, filled, reason
 from web.words import t
-from workflow.explain import headed
+from workflow.explain.names import headed
 from workflow.operations import office as deeds
 from workflow.operations.accounts import create_account, new_password
 from workflow.operations.deeds import Done

@@ -34,7 +34,7 @@ from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.definition.values import Definition, Setting, SettingType
 from workflow.errors import BadInput, NotFound, WorkflowError
-from workflow.explain import role_label
+from workflow.explain.names import role_label
 from workflow.hours import NONE
 from workflow.lifecycle_words import MORE_THAN
 from workflow.operations.deeds import Done

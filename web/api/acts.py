@@ -32,8 +32,9 @@ from workflow import gather
 from workflow.blockers import Rank
 from workflow.definition.values import Act, Definition
 from workflow.errors import BadInput, NotFound
-from workflow.explain import deadlines_of, finals_of, lines_of, told_of
-from workflow.explain_route import undisclosed_text
+from workflow.explain.consequences import finals_of, lines_of, told_of
+from workflow.explain.deadlines import deadlines_of
+from workflow.explain.route import undisclosed_text
 from workflow.forms import read_form
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal, confirm, decline, perform

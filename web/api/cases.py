@@ -26,7 +26,7 @@ from web.api.tongue import language, t
 from workflow.blockers import Blocker, Rank
 from workflow.definition.values import Definition
 from workflow.errors import WorkflowError
-from workflow.explain import standing
+from workflow.explain.standing import standing
 from workflow.operations import open_case
 from workflow.operations.answers import Made
 from workflow.operations.repeats import once

@@ -11,8 +11,9 @@ from web.api.routing import Call, operation
 from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
 from web.api.tongue import language, t
 from web.words import catalogue
-from workflow import explain
 from workflow.definition.values import Definition
+from workflow.explain.names import role_label
+from workflow.explain.standing import stands_in_note
 from workflow.queries import Stuck, Waiting, decisions_held_up, stuck_steps, to_do, units_by_id
 from workflow.queries.inbox import TodoFilter
 from workflow.snapshot import Row
@@ -52,7 +53,7 @@ def _task(row: Row, definition: Definition, *, overdue: bool) -> TaskView:
         opened_at=row["opened_at"],
         asked_by=row["asked_by"],
         mine=row["own"],
-        mend=explain.stands_in_note(definition, stands_for, language()) or None,
+        mend=stands_in_note(definition, stands_for, language()) or None,
         for_people=[lender["name"] for lender in row["lenders"]],
         base_name=row["base_name"],
         base_number=row["base_number"],
@@ -117,7 +118,7 @@ def _role(name: str, editions: tuple[Definition, ...]) -> Named:
     """A role of a lifecycle or of the application."""
     for definition in editions:
         if name in definition.roles:
-            return Named(name=name, text=explain.role_label(definition, name, language()))
+            return Named(name=name, text=role_label(definition, name, language()))
     key = f"role.{name}"
     return Named(name=name, text=t(key) if key in catalogue() else name)
 

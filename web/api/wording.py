@@ -28,7 +28,8 @@ from workflow.blockers import Fault as FormFault
 from workflow.deadlines import days_suspended, still
 from workflow.definition.values import Act, Definition, Field, FieldType, Label
 from workflow.errors import BadInput, WorkflowError
-from workflow.explain import act_label, role_label, system_text, value_text
+from workflow.explain.names import act_label, role_label, system_text
+from workflow.explain.values import value_text
 from workflow.operations import Receipt as Written
 from workflow.queries import Names, Rights, units_offered
 from workflow.reasons import fault_text, reason_of

@@ -15,7 +15,7 @@ from web.words import t
 from workflow import queries
 from workflow.context import Source
 from workflow.definition.values import Definition
-from workflow.explain import act_label, headed
+from workflow.explain.names import act_label, headed
 from workflow.log import KINDS
 from workflow.queries import office
 from workflow.queries.log import COUNTED, base_asked_for, log_count, log_page

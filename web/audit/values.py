@@ -16,7 +16,8 @@ from web.audit.wording import act_text, word
 from web.words import catalogue, t
 from workflow import queries
 from workflow.definition.values import BACK_TO, Definition
-from workflow.explain import NO_VALUE, headed, role_label, value_text
+from workflow.explain.names import NO_VALUE, headed, role_label
+from workflow.explain.values import value_text
 from workflow.queries.log import disclosed, is_undisclosed
 from workflow.words import article_text, say, written
 

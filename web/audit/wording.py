@@ -7,7 +7,7 @@ from typing import Any
 
 from web.words import catalogue, t
 from workflow.definition.values import Definition
-from workflow.explain import act_label, headed, system_text
+from workflow.explain.names import act_label, headed, system_text
 from workflow.words import written
 
 

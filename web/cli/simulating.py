@@ -20,7 +20,7 @@ from web.words import catalogue, t
 from workflow import clock, simulation
 from workflow.definition import DefinitionProblems, load
 from workflow.definition.values import Definition
-from workflow.explain import act_label, role_label
+from workflow.explain.names import act_label, role_label
 from workflow.periods import BEIJING, beijing_day
 from workflow.simulation import BadAssumption, Count, Outlook, Report
 from workflow.words import day_text, label_text

@@ -12,8 +12,12 @@ from web.decisions.saying import reason_shown
 from web.decisions.sent import Sent
 from web.decisions.showing import frame
 from web.pages import Look
-from workflow import explain, explain_route, queries
+from workflow import queries
 from workflow.definition.values import Definition
+from workflow.explain.consequences import finals_of, lines_of, promised, proposes_text, told_of
+from workflow.explain.deadlines import deadlines_of
+from workflow.explain.names import badge_of
+from workflow.explain.route import brought_about, people_asked
 from workflow.log import canonical
 from workflow.plan import Form, Plan
 from workflow.queries import Case
@@ -21,7 +25,7 @@ from workflow.queries import Case
 
 def digest_of(plan: Plan, form: Form) -> str:
     """A hash of what a page of consequences showed."""
-    return hashlib.sha256(canonical(explain.shown(plan, form)).encode()).hexdigest()
+    return hashlib.sha256(canonical(promised(plan, form)).encode()).hexdigest()
 
 
 def consequences_page(
@@ -53,16 +57,16 @@ def warnings_of(plan: Plan, definition: Definition, language: str) -> list[dict[
 def following(look: Look, case: Case, plan: Plan, read: Form) -> dict[str, Any]:
     """The values of `macros/consequences.html`."""
     definition, language, snapshot = case.definition, look.language, case.snapshot
-    names = pages.names_for(look, case, people=(*queries.told(plan), *explain_route.people_asked(plan)))
+    names = pages.names_for(look, case, people=(*queries.told(plan), *people_asked(plan)))
     after = plan.after.state if plan.after is not None else snapshot.state
     return {
-        "from_state": explain.badge_of(definition, snapshot.state, language),
-        "to_state": explain.badge_of(definition, after, language) if after != snapshot.state else None,
-        "proposes": explain.proposes_text(plan, definition, language),
+        "from_state": badge_of(definition, snapshot.state, language),
+        "to_state": badge_of(definition, after, language) if after != snapshot.state else None,
+        "proposes": proposes_text(plan, definition, language),
         "undisclosed": plan.undisclosed is not None,
-        "brings": explain_route.brought_about(plan, snapshot, names, language),
-        "changes": explain.lines_of(plan, snapshot, read, names, language),
-        "deadlines": explain.deadlines_of(plan, snapshot, language),
-        "notices": explain.told_of(plan, names, language),
-        "final": explain.finals_of(plan, snapshot, language),
+        "brings": brought_about(plan, snapshot, names, language),
+        "changes": lines_of(plan, snapshot, read, names, language),
+        "deadlines": deadlines_of(plan, snapshot, language),
+        "notices": told_of(plan, names, language),
+        "final": finals_of(plan, snapshot, language),
     }

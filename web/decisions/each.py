@@ -21,9 +21,10 @@ from web.decisions.routing import Answer, blueprint
 from web.decisions.selection import MOST
 from web.decisions.sent import Sent, sent_form
 from web.pages import Look
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Fault
 from workflow.errors import BadInput, NotFound
+from workflow.explain.names import act_label, headed
 from workflow.operations import Receipt
 from workflow.world import current_edition, editions_in_use
 
@@ -98,9 +99,7 @@ def results_of(key: str) -> Answer:
         _, definition = current_edition(look.session, pages.LIFECYCLE)
         return render_template(
             "decisions/results.html",
-            label_of_act=explain.headed(
-                explain.act_label(definition, known.act, look.language), look.language
-            ),
+            label_of_act=headed(act_label(definition, known.act, look.language), look.language),
             rows=list(_result_rows(look, known)),
             done=known.done,
             open=len(known.rows) - known.done,

@@ -9,9 +9,11 @@ from flask import url_for
 
 from web import fields, pages, route_page
 from web.pages import Look
-from workflow import explain, routes, way
+from workflow import routes, way
 from workflow.definition.values import Act, ActKind, FieldType
-from workflow.explain_route import motion_text
+from workflow.explain.names import act_label, headed, title_of
+from workflow.explain.route import motion_text
+from workflow.explain.values import value_text
 from workflow.plan.rights import is_motion
 from workflow.queries import Case, Names
 from workflow.snapshot import Row
@@ -64,8 +66,8 @@ def _motion(look: Look, case: Case, names: Names, motion: Any) -> dict[str, Any]
     definition = case.definition
     lines = [
         {
-            "name": explain.title_of(definition.fields[name].label, look.language),
-            "value": explain.value_text(definition, definition.fields[name], value, names, look.language),
+            "name": title_of(definition.fields[name].label, look.language),
+            "value": value_text(definition, definition.fields[name], value, names, look.language),
         }
         for name, value in motion["values"].items()
         if name in definition.fields
@@ -82,7 +84,7 @@ def _files(look: Look, case: Case) -> list[dict[str, Any]]:
         latest[row["field"]] = row
     return [
         {
-            "label": explain.headed(explain.act_label(case.definition, name, look.language), look.language),
+            "label": headed(act_label(case.definition, name, look.language), look.language),
             "name": row["name"],
             "at": row["uploaded_at"],
             "href": url_for("documents.download", document_id=row["id"]),
@@ -100,7 +102,7 @@ def _measured(look: Look, case: Case, act: Act) -> Iterator[dict[str, str]]:
         for item in listed.values():
             if item.counted is not None:
                 yield {
-                    "name": explain.title_of(item.label, look.language),
+                    "name": title_of(item.label, look.language),
                     "value": fields.counted_text(case.snapshot, item, act, look.language),
                     "basis": article_text(item.basis, look.language),
                 }

@@ -13,8 +13,11 @@ from web import door, pages
 from web.decisions.routing import Answer, blueprint
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.errors import NotFound
+from workflow.explain.entries import entry_title
+from workflow.explain.names import act_label
+from workflow.explain.standing import standing
 from workflow.operations import Receipt
 from workflow.queries import Case
 from workflow.snapshot import Row
@@ -47,11 +50,7 @@ def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
     definition, language = case.definition, look.language
     key = DONE.get(row["kind"], "decision.noted_done")
     plainly = row["kind"] in DONE
-    what = (
-        explain.act_label(definition, row["act"], language)
-        if plainly
-        else explain.entry_title(row, definition, language)
-    )
+    what = act_label(definition, row["act"], language) if plainly else entry_title(row, definition, language)
     name = case.snapshot.subject.get("base_name") or case.snapshot.subject.get("application_number") or ""
     state = definition.states[row["to_state"] or case.snapshot.state].label
     return {
@@ -62,7 +61,7 @@ def receipt_of(look: Look, case: Case, row: Row) -> dict[str, Any]:
             "number": t("entry.number", language, seq=row["seq"]),
             "at": row["recorded_at"],
             "hash": row["hash"],
-            "lines": [*_for_whom(row, language), explain.standing(case.snapshot, language)],
+            "lines": [*_for_whom(row, language), standing(case.snapshot, language)],
             "href": "" if door.is_guest() else pages.back() or url_for("inbox.index"),
             "action": t("decision.back_to_list" if pages.back() else "decision.to_inbox", language),
             "repeated": request.args.get("repeated") == "1",

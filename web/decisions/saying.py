@@ -9,9 +9,9 @@ from flask import url_for
 
 from web.pages import Look
 from web.words import t
-from workflow import explain
 from workflow.blockers import Blocker
 from workflow.definition.values import Definition
+from workflow.explain.names import act_label, headed, system_text
 from workflow.queries import Case
 from workflow.reasons import reason_of
 from workflow.snapshot import Row
@@ -33,7 +33,7 @@ def reason_shown(
     return {
         "basis": reason.basis,
         "href": href,
-        **{name: explain.headed(text, language) for name, text in texts.items()},
+        **{name: headed(text, language) for name, text in texts.items()},
     }
 
 
@@ -49,7 +49,7 @@ def who_of(row: Row, definition: Definition, language: str) -> str:
         return t("entry.acted_for", language, actor=row["actor_name"], who=row["for_name"])
     if row["actor_name"]:
         return str(row["actor_name"])
-    return explain.system_text(definition, row["actor"], language)
+    return system_text(definition, row["actor"], language)
 
 
 def told_meanwhile(look: Look, case: Case, rows: tuple[Row, ...] | None) -> list[dict[str, Any]] | None:
@@ -61,7 +61,7 @@ def told_meanwhile(look: Look, case: Case, rows: tuple[Row, ...] | None) -> list
         {
             "at": row["recorded_at"],
             "who": who_of(row, case.definition, language),
-            "what": explain.act_label(definition, row["act"], language),
+            "what": act_label(definition, row["act"], language),
             "state": label_text(definition.states[row["to_state"]].label, language)
             if row["to_state"]
             else "",

@@ -15,10 +15,11 @@ from web.decisions.routing import Answer, blueprint
 from web.decisions.saying import reasons_shown
 from web.decisions.showing import Wrong, frame
 from web.pages import Look
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Fault
 from workflow.context import Actor, Context
 from workflow.errors import NotFound
+from workflow.explain.standing import standing
 from workflow.forms import CONTROL
 from workflow.operations import Receipt, Refusal, confirm, decline
 from workflow.plan import Form, Plan, foresee, form_of
@@ -42,7 +43,7 @@ def pending_page(look: Look, case_id: str, wrong: Wrong, *, reason: str = "") ->
         case = queries.case_for(look.session, case_id, ctx=look.ctx)
         page = render_template(
             "decisions/no_proposal.html", name=case.snapshot.subject.get("base_name") or "", case_id=case_id,
-            standing=explain.standing(case.snapshot, look.language),
+            standing=standing(case.snapshot, look.language),
         )  # fmt: skip
         return page, 409 if wrong.meanwhile is not None else 404
     case, read, plan = proposed_plan(look, case_id, waiting)

@@ -12,10 +12,11 @@ from flask import request
 from web import fields
 from web.decisions.sent import Sent
 from web.pages import Look, Subject, subject
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import TO_SAME, TO_UNDO, Act, ActKind, Definition, FieldType
 from workflow.errors import BadInput, NotFound
+from workflow.explain.names import title_of
 from workflow.plan import Form, Plan, foresee, probe
 from workflow.queries import Case
 from workflow.world import editions_in_use
@@ -113,7 +114,7 @@ def common_acts(look: Look, chosen: Sequence[Selected]) -> Iterator[dict[str, An
         if all(_offers(one.case, act.name) for one in chosen):
             plans = [probe(one.case.snapshot, act.name, look.ctx) for one in chosen]
             if not any(_is_not_theirs(plan) for plan in plans):
-                label, possible = explain.title_of(act.label, look.language), sum(p.allowed for p in plans)
+                label, possible = title_of(act.label, look.language), sum(p.allowed for p in plans)
                 yield {"name": act.name, "label": label, "possible": possible}
 
 

@@ -15,13 +15,15 @@ from web.decisions.saying import reasons_shown, told_meanwhile
 from web.decisions.sent import LONGEST_COPIES, Sent
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act, ActKind, Choice, FieldType, StepKind
+from workflow.explain.names import badge_of, title_of
+from workflow.explain.standing import standing
 from workflow.plan import Plan
 from workflow.queries import Case
 from workflow.snapshot import Row, held_roles
-from workflow.words import label_text
+from workflow.words import article_text, label_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +114,12 @@ def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
         "case_id": snapshot.id,
         "lender": pages.names_for(look, case, people=(lender,)).person(lender) if lender else "",
         "act": plan.act.name,
-        "label_of_act": explain.title_of(plan.act.label, look.language),
-        "ground": explain.article_text(plan.act.basis, look.language),
+        "label_of_act": title_of(plan.act.label, look.language),
+        "ground": article_text(plan.act.basis, look.language),
         "name": snapshot.subject.get("base_name") or "",
         "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
-        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
-        "standing": explain.standing(snapshot, look.language),
+        "badge": badge_of(case.definition, snapshot.state, look.language),
+        "standing": standing(snapshot, look.language),
         "version": case.version,
         "seq": snapshot.case["log_seq"],
     }
@@ -136,7 +138,7 @@ def outcome_field(
     if len(outcomes) < 2:
         return []
     options = [
-        {"value": name, "label": explain.title_of(case.definition.outcomes[name].label, language)}
+        {"value": name, "label": title_of(case.definition.outcomes[name].label, language)}
         for name in outcomes
     ]
     return [
@@ -176,7 +178,7 @@ def effective_field(
         return None
     return {
         "name": "effective_on", "type": "date", "label": t("decision.effective_on", look.language),
-        "hint": t("decision.effective_hint", look.language), "basis": explain.article_text("local", look.language),
+        "hint": t("decision.effective_hint", look.language), "basis": article_text("local", look.language),
         "required": False, "errors": list(errors.get("effective_on", ())), "value": sent.effective_on,
     }  # fmt: skip
 

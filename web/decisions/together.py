@@ -17,11 +17,15 @@ from web.decisions.sent import Sent, sent_form
 from web.decisions.showing import outcome_field
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Blocker, Fault
 from workflow.definition.values import Act
 from workflow.errors import BadInput
+from workflow.explain.consequences import finals_of, told_of
+from workflow.explain.deadlines import deadlines_of
+from workflow.explain.names import badge_of, title_of
 from workflow.queries import Names
+from workflow.words import article_text
 
 # ───────────────────────────── The act they have in common
 
@@ -141,8 +145,8 @@ def _form_page(
 def _frame(look: Look, act: Act) -> dict[str, Any]:
     return {
         "act": act.name,
-        "label_of_act": explain.title_of(act.label, look.language),
-        "ground": explain.article_text(act.basis, look.language),
+        "label_of_act": title_of(act.label, look.language),
+        "ground": article_text(act.basis, look.language),
     }
 
 
@@ -181,10 +185,10 @@ def _row(look: Look, planned: Planned, names: Names) -> dict[str, Any]:
     after = plan.after.state if plan.after is not None else snapshot.state
     return {
         "subject": planned.one.subject,
-        "to_state": explain.badge_of(definition, after, language),
-        "deadlines": explain.deadlines_of(plan, snapshot, language),
-        "told": [told.who for told in explain.told_of(plan, names, language)],
-        "final": explain.finals_of(plan, snapshot, language),
+        "to_state": badge_of(definition, after, language),
+        "deadlines": deadlines_of(plan, snapshot, language),
+        "told": [told.who for told in told_of(plan, names, language)],
+        "final": finals_of(plan, snapshot, language),
         "warnings": [
             {"code": warning.code, **reason}
             for warning, reason in zip(

@@ -16,10 +16,10 @@ from web import door, pages
 from web.admin.sheets import as_typed, ask, fault_text, others, refusal, tell
 from web.meetings import blueprint
 from web.words import t
-from workflow import explain
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.explain.names import title_of
 from workflow.operations.bodies import bodies, body_label, offices
 from workflow.operations.deeds import Done
 from workflow.operations.meetings import convene, members, note_attendance
@@ -48,7 +48,7 @@ def index() -> str:
 
 
 def _named(look: pages.Look, role: str) -> str:
-    return explain.title_of(body_label(look.session, role), look.language)
+    return title_of(body_label(look.session, role), look.language)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

@@ -17,10 +17,12 @@ from web.meetings.scans import left_aside, named_by
 from web.meetings.showing import Sight, row_of, sight_of
 from web.meetings.voting import Changed, attempted, following, results_page
 from web.words import t
-from workflow import explain, explain_route, gather
+from workflow import gather
 from workflow.blockers import Blocker
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound
+from workflow.explain.names import title_of
+from workflow.explain.route import undisclosed_of
 from workflow.log import canonical
 from workflow.operations import Receipt, Refusal
 from workflow.operations.meetings import enter_paper
@@ -77,7 +79,7 @@ def _voted(item: Agendum) -> set[str]:
 def _choices(sight: Sight, item: Agendum) -> list[dict[str, str]]:
     outcomes = item.definition.acts[item.step.name].outcomes
     return [
-        {"value": name, "label": explain.title_of(item.definition.outcomes[name].label, sight.look.language)}
+        {"value": name, "label": title_of(item.definition.outcomes[name].label, sight.look.language)}
         for name in outcomes
     ]
 
@@ -123,7 +125,7 @@ def _shown(sight: Sight, item: Agendum, person: str, choice: str, scan: str) -> 
     row = {
         **row_of(sight, item),
         "choice": choice,
-        "said": explain.title_of(item.definition.outcomes[choice].label, language),
+        "said": title_of(item.definition.outcomes[choice].label, language),
         "version": pages.sent_number(f"version.{item.id}"),
         "scan": scan,
     }
@@ -143,7 +145,7 @@ def _planned(item: Agendum, person: str, choice: str, ctx: Context) -> tuple[Ste
 
 def _following(item: Agendum, steps: tuple[Step, ...], language: str) -> list[str]:
     if closes_confidential(steps[0]):
-        return [explain_route.undisclosed_of(item.definition, item.step.name, language)]
+        return [undisclosed_of(item.definition, item.step.name, language)]
     return following(steps[1:], item, language)
 
 

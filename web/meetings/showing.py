@@ -13,8 +13,9 @@ from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.pages import Look
 from web.words import t
-from workflow import explain, queries, routes
+from workflow import queries, routes
 from workflow.definition.values import Choice, StepKind
+from workflow.explain.names import act_label, badge_of, headed, title_of
 from workflow.operations.bodies import bodies, body_label
 from workflow.operations.meetings import OPEN
 from workflow.operations.transcribing import SCAN
@@ -72,7 +73,7 @@ def sight_of(look: Look, meeting_id: str) -> Sight:
         look=look,
         meeting=meeting,
         keepers=bodies(look.session).get(meeting["role"], frozenset()),
-        body=explain.title_of(body_label(look.session, meeting["role"]), look.language),
+        body=title_of(body_label(look.session, meeting["role"]), look.language),
         attendance=asked.attendance_of(look.session, meeting_id),
         agenda=agenda,
         names=queries.names_of(look.session, people=people),
@@ -118,7 +119,7 @@ def row_of(sight: Sight, item: Agendum) -> dict[str, Any]:
         "name": subject.get("base_name") or t("bases.unnamed", language),
         "number": subject.get("application_number") or subject.get("base_number") or "",
         "href": url_for("bases.show", case_id=snapshot.id),
-        "badge": explain.badge_of(item.definition, snapshot.state, language),
+        "badge": badge_of(item.definition, snapshot.state, language),
         "what": motion_text(item, language),
         "said": said_before(sight, item),
         "documents": _documents(sight, item),
@@ -148,20 +149,20 @@ def _may_vote(sight: Sight, item: Agendum) -> tuple[bool, list[dict[str, str]]]:
 def _choices(item: Agendum, language: str) -> list[dict[str, str]]:
     outcomes = item.definition.acts[item.step.name].outcomes
     return [
-        {"value": name, "label": explain.title_of(item.definition.outcomes[name].label, language)}
+        {"value": name, "label": title_of(item.definition.outcomes[name].label, language)}
         for name in outcomes
     ]
 
 
 def motion_text(item: Agendum, language: str) -> str:
     """What is voted on: the step, and the act somebody moved where there is one."""
-    step = explain.title_of(item.step.label, language)
+    step = title_of(item.step.label, language)
     moved = item.round["motion"]
     if not moved:
         return step
     outcome = item.definition.outcomes.get(moved.get("outcome") or "")
     label = label_text(outcome.label, language) if outcome else ""
-    act = explain.act_label(item.definition, moved["act"], language)
+    act = act_label(item.definition, moved["act"], language)
     return t("meetings.motion", language, step=step, act=act, outcome=label) if label else f"{step}: {act}"
 
 
@@ -169,7 +170,7 @@ def choice_text(item: Agendum, ballot: Row, language: str) -> str:
     """What a ballot says; of a secret one that it was cast."""
     if ballot["choice"] is None:
         return t("meetings.secret", language)
-    return explain.title_of(item.definition.outcomes[ballot["choice"]].label, language)
+    return title_of(item.definition.outcomes[ballot["choice"]].label, language)
 
 
 def said_before(sight: Sight, item: Agendum) -> list[dict[str, str]]:
@@ -183,14 +184,14 @@ def said_before(sight: Sight, item: Agendum) -> list[dict[str, str]]:
         cast = routes.ballots(item.snapshot, run)
         text = _experts(cast, language) if step.kind is StepKind.SCORE else _signed(item, cast, language)
         if text:
-            lines.append({"step": explain.title_of(step.label, language), "text": text})
+            lines.append({"step": title_of(step.label, language), "text": text})
     return lines
 
 
 def _signed(item: Agendum, cast: list[Row], language: str) -> str:
     texts = []
     for ballot in cast:
-        choice = explain.title_of(item.definition.outcomes[ballot["choice"]].label, language)
+        choice = title_of(item.definition.outcomes[ballot["choice"]].label, language)
         comment = ballot["form"].get("comment")
         key = "meetings.opinion" if comment else "meetings.opinion_alone"
         texts.append(t(key, language, choice=choice, **({"comment": comment} if comment else {})))
@@ -228,8 +229,8 @@ def _documents(sight: Sight, item: Agendum) -> list[dict[str, str]]:
     return [
         {
             "name": row["name"],
-            "field": explain.headed(
-                explain.act_label(item.definition, row["field"], sight.look.language), sight.look.language
+            "field": headed(
+                act_label(item.definition, row["field"], sight.look.language), sight.look.language
             ),
             "href": url_for("documents.download", document_id=row["id"]),
         }

@@ -17,9 +17,11 @@ from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.meetings.showing import Sight, page_of, sight_of
 from web.words import t
-from workflow import explain, explain_route, gather, queries
+from workflow import gather, queries
 from workflow.context import Context
 from workflow.errors import WorkflowError
+from workflow.explain.names import act_label, title_of
+from workflow.explain.route import undisclosed_text
 from workflow.operations import Receipt, Refusal
 from workflow.operations.meetings import cast
 from workflow.plan import Form, Plan, foresee
@@ -64,9 +66,9 @@ def _shown(sight: Sight, item: Agendum, form: Form) -> dict[str, Any]:
         "place": item.place,
         "name": item.snapshot.subject.get("base_name") or t("bases.unnamed", language),
         "choice": form.outcome,
-        "said": explain.title_of(item.definition.outcomes[str(form.outcome)].label, language),
+        "said": title_of(item.definition.outcomes[str(form.outcome)].label, language),
         "follows": [
-            *filter(None, [explain_route.undisclosed_text(plan, language)]),
+            *filter(None, [undisclosed_text(plan, language)]),
             *following(plan.steps[1:], item, language),
         ],
         "reasons": reasons_shown(plan.blockers, item.definition, language),
@@ -81,7 +83,7 @@ def following(steps: Iterable[Any], item: Agendum, language: str) -> list[str]:
         t(
             "meetings.follows",
             language,
-            act=explain.act_label(item.definition, step.act, language),
+            act=act_label(item.definition, step.act, language),
             state=label_text(item.definition.states[step.to_state].label, language),
         )
         for step in steps
@@ -151,7 +153,7 @@ def _result(item: Agendum, outcome: Outcome, language: str) -> dict[str, Any]:
     name = item.snapshot.subject.get("base_name") or t("bases.unnamed", language)
     row: dict[str, Any] = {"place": item.place, "name": name, "done": isinstance(outcome, Receipt)}
     if isinstance(outcome, Receipt):
-        acts = [explain.act_label(item.definition, act, language) for _, act, _ in outcome.entries[1:] if act]
+        acts = [act_label(item.definition, act, language) for _, act, _ in outcome.entries[1:] if act]
         state = label_text(item.definition.states[outcome.state].label, language)
         said = t("meetings.recorded", language, seq=outcome.seq, hash=outcome.hash[:12])
         follows = [t("meetings.followed", language, acts=acts, state=state)] if acts else []

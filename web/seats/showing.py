@@ -13,26 +13,29 @@ from web.decisions.saying import reasons_shown, told_meanwhile
 from web.pages import Look
 from web.seats.asking import Asked, as_typed, read_back
 from web.words import t
-from workflow import explain, queries
+from workflow import queries
 from workflow.blockers import Blocker, Fault
+from workflow.explain.names import badge_of, title_of
+from workflow.explain.standing import standing
 from workflow.operations.open_round import Here, plan_of
 from workflow.operations.rounds import RoundAct, Stated
 from workflow.plan import Form, Step
 from workflow.queries import Case
 from workflow.snapshot import Row
+from workflow.words import article_text
 
 Answer = Any
 
 
 def head(look: Look, case: Case, act: RoundAct, here: Here | None) -> dict[str, Any]:
     """What every page of an act about a round says at its top."""
-    step = explain.title_of(here.step.label, look.language) if here is not None else ""
+    step = title_of(here.step.label, look.language) if here is not None else ""
     return {
         **about(look, case),
         "act": act.value,
         "label_of_act": t(f"seats.act.{act}", look.language),
         "step": step,
-        "ground": explain.article_text(here.step.basis if here is not None else "local", look.language),
+        "ground": article_text(here.step.basis if here is not None else "local", look.language),
     }
 
 
@@ -43,8 +46,8 @@ def about(look: Look, case: Case) -> dict[str, Any]:
         "case_id": snapshot.id,
         "name": snapshot.subject.get("base_name") or "",
         "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
-        "badge": explain.badge_of(case.definition, snapshot.state, look.language),
-        "standing": explain.standing(snapshot, look.language),
+        "badge": badge_of(case.definition, snapshot.state, look.language),
+        "standing": standing(snapshot, look.language),
         "lender": "",
         "version": case.version,
         "seq": snapshot.case["log_seq"],

@@ -17,16 +17,18 @@ from web.pages import Look
 from web.seats import blueprint
 from web.seats.showing import about
 from web.words import t
-from workflow import explain, gather, queries
+from workflow import gather, queries
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
 from workflow.errors import WorkflowError
+from workflow.explain.names import act_label
 from workflow.log import canonical
 from workflow.operations import Receipt, Refusal
 from workflow.operations.urging import barred, is_told_whom, urge, urged_today, urging
 from workflow.plan import Step
 from workflow.queries import Case
 from workflow.queries.rounds import case_at_round
+from workflow.words import article_text
 
 Answer = Response | str | tuple[str, int]
 
@@ -40,9 +42,7 @@ def offers(look: Look, case: Case) -> list[dict[str, Any]]:
         found = barred(case.snapshot, act, urged=urged, ctx=look.ctx)
         offered.append(
             {
-                "label": t(
-                    "seats.urge", look.language, act=explain.act_label(case.definition, act, look.language)
-                ),
+                "label": t("seats.urge", look.language, act=act_label(case.definition, act, look.language)),
                 "href": "" if found else url_for("seats.urge_form", case_id=case.snapshot.id, act=act),
                 "reasons": reasons_shown([found] if found else [], case.definition, look.language),
             }
@@ -96,12 +96,12 @@ def _shown(step: Step) -> str:
 
 
 def _head(look: Look, case: Case, act: str) -> dict[str, Any]:
-    label = explain.act_label(case.definition, act, look.language)
+    label = act_label(case.definition, act, look.language)
     return {
         **about(look, case),
         "act": act,
         "label_of_act": t("seats.urge", look.language, act=label),
-        "ground": explain.article_text("local", look.language),
+        "ground": article_text("local", look.language),
     }
 
 

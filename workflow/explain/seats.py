@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from workflow.explain.names import NO_VALUE
 from workflow.queries.names import Names
 from workflow.snapshot import Row
 from workflow.words import say
-
-NO_NAME = "—"
 
 SAID = frozenset({"person", "to", "side"})
 """What the form of such an entry holds besides a reason, and `seats_text` puts into words."""
@@ -34,8 +33,8 @@ def seats_text(row: Row, names: Names, language: str) -> str:
     if row["kind"] == "reassigned" and "person" not in form:
         key = "seated_in_stead"
     named: dict[str, Any] = {
-        name: names.person(form[name]) or NO_NAME for name in ("person", "to") if name in form
+        name: names.person(form[name]) or NO_VALUE for name in ("person", "to") if name in form
     }
     if "people" in form:
-        named["people"] = [names.person(one) or NO_NAME for one in form["people"]]
+        named["people"] = [names.person(one) or NO_VALUE for one in form["people"]]
     return say(f"entry.seats.{key}", language, **named)

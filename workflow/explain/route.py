@@ -7,14 +7,13 @@ from typing import Any
 
 from models.changes import INSERT, UPDATE
 from workflow import routes
-from workflow.definition.values import BACK_TO, CONFIDENTIAL, Definition, Field, Step, StepKind
+from workflow.definition.values import BACK_TO, CONFIDENTIAL, Definition, Step, StepKind
+from workflow.explain.names import NO_VALUE
 from workflow.plan import Plan
 from workflow.queries.names import Names
 from workflow.snapshot import Row, Snapshot
 from workflow.way import Mark, Stop
 from workflow.words import label_text, say
-
-NO_NAME = "—"
 
 _PASSED: Mapping[StepKind, str] = {
     StepKind.SIGN: "agreed",
@@ -82,47 +81,14 @@ def choice_text(ballot: Row, definition: Definition, language: str) -> str:
 
 def voter_text(ballot: Row, names: Names, language: str) -> str:
     """Whose ballot it is, and who cast it where that was somebody else."""
-    who = names.person(ballot["person_id"]) or NO_NAME
+    who = names.person(ballot["person_id"]) or NO_VALUE
     if ballot["cast_by"] == ballot["person_id"]:
         return who
-    return who + say("route.by_clerk", language, who=names.person(ballot["cast_by"]) or NO_NAME)
+    return who + say("route.by_clerk", language, who=names.person(ballot["cast_by"]) or NO_VALUE)
 
 
 def _step(definition: Definition, name: str) -> Step:
     return next(step for step in definition.steps if step.name == name)
-
-
-# ───────────────────────────── Sheets
-
-
-def sheet_lines(
-    definition: Definition, field: Field, value: Mapping[str, Any], language: str
-) -> Iterator[tuple[str, str]]:
-    """Every heading of a sheet with its mark and remark, in the file's order."""
-    for sheet in field.sheets:
-        for name, item in definition.sheets[sheet].items():
-            if name in value:
-                yield label_text(item.label, language), _line(value[name], language)
-
-
-def _line(line: Mapping[str, Any], language: str) -> str:
-    mark, remark = line.get("mark"), line.get("remark")
-    if mark is None:
-        return say("route.remark", language, remark=remark)
-    key = "route.line_said" if remark else "route.line"
-    return say(key, language, **{"mark": mark, **({"remark": remark} if remark else {})})
-
-
-def sheet_text(definition: Definition, field: Field, value: Mapping[str, Any], language: str) -> str:
-    """A whole sheet in one text, with the mean of its marks."""
-    lines = say("blocked.between", language).join(
-        say("route.heading", language, name=name, said=said)
-        for name, said in sheet_lines(definition, field, value, language)
-    )
-    marks = [line["mark"] for line in value.values() if line.get("mark") is not None]
-    if not marks:
-        return lines
-    return say("route.marks", language, lines=lines, mean=f"{sum(marks) / len(marks):.1f}")
 
 
 # ───────────────────────────── What a ballot brings about
