@@ -34,7 +34,7 @@ from models import (
 )
 from workflow.context import Actor, Context, Source
 from workflow.definition import load
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, confirm, fire_due, open_case, perform
 from workflow.operations.clockwork import Swept

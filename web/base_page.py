@@ -14,7 +14,10 @@ from web.pages import Look
 from web.words import t
 from workflow import routes
 from workflow.blockers import Blocker
-from workflow.definition.values import Act, ActKind, Definition, Held, Step
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import Step
 from workflow.explain.deadlines import day_notes, left_text, still_notes
 from workflow.explain.entries import DECIDED, entry_lines, entry_note, entry_title
 from workflow.explain.names import act_label, badge_of, headed, role_label, title_of

@@ -16,7 +16,7 @@ from web.decisions.saying import who_of
 from web.pages import Look
 from web.words import t
 from workflow import queries
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.entries import entry_title
 from workflow.explain.names import badge_of
 from workflow.operations.deeds import READERS_OF_THE_LOG

@@ -20,7 +20,7 @@ from web.seats.offering import about_round
 from web.words import t
 from workflow import queries, way
 from workflow.blockers import Fault
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import BadInput, NotFound
 from workflow.explain.names import title_of
 from workflow.explain.seats import people_of

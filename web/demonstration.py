@@ -13,7 +13,8 @@ from web import door, pages
 from web.words import t
 from workflow import clock
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Definition, Label
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
 from workflow.errors import WorkflowError
 from workflow.operations import fire_due
 from workflow.operations.deeds import Done

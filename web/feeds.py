@@ -12,7 +12,7 @@ from web import base_page, door, pages
 from web.words import t
 from workflow import clock, ics
 from workflow.context import Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import WorkflowError
 from workflow.explain.deadlines import day_notes
 from workflow.operations import calendar_links

@@ -19,7 +19,9 @@ from web import door
 from web.pages import storable
 from web.words import t
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act, Definition, Field, FieldType, Item
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import Field, FieldType, Item
 from workflow.explain.names import headed, title_of
 from workflow.forms import PARTNER_KINDS
 from workflow.guards.criteria import measured, wanted_count

@@ -14,7 +14,8 @@ from web.decisions.selection import may_be_selected
 from web.pages import Look
 from web.words import t
 from workflow import queries
-from workflow.definition.values import Definition, State
+from workflow.definition.values.acts import State
+from workflow.definition.values.edition import Definition
 from workflow.errors import BadInput
 from workflow.explain.entries import entry_title
 from workflow.explain.names import act_label, headed, role_label, title_of

@@ -20,7 +20,8 @@ from workflow import queries
 from workflow.barring import Tie
 from workflow.blockers import Blocker, Fault, Rank
 from workflow.context import Context
-from workflow.definition.values import Act, Definition
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
 from workflow.errors import NotFound, WorkflowError
 from workflow.explain.names import badge_of, title_of
 from workflow.explain.values import value_text

@@ -9,7 +9,8 @@ from flask import url_for
 from web.pages import Look
 from web.words import t
 from workflow import way
-from workflow.definition.values import Definition, FieldType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
 from workflow.explain.names import title_of
 from workflow.explain.route import choice_text, outcome_text, tally_text, voter_text
 from workflow.explain.values import value_text

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from workflow.definition import (
-    TO_SAME,
-    TO_UNDO,
-    Act,
-    ActKind,
-    Definition,
-    Label,
-    Problem,
-    Timer,
-    load,
-    problems,
-)
+from workflow.definition import Problem, load, problems
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, Act, ActKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
+from workflow.definition.values.timers import Timer
 from workflow.lifecycle_words import day_words, named, route_lines
 from workflow.queries.staffing import Shortage
 from workflow.words import article_text, label_text, say

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from workflow.definition.values import Conflict, Held
+from workflow.definition.values.people import Conflict, Held
 from workflow.snapshot import Row, Snapshot, holds
 
 

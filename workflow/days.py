@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Protocol
 
-from workflow.definition.values import Addend, Day
+from workflow.definition.values.days import Addend, Day
 from workflow.periods import Calendar, Period, PeriodError, add
 
 

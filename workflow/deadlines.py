@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from workflow.definition.values import Day, Timer
+from workflow.definition.values.days import Day
+from workflow.definition.values.timers import Timer
 from workflow.periods import ONE_DAY, Period, add, beijing_day
 from workflow.snapshot import MOVED, RESUMED, SUSPENDED, Row, Snapshot
 from workflow.timers import falls_due, is_answered, regular

@@ -29,7 +29,7 @@ from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Grant,
 from models.changes import INSERT, key_column, key_value, plain
 from workflow import clock, gather
 from workflow.definition.problems import DefinitionProblems
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.entries import OF_A_CASE
 from workflow.periods import beijing_day
 from workflow.projections import projections

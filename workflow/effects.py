@@ -13,7 +13,7 @@ from typing import Any
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import days_left, movable, resumed_by, resumed_day, suspended_by
-from workflow.definition.values import Timer
+from workflow.definition.values.timers import Timer
 from workflow.guards.view import View
 from workflow.periods import Period, add
 from workflow.snapshot import MOVED, RESUMED, SUSPENDED

@@ -18,7 +18,7 @@ from models import Base, Stream
 from models.changes import INSERT, UPDATE, Change, key_column, key_value, plain
 from models.database import insert_into
 from workflow.context import Actor, Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.log import (
     FORMAT,
     GENESIS,

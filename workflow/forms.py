@@ -12,7 +12,9 @@ from datetime import date
 from typing import Any
 
 from workflow.blockers import Fault
-from workflow.definition.values import Act, Definition, Field, FieldType
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import Field, FieldType
 from workflow.errors import BadInput
 from workflow.identity import CodeProblem, canonical_code, canonical_name, code_problems
 from workflow.plan import Form

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workflow.definition.values import (
-    Addend,
-    Condition,
-    Day,
-    Definition,
-    Every,
-    Label,
-    Route,
-    Rule,
-    SettingType,
-    Step,
-    StepKind,
-)
+from workflow.definition.values.days import Addend, Day, Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import Condition, Route, Rule, Step, StepKind
+from workflow.definition.values.settings import SettingType
 from workflow.periods import Period
 from workflow.words import article_text, label_text, say, written
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from workflow.definition.values import TO_SAME, TO_UNDO, ActKind, Definition
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, ActKind
+from workflow.definition.values.edition import Definition
 
 
 class _Token:

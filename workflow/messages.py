@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from workflow.definition.values import Definition, Label
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
 from workflow.explain.names import act_label
 from workflow.periods import Kind
 from workflow.tasks import NAME_PANEL

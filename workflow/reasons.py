@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Definition, Label
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
 from workflow.words import article_text, say, shared
 
 NAMES: Mapping[str, tuple[str, ...]] = {

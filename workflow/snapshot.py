@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 
 from models.changes import UPDATE, Change
 from workflow.days import evaluate
-from workflow.definition.values import Day, Definition, Held
+from workflow.definition.values.days import Day
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held
 from workflow.lineage import Lineage
 from workflow.periods import Calendar, Period
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from workflow.definition.values import Definition, Held
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held
 from workflow.snapshot import Snapshot
 
 

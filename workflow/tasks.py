@@ -9,7 +9,9 @@ from datetime import date, datetime
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.deadlines import asked_about
-from workflow.definition.values import Held, Step, StepKind, Timer
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import Step, StepKind
+from workflow.definition.values.timers import Timer
 from workflow.guards.calls import last_day
 from workflow.routes import conclusion, in_turn, standing, wants_panel
 from workflow.snapshot import Row, Snapshot

@@ -14,7 +14,9 @@ from typing import Any
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.days import evaluate, measure
-from workflow.definition.values import Day, Definition, Every, Timer
+from workflow.definition.values.days import Day, Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.timers import Timer
 from workflow.periods import BEIJING, ONE_DAY, FallingDue, Kind, Period, fall_due, start_of
 from workflow.snapshot import Row, Snapshot
 

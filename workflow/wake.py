@@ -6,7 +6,8 @@ It commits with the act, so the bans it is held to are read with the act's own. 
 
 from __future__ import annotations
 
-from workflow.definition.values import Act, Definition
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
 
 _followers: dict[tuple[str, str], tuple[Act, ...]] = {}
 

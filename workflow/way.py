@@ -12,7 +12,7 @@ from datetime import date
 from enum import StrEnum
 
 from workflow import routes
-from workflow.definition.values import CONFIDENTIAL, Step, StepKind
+from workflow.definition.values.routes import CONFIDENTIAL, Step, StepKind
 from workflow.plan import recipients
 from workflow.snapshot import Row, Snapshot, held_roles
 from workflow.tasks import NAME_PANEL

@@ -17,7 +17,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from workflow.definition.values import Label
+from workflow.definition.values.labels import Label
 from workflow.periods import BEIJING
 
 LANGUAGES = ("zh", "en")

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import CalendarYear, Call, Edition, Holiday, Installation, Partner, PartnerName, Setting, Unit
 from workflow.definition import load
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.lineage import FormerName, Lineage, Succession, lineage_of
 from workflow.periods import Calendar, beijing_day
 from workflow.snapshot import Row, World

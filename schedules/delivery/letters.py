@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from models import Case, Database, JointBase, Notice, PendingAct, Person
 from schedules.delivery.sorting import MAIL
 from workflow import clock
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.ics import Deadline
 from workflow.messages import About, Message, compose, entry_title
 from workflow.operations.invitations import Link, invite

@@ -15,7 +15,7 @@ from models import Database
 from tests.bench import naive
 from tests.bench.places import Copy
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.forms import read_form
 from workflow.operations import Receipt, perform
 from workflow.plan import Form

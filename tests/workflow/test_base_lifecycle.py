@@ -6,18 +6,13 @@ What is said here holds of both editions: the product's, and the one before it, 
 import pytest
 
 from tests.university import ROUTED_FILE, SINGLE_FILE
-from workflow.definition import (
-    ActKind,
-    Addend,
-    Day,
-    Definition,
-    Every,
-    FieldType,
-    Held,
-    StepKind,
-    load_file,
-    problems,
-)
+from workflow.definition import load_file, problems
+from workflow.definition.values.acts import ActKind
+from workflow.definition.values.days import Addend, Day, Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import StepKind
 from workflow.periods import Kind, Period
 
 EDITIONS = {"2026-1": ROUTED_FILE, "2024-1": SINGLE_FILE}

@@ -3,8 +3,10 @@
 import pytest
 
 from tests.university import ROUTED_FILE
-from workflow.definition import Addend, Day, Definition, Step, StepKind, load_file
-from workflow.definition.values import Rule
+from workflow.definition import load_file
+from workflow.definition.values.days import Addend, Day
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import Rule, Step, StepKind
 from workflow.periods import Kind
 
 

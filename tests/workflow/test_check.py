@@ -5,7 +5,8 @@ import pytest
 from tests.university import ROUTED_FILE as BASE
 from tests.workflow.test_definition import AWARD
 from workflow.check import Checked, check, draw, summary
-from workflow.definition import Definition, load, load_file, parse_day
+from workflow.definition import load, load_file, parse_day
+from workflow.definition.values.edition import Definition
 from workflow.lifecycle_words import day_words, route_lines
 
 

@@ -12,27 +12,21 @@ import pytest
 import workflow.definition
 from tests.workflow.test_explore import FOUND_BY_TRYING
 from workflow.definition import (
-    ActKind,
-    Addend,
-    Ask,
-    Day,
     DayError,
-    Definition,
     DefinitionProblems,
-    Every,
-    Label,
-    Need,
     Problem,
-    SettingType,
-    Step,
-    StepKind,
     fits,
     load,
     load_file,
     parse_day,
     problems,
 )
-from workflow.definition.values import Condition, Rule
+from workflow.definition.values.acts import ActKind, Ask, Need
+from workflow.definition.values.days import Addend, Day, Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import Condition, Rule, Step, StepKind
+from workflow.definition.values.settings import SettingType
 from workflow.periods import Kind, Period
 
 AWARD = """

@@ -13,7 +13,7 @@ import pytest
 from workflow.barring import Tie
 from workflow.blockers import Blocker, Fault, Rank
 from workflow.definition import load_file
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.identity import CodeProblem
 from workflow.reasons import fault_text, reason_of, sentence_of
 from workflow.words import shared

@@ -13,7 +13,7 @@ from tests.workflow.routing import EXPERTS, founded
 from tests.workflow.test_sent_back import BACK, DUE, OPENED, in_midterm
 from tests.workflow.trying import LIKE_THIS, Lives
 from workflow import queries, routes
-from workflow.definition.values import StepKind
+from workflow.definition.values.routes import StepKind
 from workflow.operations import Receipt, Refusal
 from workflow.operations.reopening import reopen
 from workflow.operations.rounds import name_experts, withdraw_ballot

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow.definition.values import Label
+from workflow.definition.values.labels import Label
 from workflow.words import (
     LANGUAGES,
     Words,

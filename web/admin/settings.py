@@ -32,7 +32,8 @@ from web.admin.sheets import (
 from web.words import t
 from workflow.blockers import Fault
 from workflow.context import Context
-from workflow.definition.values import Definition, Setting, SettingType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.settings import Setting, SettingType
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain.names import role_label
 from workflow.hours import NONE

@@ -30,7 +30,8 @@ from web.api.shapes import (
 )
 from workflow import gather
 from workflow.blockers import Rank
-from workflow.definition.values import Act, Definition
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
 from workflow.errors import BadInput, NotFound
 from workflow.explain.consequences import finals_of, lines_of, told_of
 from workflow.explain.deadlines import deadlines_of

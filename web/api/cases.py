@@ -24,7 +24,7 @@ from web.api.shapes import (
 )
 from web.api.tongue import language, t
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import WorkflowError
 from workflow.explain.standing import standing
 from workflow.operations import open_case

@@ -13,7 +13,7 @@ from web.api.routing import Call, Desk, Reply, operation
 from web.api.shapes import Document, Kind
 from web.documents import NO_PAGE, disposition
 from workflow.blockers import Fault, Rank
-from workflow.definition.values import FieldType
+from workflow.definition.values.forms import FieldType
 from workflow.errors import BadInput
 from workflow.operations.papers import note_taken, store_document
 from workflow.plan import probe

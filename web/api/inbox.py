@@ -11,7 +11,7 @@ from web.api.routing import Call, operation
 from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
 from web.api.tongue import language, t
 from web.words import catalogue
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import role_label
 from workflow.explain.standing import stands_in_note
 from workflow.queries import Stuck, Waiting, decisions_held_up, stuck_steps, to_do, units_by_id

@@ -9,7 +9,7 @@ from web.api.routing import Call, Desk, Reply, Seen, operation, tag
 from web.api.shapes import CandidateView, Kind, Preview, Receipt, RoundActView, RoundForm, RoundView
 from web.api.tongue import t
 from workflow.blockers import Blocker
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import BadInput, NotFound
 from workflow.operations import Receipt as Written
 from workflow.operations import Refusal

@@ -26,7 +26,10 @@ from web.api.tongue import language, t
 from workflow.blockers import Blocker
 from workflow.blockers import Fault as FormFault
 from workflow.deadlines import days_suspended, still
-from workflow.definition.values import Act, Definition, Field, FieldType, Label
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import Field, FieldType
+from workflow.definition.values.labels import Label
 from workflow.errors import BadInput, WorkflowError
 from workflow.explain.names import act_label, role_label, system_text
 from workflow.explain.values import value_text

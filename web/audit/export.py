@@ -18,7 +18,7 @@ from web.audit.wording import act_text, kind_text, who_text, word
 from web.words import t
 from workflow.blockers import Fault
 from workflow.context import Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import BadInput
 from workflow.operations.deeds import Done, record
 from workflow.operations.repeats import once

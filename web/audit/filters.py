@@ -13,7 +13,7 @@ from web import pages
 from web.audit.wording import act_text, kind_text, word
 from web.words import t
 from workflow import queries
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.queries import office
 from workflow.queries.log import LogFilter
 from workflow.words import label_text, written

@@ -14,7 +14,7 @@ from web.audit.wording import kind_text, states_text, what_text, who_text, word
 from web.words import t
 from workflow import queries
 from workflow.context import Source
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, headed
 from workflow.log import KINDS
 from workflow.queries import office

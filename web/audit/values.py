@@ -15,7 +15,8 @@ from web.audit.filters import chip_text
 from web.audit.wording import act_text, word
 from web.words import catalogue, t
 from workflow import queries
-from workflow.definition.values import BACK_TO, Definition
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import BACK_TO
 from workflow.explain.names import NO_VALUE, headed, role_label
 from workflow.explain.values import value_text
 from workflow.queries.log import disclosed, is_undisclosed

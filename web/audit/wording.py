@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from web.words import catalogue, t
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, headed, system_text
 from workflow.words import written
 

@@ -15,7 +15,7 @@ import click
 from web.cli.desk import Desk, as_json
 from web.cli.keys import signer_or_none
 from workflow.clock import machine_time
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.doctor import examine
 from workflow.log import canonical
 from workflow.notes import BadNote, Head

@@ -12,7 +12,8 @@ import click
 from web.cli.desk import Desk, as_json
 from workflow.check import check as check_file
 from workflow.check import draw, shortage_text
-from workflow.definition import Definition, load, problems
+from workflow.definition import load, problems
+from workflow.definition.values.edition import Definition
 from workflow.errors import EditionConflict
 from workflow.operations.editions import publish as publish_edition
 from workflow.queries.staffing import shortages

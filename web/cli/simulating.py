@@ -19,7 +19,7 @@ from web.cli.desk import Desk, as_json
 from web.words import catalogue, t
 from workflow import clock, simulation
 from workflow.definition import DefinitionProblems, load
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, role_label
 from workflow.periods import BEIJING, beijing_day
 from workflow.simulation import BadAssumption, Count, Outlook, Report

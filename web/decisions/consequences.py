@@ -13,7 +13,7 @@ from web.decisions.sent import Sent
 from web.decisions.showing import frame
 from web.pages import Look
 from workflow import queries
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.consequences import finals_of, lines_of, promised, proposes_text, told_of
 from workflow.explain.deadlines import deadlines_of
 from workflow.explain.names import badge_of

@@ -10,7 +10,8 @@ from flask import url_for
 from web import fields, pages, route_page
 from web.pages import Look
 from workflow import routes, way
-from workflow.definition.values import Act, ActKind, FieldType
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.forms import FieldType
 from workflow.explain.names import act_label, headed, title_of
 from workflow.explain.route import motion_text
 from workflow.explain.values import value_text

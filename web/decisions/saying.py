@@ -10,7 +10,7 @@ from flask import url_for
 from web.pages import Look
 from web.words import t
 from workflow.blockers import Blocker
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, headed, system_text
 from workflow.queries import Case
 from workflow.reasons import reason_of

@@ -14,7 +14,9 @@ from web.decisions.sent import Sent
 from web.pages import Look, Subject, subject
 from workflow import queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import TO_SAME, TO_UNDO, Act, ActKind, Definition, FieldType
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, Act, ActKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
 from workflow.errors import BadInput, NotFound
 from workflow.explain.names import title_of
 from workflow.plan import Form, Plan, foresee, probe

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from web import door, fields, pages
 from workflow.blockers import Fault
-from workflow.definition.values import Act, Definition, FieldType
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
 from workflow.errors import BadInput
 from workflow.forms import read_form
 from workflow.operations.papers import store_document

@@ -17,7 +17,9 @@ from web.pages import Look
 from web.words import t
 from workflow import queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act, ActKind, Choice, FieldType, StepKind
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.routes import Choice, StepKind
 from workflow.explain.names import badge_of, title_of
 from workflow.explain.standing import standing
 from workflow.plan import Plan

@@ -19,7 +19,7 @@ from web.pages import Look
 from web.words import t
 from workflow import queries
 from workflow.blockers import Blocker, Fault
-from workflow.definition.values import Act
+from workflow.definition.values.acts import Act
 from workflow.errors import BadInput
 from workflow.explain.consequences import finals_of, told_of
 from workflow.explain.deadlines import deadlines_of

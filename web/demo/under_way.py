@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 from models import Case, Database, JointBase, Unit
 from workflow import clock
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Choice, Definition
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import Choice
 from workflow.forms import read_form
 from workflow.operations import Receipt, open_case, perform
 from workflow.operations.meetings import convene

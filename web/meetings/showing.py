@@ -14,7 +14,7 @@ from web.meetings import blueprint
 from web.pages import Look
 from web.words import t
 from workflow import queries, routes
-from workflow.definition.values import Choice, StepKind
+from workflow.definition.values.routes import Choice, StepKind
 from workflow.explain.names import act_label, badge_of, headed, title_of
 from workflow.operations.bodies import bodies, body_label
 from workflow.operations.meetings import OPEN

@@ -8,7 +8,7 @@ from typing import Any
 
 from workflow.definition.names import EFFECTS, GUARDS, WANT_AN_OUTCOME, Param, ParamKind
 from workflow.definition.table import LOCAL, Sort, Table
-from workflow.definition.values import (
+from workflow.definition.values.acts import (
     BY_TIMER,
     BY_TURN,
     TO_SAME,
@@ -16,16 +16,15 @@ from workflow.definition.values import (
     Act,
     ActKind,
     Ask,
-    Day,
-    Every,
-    FieldType,
-    Label,
     Need,
     Outcome,
-    Route,
-    SettingType,
-    Timer,
 )
+from workflow.definition.values.days import Day, Every
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import Route
+from workflow.definition.values.settings import SettingType
+from workflow.definition.values.timers import Timer
 from workflow.definition.vocabulary import Vocabulary, demand, setting_type, states_of
 from workflow.definition.when import day_from, read_day, read_every
 from workflow.periods import Kind

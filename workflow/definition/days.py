@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from workflow.definition.values import Addend, Day, Every
+from workflow.definition.values.days import Addend, Day, Every
 from workflow.periods import Period, PeriodError
 
 NAME = r"[a-z][a-z0-9_]*"

@@ -27,7 +27,10 @@ from workflow.definition.situations import (
     moves,
     step_at,
 )
-from workflow.definition.values import Definition, Every, FieldType, StepKind
+from workflow.definition.values.days import Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.routes import StepKind
 
 MOST_CHOICES = 64
 MOST_SITUATIONS = 20_000

@@ -14,7 +14,8 @@ from workflow.definition.problems import DefinitionProblems, Findings, Problem, 
 from workflow.definition.routes import read_routes
 from workflow.definition.rules import MOST_ARTICLES, read_bans, read_conflicts, read_head, read_import
 from workflow.definition.table import Book, Sort, Table
-from workflow.definition.values import BY_BALLOT, Definition, StepKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import BY_BALLOT, StepKind
 from workflow.definition.vocabulary import read_vocabulary
 from workflow.definition.when import read_dates
 from workflow.definition.whole import check_whole

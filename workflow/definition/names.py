@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from workflow.definition.values import SettingType
+from workflow.definition.values.settings import SettingType
 from workflow.hours import ON_WORKING_DAYS, QUIET_HOURS
 
 

@@ -20,25 +20,22 @@ from workflow.definition.acts import (
     task_of,
 )
 from workflow.definition.table import LOCAL, Sort, Table
-from workflow.definition.values import (
+from workflow.definition.values.acts import Act, ActKind, Outcome
+from workflow.definition.values.days import Addend, Day
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import (
     BACK_TO,
     BY_BALLOT,
-    Act,
-    ActKind,
-    Addend,
     Choice,
     Condition,
-    Day,
-    FieldType,
-    Label,
-    Outcome,
     Route,
     Rule,
-    SettingType,
     Step,
     StepKind,
-    Timer,
 )
+from workflow.definition.values.settings import SettingType
+from workflow.definition.values.timers import Timer
 from workflow.definition.vocabulary import demand, setting_type
 from workflow.definition.when import read_every
 from workflow.periods import Kind, Period

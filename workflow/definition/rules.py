@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from workflow.definition.names import BAN_SUBJECTS, SUBJECTS
 from workflow.definition.problems import shown
 from workflow.definition.table import LONGEST_NAME, NAME, Sort, Table
-from workflow.definition.values import Ban, Conflict, FieldType, Import, Label, Setting, SettingType
+from workflow.definition.values.edition import Ban, Import
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.labels import Label
+from workflow.definition.values.people import Conflict
+from workflow.definition.values.settings import Setting, SettingType
 from workflow.definition.vocabulary import Vocabulary, demand, setting_type
 from workflow.periods import Period
 

@@ -12,22 +12,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
-from workflow.definition.values import (
-    REOPENED,
-    TO_SAME,
-    TO_UNDO,
-    Act,
-    ActKind,
-    Day,
-    Definition,
-    Every,
-    Need,
-    Route,
-    Rule,
-    Step,
-    StepKind,
-    Timer,
-)
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, Act, ActKind, Need
+from workflow.definition.values.days import Day, Every
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import REOPENED, Route, Rule, Step, StepKind
+from workflow.definition.values.timers import Timer
 
 Value = bool | str
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from workflow.definition.names import RESERVED
 from workflow.definition.problems import Findings, shown
-from workflow.definition.values import BACK_TO, Choice, Label
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import BACK_TO, Choice
 
 LONGEST_NAME = 60
 NAME = re.compile(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", re.ASCII)

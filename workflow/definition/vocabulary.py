@@ -10,20 +10,11 @@ from graphlib import CycleError, TopologicalSorter
 
 from workflow.definition.names import FAMILIES, READ_BY_ENGINE
 from workflow.definition.table import MOST_ENTRIES, Sort, Table
-from workflow.definition.values import (
-    Count,
-    Field,
-    FieldType,
-    Held,
-    Item,
-    Label,
-    Outcome,
-    Role,
-    Setting,
-    SettingType,
-    State,
-    Term,
-)
+from workflow.definition.values.acts import Outcome, State
+from workflow.definition.values.forms import Count, Field, FieldType, Item
+from workflow.definition.values.labels import Label
+from workflow.definition.values.people import Held, Role
+from workflow.definition.values.settings import Setting, SettingType, Term
 from workflow.hours import Quiet
 from workflow.periods import Period, PeriodError
 

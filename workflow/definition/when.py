@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from workflow.definition.days import DayError, parse_day
 from workflow.definition.problems import shown
 from workflow.definition.table import Sort, Table
-from workflow.definition.values import Addend, DateRule, Day, Every, FieldType, SettingType
+from workflow.definition.values.days import Addend, DateRule, Day, Every
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.settings import SettingType
 from workflow.definition.vocabulary import Vocabulary, in_order
 from workflow.periods import Period
 

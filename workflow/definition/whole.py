@@ -9,18 +9,10 @@ from collections.abc import Mapping
 
 from workflow.definition.names import READ_BY_ENGINE
 from workflow.definition.table import Book, Sort
-from workflow.definition.values import (
-    TO_SAME,
-    TO_UNDO,
-    Act,
-    ActKind,
-    Ban,
-    Definition,
-    Route,
-    Step,
-    StepKind,
-    Timer,
-)
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, Act, ActKind
+from workflow.definition.values.edition import Ban, Definition
+from workflow.definition.values.routes import Route, Step, StepKind
+from workflow.definition.values.timers import Timer
 from workflow.periods import Kind
 
 

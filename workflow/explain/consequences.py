@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from models.changes import INSERT, Change
-from workflow.definition.values import Definition, Field, FieldType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import Field, FieldType
 from workflow.explain.names import NO_VALUE, act_label, headed, role_label, title_of
 from workflow.explain.values import Line, sheet_lines, value_text
 from workflow.plan import Form, Plan, Step

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from workflow.definition.values import Definition, FieldType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import FieldType
 from workflow.explain.names import act_label, headed
 from workflow.explain.seats import SAID, seats_text
 from workflow.explain.values import Line

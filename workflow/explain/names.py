@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflow.definition.values import Definition, Label
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
 from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.words import label_text, say, shared
 

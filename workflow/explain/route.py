@@ -7,7 +7,8 @@ from typing import Any
 
 from models.changes import INSERT, UPDATE
 from workflow import routes
-from workflow.definition.values import BACK_TO, CONFIDENTIAL, Definition, Step, StepKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import BACK_TO, CONFIDENTIAL, Step, StepKind
 from workflow.explain.names import NO_VALUE
 from workflow.plan import Plan
 from workflow.queries.names import Names

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from workflow.deadlines import still
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, role_label
 from workflow.periods import Kind
 from workflow.snapshot import Row, Snapshot

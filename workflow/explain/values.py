@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from workflow.definition.values import Definition, Field, FieldType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.forms import Field, FieldType
 from workflow.explain.names import NO_VALUE
 from workflow.queries.names import Names
 from workflow.words import day_text, label_text, money_text, say, written

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from models.changes import stored, typed
 from models.database import driver_cursor
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.gather.locking import Located
 from workflow.gather.parts import BALLOTING, OWN, SURROUNDINGS, Part
 from workflow.gather.spelling import columns_of, marked, spelt, unlisted

@@ -8,7 +8,8 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from workflow.definition.values import TO_SAME, TO_UNDO, Act, ActKind, Definition
+from workflow.definition.values.acts import TO_SAME, TO_UNDO, Act, ActKind
+from workflow.definition.values.edition import Definition
 from workflow.gather.parts import ALWAYS
 
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from workflow.barring import HELD, Applicant, Found, tie_to
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Ban, Need
+from workflow.definition.values.acts import Need
+from workflow.definition.values.edition import Ban
 from workflow.guards.view import View
 from workflow.snapshot import Row
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Act, Need
+from workflow.definition.values.acts import Act, Need
 from workflow.guards.view import View, blocker
 from workflow.periods import add
 from workflow.snapshot import Snapshot

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Item, Need
+from workflow.definition.values.acts import Need
+from workflow.definition.values.forms import Item
 from workflow.guards.view import View
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from workflow.blockers import Blocker, Rank
 from workflow.deadlines import asked_about, movable, resumed_by, room, suspended_by
-from workflow.definition.values import Day, Need, Timer
+from workflow.definition.values.acts import Need
+from workflow.definition.values.days import Day
+from workflow.definition.values.timers import Timer
 from workflow.guards.view import View, blocker
 from workflow.periods import beijing_day
 from workflow.timers import FIRED, falls_due, is_answered, running, stands_still

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Need
+from workflow.definition.values.acts import Need
 from workflow.guards.view import View, blocker
 from workflow.periods import beijing_day
 from workflow.timers import wanted

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Need
+from workflow.definition.values.acts import Need
 from workflow.guards.view import View, blocker
 from workflow.snapshot import Row
 

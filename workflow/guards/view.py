@@ -9,7 +9,8 @@ from typing import Any
 
 from workflow.blockers import Blocker, Rank
 from workflow.days import evaluate
-from workflow.definition.values import Act, Day, Need
+from workflow.definition.values.acts import Act, Need
+from workflow.definition.values.days import Day
 from workflow.snapshot import Row, Snapshot
 
 

@@ -14,7 +14,7 @@ from models import Entry, PendingAct
 from models.changes import INSERT, UPDATE, Change, write
 from workflow import entries, gather
 from workflow.context import Actor, Context
-from workflow.definition.values import TO_UNDO, Act
+from workflow.definition.values.acts import TO_UNDO, Act
 from workflow.effects import counters
 from workflow.errors import NotFound
 from workflow.operations.answers import Receipt, Refusal, only_for

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
-from workflow.definition.values import Definition, Label, StepKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
+from workflow.definition.values.routes import StepKind
 from workflow.world import editions_in_use
 
 

@@ -13,7 +13,7 @@ from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather, tasks, timers
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.operations.answers import Receipt, Refusal, only_for
 from workflow.operations.numbering import drawn, numbered
 from workflow.operations.parking import recovered

@@ -7,7 +7,8 @@ from dataclasses import replace
 from models.changes import UPDATE, Change
 from workflow import routes
 from workflow.blockers import Blocker, Rank
-from workflow.definition.values import Choice, FieldType, StepKind
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.routes import Choice, StepKind
 from workflow.operations.open_round import Here, Wanted, barrier, only
 from workflow.operations.seats import seat_of
 from workflow.plan import Form, Step

@@ -17,7 +17,7 @@ from models import Delegation, Grant, Person, new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.blockers import Fault
 from workflow.context import Context
-from workflow.definition.values import Held
+from workflow.definition.values.people import Held
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, found, held_roles, record
 from workflow.world import editions_in_use

@@ -15,7 +15,7 @@ from models import Base, Grant, new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain, write
 from workflow import entries, tasks, timers
 from workflow.context import Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.errors import WorkflowError
 from workflow.log import GENESIS
 from workflow.plan import Step

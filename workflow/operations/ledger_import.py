@@ -23,7 +23,8 @@ from models import Case, Counter, JointBase, Partner, Unit, new_key
 from models.changes import INSERT, UPDATE, Change, plain, write
 from workflow import entries
 from workflow.context import Context
-from workflow.definition.values import Definition, Every
+from workflow.definition.values.days import Every
+from workflow.definition.values.edition import Definition
 from workflow.identity import canonical_code, canonical_name
 from workflow.ledger import Fault, Ledger, LedgerRow
 from workflow.operations.founding import begin, new_case

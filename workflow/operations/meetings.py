@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from models import AgendaItem, Attendance, Case, Edition, Grant, Meeting, Round, new_key
 from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
-from workflow.definition.values import StepKind
+from workflow.definition.values.routes import StepKind
 from workflow.errors import NotFound, WorkflowError
 from workflow.operations.acts import perform
 from workflow.operations.answers import Receipt, Refusal

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from models.changes import UPDATE, Change, plain
 from workflow import gather, timers
 from workflow.context import Context
-from workflow.definition.values import Definition
+from workflow.definition.values.edition import Definition
 from workflow.operations.steps import note, steps_as_changes
 from workflow.plan import Step
 from workflow.snapshot import Snapshot, World

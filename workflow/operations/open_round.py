@@ -12,7 +12,7 @@ from models.changes import Change
 from workflow import gather, routes
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
-from workflow.definition.values import Step as RouteStep
+from workflow.definition.values.routes import Step as RouteStep
 from workflow.operations.acts import since
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.numbering import numbered

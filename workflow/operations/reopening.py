@@ -9,7 +9,7 @@ from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Context
-from workflow.definition.values import BACK_TO, REOPENED
+from workflow.definition.values.routes import BACK_TO, REOPENED
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.open_round import at_case, barrier, carried, only
 from workflow.operations.steps import note

@@ -15,7 +15,7 @@ from models.changes import UPDATE, Change
 from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
-from workflow.definition.values import StepKind
+from workflow.definition.values.routes import StepKind
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.declaring import (
     declaring_conflict,

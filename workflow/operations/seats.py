@@ -12,7 +12,7 @@ from models.changes import INSERT, UPDATE, Change
 from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
-from workflow.definition.values import Choice, StepKind
+from workflow.definition.values.routes import Choice, StepKind
 from workflow.operations.open_round import Here, Wanted, barrier, only
 from workflow.snapshot import Row, held_roles
 

@@ -20,7 +20,8 @@ from models.changes import INSERT, Change, write
 from workflow import gather
 from workflow.context import Context
 from workflow.definition import fits
-from workflow.definition.values import Definition, Setting, SettingType
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.settings import Setting, SettingType
 from workflow.errors import BadInput, NotFound
 from workflow.hours import NeverOpens, Quiet, spelled
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, record

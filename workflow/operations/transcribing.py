@@ -12,7 +12,7 @@ from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Context
-from workflow.definition.values import StepKind
+from workflow.definition.values.routes import StepKind
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.open_round import Here, Wanted, Work, at_round, barrier, only
 from workflow.plan import Form, Step

@@ -15,7 +15,7 @@ from models.changes import Change, plain
 from workflow import gather, routes
 from workflow.blockers import Blocker, Rank
 from workflow.context import Context
-from workflow.definition.values import CONFIDENTIAL
+from workflow.definition.values.routes import CONFIDENTIAL
 from workflow.operations.acts import since
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.open_round import barrier, only, read

@@ -11,7 +11,7 @@ from models import new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain
 from workflow import routes
 from workflow.context import Context
-from workflow.definition.values import CONFIDENTIAL, Choice
+from workflow.definition.values.routes import CONFIDENTIAL, Choice
 from workflow.guards.view import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow

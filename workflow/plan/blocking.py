@@ -9,7 +9,9 @@ from typing import Any
 from workflow.barring import HELD
 from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context
-from workflow.definition.values import BACK_TO, Act, ActKind, Choice, FieldType, StepKind
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.routes import BACK_TO, Choice, StepKind
 from workflow.errors import NotFound
 from workflow.guards import GUARDS
 from workflow.guards.bans import barred

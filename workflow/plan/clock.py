@@ -9,7 +9,7 @@ from typing import Any
 from models.changes import UPDATE, Change
 from workflow import routes, timers
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Timer
+from workflow.definition.values.timers import Timer
 from workflow.periods import beijing_day
 from workflow.plan.blocking import unmet_needs, view_of
 from workflow.plan.concluding import concluding

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from workflow import routes
 from workflow.blockers import Blocker, in_order
 from workflow.context import Context
-from workflow.definition.values import Act
+from workflow.definition.values.acts import Act
 from workflow.guards.view import View
 from workflow.plan.blocking import is_from_here, missing, unmet_needs, view_of
 from workflow.plan.moving import act_step

@@ -9,7 +9,7 @@ from typing import Any
 from workflow import routes
 from workflow.blockers import in_order
 from workflow.context import Actor, Context
-from workflow.definition.values import TO_UNDO, Act, ActKind
+from workflow.definition.values.acts import TO_UNDO, Act, ActKind
 from workflow.guards import GUARDS
 from workflow.plan.balloting import ballot, motion
 from workflow.plan.blocking import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from models.changes import UPDATE
 from workflow import routes
 from workflow.context import Actor, Context
-from workflow.definition.values import CONFIDENTIAL
+from workflow.definition.values.routes import CONFIDENTIAL
 from workflow.plan.deciding import decide
 from workflow.plan.values import Form, Plan, Step
 from workflow.snapshot import Snapshot

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.changes import UPDATE, Change, plain
-from workflow.definition.values import TO_UNDO, ActKind, FieldType
+from workflow.definition.values.acts import TO_UNDO, ActKind
+from workflow.definition.values.forms import FieldType
 from workflow.guards.view import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.partners import partner_kept

@@ -10,7 +10,7 @@ from models import new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain
 from workflow import machine
 from workflow.context import Actor, Context
-from workflow.definition.values import TO_UNDO, ActKind
+from workflow.definition.values.acts import TO_UNDO, ActKind
 from workflow.effects import EFFECTS, impose_bans
 from workflow.guards.view import View
 from workflow.plan.blocking import deadline_answered, is_empty

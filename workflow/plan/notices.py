@@ -13,8 +13,13 @@ from workflow import routes
 from workflow.conflicts import conflict_of
 from workflow.context import Context
 from workflow.deadlines import asked_about, days_late
-from workflow.definition.values import TO_UNDO, Choice, Every, FieldType, Held, StepKind, Timer
-from workflow.definition.values import Step as RouteStep
+from workflow.definition.values.acts import TO_UNDO
+from workflow.definition.values.days import Every
+from workflow.definition.values.forms import FieldType
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import Choice, StepKind
+from workflow.definition.values.routes import Step as RouteStep
+from workflow.definition.values.timers import Timer
 from workflow.guards.view import View
 from workflow.periods import Kind
 from workflow.plan.following import Followed

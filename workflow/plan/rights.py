@@ -8,7 +8,8 @@ from workflow import routes
 from workflow.blockers import Blocker, Rank
 from workflow.conflicts import conflict_of
 from workflow.context import Actor
-from workflow.definition.values import Act, ActKind, Choice, Step, StepKind
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.routes import Choice, Step, StepKind
 from workflow.guards.view import View
 from workflow.snapshot import Row, Snapshot, held_roles, lent_roles
 from workflow.standing_in import is_linked, stand_ins

@@ -10,7 +10,8 @@ from typing import Any
 from models.changes import Change, merged, plain
 from workflow.blockers import Blocker
 from workflow.context import Actor, Source
-from workflow.definition.values import Act, Field, FieldType
+from workflow.definition.values.acts import Act
+from workflow.definition.values.forms import Field, FieldType
 from workflow.snapshot import Snapshot
 
 

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from models import Counter
 from workflow import gather
 from workflow.context import Context
-from workflow.definition.values import TO_UNDO, Act, Definition
+from workflow.definition.values.acts import TO_UNDO, Act
+from workflow.definition.values.edition import Definition
 from workflow.effects import counters
 from workflow.errors import NotFound
 from workflow.operations.acts import with_undone

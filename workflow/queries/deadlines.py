@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, cast, false, f
 from sqlalchemy.orm import Session
 
 from models import Case, JointBase, Rung, Task, Timer
-from workflow.definition.values import Definition, Held, Role
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held, Role
 from workflow.periods import Kind
 from workflow.queries.inbox import NEVER, SUBJECT, with_subject
 from workflow.queries.paging import Order, Page, key_mark, page

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from models import Account, Delegation, Person, Unit
 from workflow.blockers import Fault
-from workflow.definition.values import Held
+from workflow.definition.values.people import Held
 from workflow.errors import NotFound
 from workflow.queries.paging import Order, Page, key_mark, page
 from workflow.queries.rights import Rights

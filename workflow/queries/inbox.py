@@ -34,7 +34,8 @@ from models import (
     Timer,
     Unit,
 )
-from workflow.definition.values import Held, StepKind
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import StepKind
 from workflow.queries.kept_out import conflicted, kept_out
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
 from workflow.queries.rights import Rights, on_duty, rights_of, visible_to

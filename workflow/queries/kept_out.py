@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from models import Ballot, Case, Duty, JointBase, Round, Seat, Task
 from models.lists import holds_any
-from workflow.definition.values import Conflict, Definition, Held
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Conflict, Held
 from workflow.queries.rights import Rights
 from workflow.world import editions_in_use, world
 

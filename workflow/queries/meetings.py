@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, aliased
 from models import AgendaItem, Attendance, Case, JointBase, Meeting, Person, Round
 from workflow import gather, routes
 from workflow.context import Context
-from workflow.definition.values import Definition, Step
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.routes import Step
 from workflow.errors import NotFound
 from workflow.operations.bodies import bodies, offices
 from workflow.operations.meetings import OPEN, open_votes

@@ -12,7 +12,10 @@ from sqlalchemy.orm import Session
 
 from models import Case, Delegation, Duty, Grant, JointBase, Seat
 from models.lists import holds_any
-from workflow.definition.values import Act, Definition, Held, StepKind
+from workflow.definition.values.acts import Act
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import StepKind
 from workflow.errors import NotFound
 from workflow.guards.rights import granted_on
 from workflow.operations.deeds import Role

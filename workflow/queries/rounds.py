@@ -12,7 +12,7 @@ from models import Person
 from workflow import gather
 from workflow.blockers import Blocker
 from workflow.context import Context
-from workflow.definition.values import StepKind
+from workflow.definition.values.routes import StepKind
 from workflow.operations.open_round import Here, here_of, read
 from workflow.operations.seats import unfit
 from workflow.queries.acting import Case

@@ -15,7 +15,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from models import Grant, Person, Unit
-from workflow.definition.values import Act, ActKind, Conflict, Definition, Held, Label, Rule, Step, StepKind
+from workflow.definition.values.acts import Act, ActKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.labels import Label
+from workflow.definition.values.people import Conflict, Held
+from workflow.definition.values.routes import Rule, Step, StepKind
 from workflow.operations.settings import value_on
 from workflow.snapshot import Row
 

@@ -12,7 +12,8 @@ from models import Case, Grant, Round, Task
 from workflow import routes
 from workflow.blockers import Blocker
 from workflow.context import Context
-from workflow.definition.values import Act, Step, StepKind
+from workflow.definition.values.acts import Act
+from workflow.definition.values.routes import Step, StepKind
 from workflow.plan.concluding import held_up
 from workflow.queries.acting import cases_for
 from workflow.queries.rights import Rights

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflow.definition.values import Choice
+from workflow.definition.values.routes import Choice
 from workflow.routes.seating import ballots
 from workflow.routes.standing import is_concluded, leads_to, rounds, standing
 from workflow.snapshot import Row, Snapshot

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
-from workflow.definition.values import BACK_TO, Choice, Rule, Step, StepKind
+from workflow.definition.values.routes import BACK_TO, Choice, Rule, Step, StepKind
 from workflow.routes.seating import ballots, seats
 from workflow.routes.standing import Result
 from workflow.snapshot import Row, Snapshot

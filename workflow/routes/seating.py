@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workflow.conflicts import kept_out
-from workflow.definition.values import Choice, Held, Step, StepKind
+from workflow.definition.values.people import Held
+from workflow.definition.values.routes import Choice, Step, StepKind
 from workflow.snapshot import Row, Snapshot
 
 ADDED = frozenset({"before", "after", "reassigned"})

@@ -8,7 +8,7 @@ from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
-from workflow.definition.values import Condition, Step, StepKind
+from workflow.definition.values.routes import Condition, Step, StepKind
 from workflow.routes.counting import tally, verdict
 from workflow.routes.seating import seats
 from workflow.routes.standing import Result, Standing, is_concluded, standing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from workflow.definition.values import BACK_TO, Route, Step, StepKind
+from workflow.definition.values.routes import BACK_TO, Route, Step, StepKind
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from workflow.conflicts import conflict_of
-from workflow.definition.values import Rule, Step, StepKind
+from workflow.definition.values.routes import Rule, Step, StepKind
 from workflow.routes.counting import has_agreed, has_passed_without
 from workflow.routes.seating import Seat, ballot_of, holders_of, recused, seats
 from workflow.snapshot import Row, Snapshot

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from models import Case, Database, Duty, Grant, PendingAct, Person, Task
 from workflow.blockers import Blocker, Rank
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Act, Choice, StepKind
+from workflow.definition.values.acts import Act
+from workflow.definition.values.routes import Choice, StepKind
 from workflow.errors import BadInput, WorkflowError
 from workflow.forms import read_form
 from workflow.operations import Receipt, Refusal, confirm, perform

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from models import Case, Database, Duty, Edition, Entry, Grant, Notice, Passage, Task
 from workflow.definition.names import CERTIFYING, PUNISHING
-from workflow.definition.values import ActKind, Definition
+from workflow.definition.values.acts import ActKind
+from workflow.definition.values.edition import Definition
 from workflow.periods import Kind, beijing_day
 from workflow.world import definition_of
 

@@ -11,7 +11,9 @@ from datetime import date
 from typing import Any
 
 from workflow.days import evaluate
-from workflow.definition.values import Act, Day, Field, FieldType, Need
+from workflow.definition.values.acts import Act, Need
+from workflow.definition.values.days import Day
+from workflow.definition.values.forms import Field, FieldType
 from workflow.forms import PARTNER_KINDS
 from workflow.periods import add
 from workflow.snapshot import Snapshot

@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 from models import Call, Database, Grant, Person, Unit, new_key
 from models.schema import create_all
 from workflow.context import Actor, Context, Source
-from workflow.definition.values import Definition, Held, Role, StepKind
+from workflow.definition.values.edition import Definition
+from workflow.definition.values.people import Held, Role
+from workflow.definition.values.routes import StepKind
 from workflow.operations.editions import install, publish
 from workflow.world import bump, current_edition
 
