@@ -30,7 +30,7 @@ from tests.web.signing_in import Site, site_over
 from web.api.description import description, kinds_of
 from web.api.problems import STATUS
 from web.api.routing import OPERATIONS, Operation
-from web.api.shapes import Kind
+from web.api.shapes.problems import Kind
 
 TRIALS = 5 * int(os.environ.get("LIANPEI_TRIALS", "1"))
 """Requests made up per route and kind; LIANPEI_TRIALS multiplies them."""

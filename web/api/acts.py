@@ -10,24 +10,23 @@ from models.changes import Overtaken
 from web.api import wording
 from web.api.problems import Refused
 from web.api.routing import Call, Desk, Reply, Seen, operation, tag
-from web.api.shapes import (
+from web.api.shapes.acts import (
     ActList,
     ActView,
     Change,
     DeadlineChange,
     Decline,
-    Entry,
     Form,
-    KeyPaging,
-    Kind,
-    PendingPage,
-    PendingView,
     Preview,
     Receipt,
     Reopening,
     Step,
     Told,
 )
+from web.api.shapes.entries import Entry
+from web.api.shapes.inbox import PendingPage, PendingView
+from web.api.shapes.parts import KeyPaging
+from web.api.shapes.problems import Kind
 from workflow import gather
 from workflow.blockers import Rank
 from workflow.definition.values.acts import Act

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from web import door
 from web.api.problems import Refused
-from web.api.shapes import Kind
+from web.api.shapes.problems import Kind
 from workflow import clock
 from workflow.operations.tokens import USED_AGAIN, note_use
 from workflow.queries.tokens import Bearer, bearer_of

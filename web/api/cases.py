@@ -8,20 +8,19 @@ from models import Edition
 from web.api import wording
 from web.api.problems import Refused
 from web.api.routing import Call, Desk, Reply, operation, tag
-from web.api.shapes import (
+from web.api.shapes.cases import (
     CaseLine,
     CasePage,
     CaseQuery,
     CaseView,
     DateOf,
-    EntryPage,
-    Fault,
-    Kind,
     NewCase,
     NextDeadline,
     Opened,
-    PlacePaging,
 )
+from web.api.shapes.entries import EntryPage
+from web.api.shapes.parts import PlacePaging
+from web.api.shapes.problems import Fault, Kind
 from web.api.tongue import language, t
 from workflow.blockers import Blocker, Rank
 from workflow.definition.values.edition import Definition

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from web.api import wording
 from web.api.routing import Call, operation
-from web.api.shapes import DeadlineLine, DeadlineList, DeadlinePage, DeadlineQuery, TimerQuery
+from web.api.shapes.deadlines import DeadlineLine, DeadlineList, DeadlinePage, DeadlineQuery, TimerQuery
 from workflow.definition.values.edition import Definition
 from workflow.periods import Kind
 from workflow.queries import DeadlineFilter, case_for, deadlines_page, roles_asked, seen, timers_of

@@ -8,7 +8,8 @@ from typing import TypeVar
 from web.api import wording
 from web.api.problems import Refused
 from web.api.routing import Call, Desk
-from web.api.shapes import Deed, Kind
+from web.api.shapes.deeds import Deed
+from web.api.shapes.problems import Kind
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations.deeds import Done
 from workflow.operations.repeats import once

@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from web.api import deeds
 from web.api.routing import Call, Desk, Reply, operation
-from web.api.shapes import (
-    Deed,
-    DelegationPage,
-    DelegationView,
-    KeyPaging,
-    Named,
-    NewDelegation,
-    Revocation,
-    Unit,
-)
+from web.api.shapes.deeds import Deed, Revocation
+from web.api.shapes.delegations import DelegationPage, DelegationView, NewDelegation
+from web.api.shapes.parts import KeyPaging, Named, Unit
 from web.api.tongue import t
 from workflow.operations.deeds import Done
 from workflow.operations.delegations import give_delegation, revoke_delegation

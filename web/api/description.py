@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from web.api.problems import MEDIA_TYPE, STATUS
 from web.api.reading import IDEMPOTENCY_KEY, VERSION_TAG, WORD
 from web.api.routing import OPERATIONS, Operation, Seen
-from web.api.shapes import Kind, Problem
+from web.api.shapes.problems import Kind, Problem
 from web.words import t
 from workflow.uploads import KINDS
 

@@ -10,7 +10,8 @@ from web.api import wording
 from web.api.problems import Refused
 from web.api.reading import read_upload
 from web.api.routing import Call, Desk, Reply, operation
-from web.api.shapes import Document, Kind
+from web.api.shapes.cases import Document
+from web.api.shapes.problems import Kind
 from web.documents import NO_PAGE, disposition
 from workflow.blockers import Fault, Rank
 from workflow.definition.values.forms import FieldType

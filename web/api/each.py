@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from web.api.acts import perform_act
-from web.api.joint_shapes import Results, RowResult, Together
 from web.api.problems import problem_of, refused_as
 from web.api.routing import Call, Reply, operation
-from web.api.shapes import Form, Receipt
+from web.api.shapes.acts import Form, Receipt
+from web.api.shapes.together import Results, RowResult, Together
 from web.decisions.selection import serves_all
 from workflow import gather
 from workflow.errors import NotFound

@@ -5,7 +5,8 @@ from __future__ import annotations
 from web.api import wording
 from web.api.problems import Refused
 from web.api.routing import Call, operation
-from web.api.shapes import EntryPage, EntryQuery, Kind
+from web.api.shapes.entries import EntryPage, EntryQuery
+from web.api.shapes.problems import Kind
 from workflow.operations.deeds import READERS_OF_THE_LOG
 from workflow.queries.log import LogFilter, log_page
 from workflow.world import editions_in_use

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from web.api import wording
-from web.api.joint_shapes import HeldUp, StuckList, StuckStep
 from web.api.routing import Call, operation
-from web.api.shapes import Me, Named, Role, TaskPage, TaskQuery, TaskView, Unit
+from web.api.shapes.inbox import HeldUp, Me, Role, StuckList, StuckStep, TaskPage, TaskQuery, TaskView
+from web.api.shapes.parts import Named, Unit
 from web.api.tongue import language, t
 from web.words import catalogue
 from workflow.definition.values.edition import Definition

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from web.api import wording
 from web.api.routing import Call, operation
-from web.api.shapes import ActRule, LifecycleView, StateView
+from web.api.shapes.lifecycles import ActRule, LifecycleView, StateView
 from workflow.definition.values.acts import Act, State
 from workflow.errors import NotFound
 from workflow.queries import units_by_id

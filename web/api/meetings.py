@@ -10,7 +10,11 @@ from web import door, pages
 from web.api import deeds, wording
 from web.api.acts import answered, version_of
 from web.api.each import row_by_row
-from web.api.joint_shapes import (
+from web.api.problems import Refused
+from web.api.reading import read_upload
+from web.api.routing import Call, Desk, Reply, operation
+from web.api.shapes.deeds import Deed
+from web.api.shapes.meetings import (
     Closing,
     ClosingView,
     MeetingBrief,
@@ -21,7 +25,6 @@ from web.api.joint_shapes import (
     OfBody,
     PaperVotes,
     Presence,
-    Results,
     Row,
     RowAhead,
     RowSeen,
@@ -31,10 +34,9 @@ from web.api.joint_shapes import (
     VotableList,
     Votes,
 )
-from web.api.problems import Refused
-from web.api.reading import read_upload
-from web.api.routing import Call, Desk, Reply, operation
-from web.api.shapes import Deed, KeyPaging, Kind, Named
+from web.api.shapes.parts import KeyPaging, Named
+from web.api.shapes.problems import Kind
+from web.api.shapes.together import Results
 from web.api.tongue import t
 from web.documents import disposition
 from web.meetings.minutes import file_name, taken, written_down

@@ -8,7 +8,8 @@ from flask import Response, current_app
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
-from web.api.shapes import Entry, Fault, Kind, Problem, Reason
+from web.api.shapes.entries import Entry
+from web.api.shapes.problems import Fault, Kind, Problem, Reason
 from web.api.tongue import language, t
 from workflow.errors import NotFound, WorkflowError
 

@@ -11,7 +11,7 @@ from flask import request
 from pydantic import BaseModel, ValidationError
 
 from web.api.problems import Refused
-from web.api.shapes import Fault, Kind
+from web.api.shapes.problems import Fault, Kind
 from web.api.tongue import fault_text
 
 LARGEST_BODY = 1024 * 1024

@@ -6,7 +6,9 @@ from web.api import wording
 from web.api.acts import answered, edition_of, preview_of, version_of
 from web.api.problems import Refused
 from web.api.routing import Call, Desk, Reply, Seen, operation, tag
-from web.api.shapes import CandidateView, Kind, Preview, Receipt, RoundActView, RoundForm, RoundView
+from web.api.shapes.acts import Preview, Receipt
+from web.api.shapes.problems import Kind
+from web.api.shapes.rounds import CandidateView, RoundActView, RoundForm, RoundView
 from web.api.tongue import t
 from workflow.blockers import Blocker
 from workflow.definition.values.edition import Definition

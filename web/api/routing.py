@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from web import door
 from web.api.bearing import bearer
 from web.api.reading import read_body, read_key, read_query, read_version
-from web.api.shapes import Shape
+from web.api.shapes.parts import Shape
 from web.api.tongue import language
 from workflow import clock
 from workflow.context import Actor, Context, Source

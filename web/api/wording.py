@@ -7,20 +7,12 @@ from datetime import date, datetime
 from typing import Any
 
 from models.changes import plain
-from web.api.shapes import (
-    CaseDeadline,
-    Choice,
-    Deadline,
-    Entry,
-    EntryMark,
-    Fact,
-    Fault,
-    FieldView,
-    Named,
-    Reason,
-    Receipt,
-    Suspended,
-)
+from web.api.shapes.acts import Choice, FieldView, Receipt
+from web.api.shapes.cases import Fact
+from web.api.shapes.deadlines import CaseDeadline, Deadline, Suspended
+from web.api.shapes.entries import Entry, EntryMark
+from web.api.shapes.parts import Named
+from web.api.shapes.problems import Fault, Reason
 from web.api.tongue import fault_text as said_fault
 from web.api.tongue import language, t
 from workflow.blockers import Blocker

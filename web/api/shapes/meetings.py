@@ -1,4 +1,4 @@
-"""What goes in and out of the API where several bases are decided on side by side: meetings, and one act on many."""
+"""Meetings: what is voted on side by side, by whom, and what closing one does."""
 
 from __future__ import annotations
 
@@ -7,14 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from web.api.shapes import Form, Key, Named, Problem, Reason, Receipt, Shape, Word
-
-MOST = 50
-"""Bases decided on with one request, as on the pages."""
-
-Version = Annotated[int, Field(ge=0, le=999_999_999)]
-
-# ───────────────────────────── In
+from web.api.shapes.parts import Key, Named, Shape, Word
+from web.api.shapes.problems import Reason
+from web.api.shapes.together import Version
 
 
 class NewMeeting(Shape):
@@ -76,39 +71,6 @@ class Closing(Shape):
     """The rows that are to be closed, as they were shown."""
 
     rows: list[RowSeen] = Field(max_length=200)
-
-
-class CaseSeen(Shape):
-    """A case and the version of it the caller saw."""
-
-    case_id: Key
-    version: Version
-
-
-class Together(Shape):
-    """One form for an act on several cases, each by itself."""
-
-    rows: list[CaseSeen] = Field(min_length=1, max_length=MOST)
-    form: Form = Field(default_factory=Form)
-
-
-# ───────────────────────────── Out
-
-
-class RowResult(Shape):
-    """What became of one row: its receipt, or the problem the same request on it alone would have got."""
-
-    id: str
-    """The row of the agenda, or the case."""
-    done: bool
-    receipt: Receipt | None = None
-    problem: Problem | None = None
-
-
-class Results(Shape):
-    """What became of each row, in the order they were sent."""
-
-    items: list[RowResult]
 
 
 class MeetingBrief(Shape):
@@ -221,34 +183,8 @@ class ClosingView(Shape):
     rows: list[RowAhead]
 
 
-class StuckStep(Shape):
-    """A step nobody can act on, why, and what mends it."""
-
-    case_id: str
-    base_name: str | None
-    step: Named
-    reason: Named
-    mend: str
-
-
 class ScanAside(Shape):
     """A scan that waits for the ballots it shows; without them it is thrown away after a day."""
 
     scan: str
     """Names it when they are entered."""
-
-
-class HeldUp(Shape):
-    """A decision that was carried and cannot take effect yet."""
-
-    case_id: str
-    base_name: str | None
-    act: Named
-    blockers: list[Reason]
-
-
-class StuckList(Shape):
-    """The steps nobody can act on, of the cases of which the caller is the office."""
-
-    items: list[StuckStep]
-    held_up: list[HeldUp]
