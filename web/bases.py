@@ -102,18 +102,11 @@ def _wanted(current: Definition) -> BaseFilter:
     return BaseFilter(
         lifecycle=current.name,
         state=state if state in current.states else "",
-        college=_key_or_nothing(pages.asked("college")),
+        college=pages.key_in(pages.asked("college")),
         text=pages.asked("q"),
         deadline=Deadline(deadline) if deadline in set(Deadline) else None,
         leader=current.opens,
     )
-
-
-def _key_or_nothing(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        return ""
 
 
 def _as_filters(wanted: BaseFilter) -> dict[str, str]:
@@ -370,14 +363,14 @@ def release(case_id: UUID) -> Redirect | tuple[str, int]:
 @blueprint.post("/bases/<uuid:case_id>/duties/<uuid:duty_id>/link")
 def link(case_id: UUID, duty_id: UUID) -> Redirect | tuple[str, int]:
     """Link an imported name to a person."""
-    person, version = request.form.get("person", ""), pages.sent_number("version")
-    if not _key_or_nothing(person):
+    person, version = pages.key_in(request.form.get("person", "")), pages.sent_number("version")
+    if not person:
         raise BadInput((Fault(field="person", code="unreadable"),))
     with pages.looking() as look:
         queries.seen(look.session, look.rights, str(case_id))
     answer = door.act(
         lambda session, ctx: link_duty(
-            session, str(case_id), str(duty_id), person_id=_key_or_nothing(person), version=version, ctx=ctx
+            session, str(case_id), str(duty_id), person_id=person, version=version, ctx=ctx
         )
     )
     if isinstance(answer, Receipt):

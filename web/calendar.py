@@ -84,7 +84,7 @@ def _wish(look: Look) -> Wish:
     first = (day or month or look.ctx.today).replace(day=1)
     wanted = DeadlineFilter(
         mine=request.args.get("mine") == "1",
-        college=pages.asked("college") if pages.is_key(pages.asked("college")) else "",
+        college=pages.key_in(pages.asked("college")),
         lifecycle=pages.asked("lifecycle"),
         kind=Kind(kind) if kind in set(Kind) else None,
         overdue=request.args.get("overdue") == "1",

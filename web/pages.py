@@ -112,19 +112,17 @@ def asked(name: str, *, longest: int = 100) -> str:
 def asked_for() -> str | None:
     """The person for whom the reader says they act; whether they may is the engine's to say. Raises BadInput for no key."""
     text = request.values.get("for", "")
-    try:
-        return str(UUID(text)) if text else None
-    except ValueError:
-        raise BadInput((Fault(field="for", code="unreadable"),)) from None
+    if text and not key_in(text):
+        raise BadInput((Fault(field="for", code="unreadable"),))
+    return key_in(text) or None
 
 
-def is_key(text: str) -> bool:
-    """Whether a text has the shape of a row's identifier."""
+def key_in(text: str) -> str:
+    """The identifier a text spells, as rows have it; nothing where it spells none."""
     try:
-        UUID(text)
+        return str(UUID(text))
     except ValueError:
-        return False
-    return True
+        return ""
 
 
 def storable(text: str) -> str:

@@ -97,9 +97,8 @@ def _call(look: Look) -> dict[str, Any] | None:
 @blueprint.post("/proposals/new")
 def begin() -> Answer:
     """Open a draft; sent twice, the same draft is shown."""
-    try:
-        unit = str(UUID(request.form.get("unit", "")))
-    except ValueError:
+    unit = pages.key_in(request.form.get("unit", ""))
+    if not unit:
         flash(t("proposals.choose_college", door.language()), "danger")
         return redirect(url_for("proposals.new"), code=303)
     case_id = door.act(lambda session, ctx: _opened(session, ctx, unit), key=pages.sent_key())

@@ -121,10 +121,9 @@ def giving(person_id: str) -> Deed:
 
 def _known_key(text: str) -> str | None:
     """A unit's key. Raises BadInput for what is none."""
-    try:
-        return str(UUID(text)) if text else None
-    except ValueError:
-        raise BadInput((Fault(field="role", code="unknown_choice"),)) from None
+    if text and not pages.key_in(text):
+        raise BadInput((Fault(field="role", code="unknown_choice"),))
+    return pages.key_in(text) or None
 
 
 def revoking(key: str, row: Row, *, back: str) -> Answer:

@@ -25,7 +25,7 @@ def grants() -> str:
     language = door.language()
     unit, role, day = pages.asked("unit"), pages.asked("role"), pages.asked("on")
     with pages.looking() as look:
-        wanted = office.GrantFilter(unit=_known_key(unit), role=role, on=_read_day(day))
+        wanted = office.GrantFilter(unit=pages.key_in(unit), role=role, on=_read_day(day))
         found = office.grants_page(
             look.session, wanted, after=request.args.get("after"), before=request.args.get("before")
         )
@@ -45,13 +45,6 @@ def grants() -> str:
             empty=t("admin.grants.none", language),
         )
     )
-
-
-def _known_key(text: str) -> str:
-    try:
-        return str(UUID(text)) if text else ""
-    except ValueError:
-        return ""
 
 
 def _read_day(text: str) -> date | None:

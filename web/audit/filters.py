@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from typing import Any
-from uuid import UUID
 
 from flask import url_for
 
@@ -23,27 +22,20 @@ def wanted() -> LogFilter:
     """The filter of the address; a part that cannot be read narrows nothing."""
     return LogFilter(
         who=pages.asked("who"),
-        actor=_key("actor"),
-        behalf=_key("behalf"),
+        actor=pages.key_in(pages.asked("actor")),
+        behalf=pages.key_in(pages.asked("behalf")),
         base=pages.asked("base"),
-        case=_key("case"),
-        unit=_key("unit"),
+        case=pages.key_in(pages.asked("case")),
+        unit=pages.key_in(pages.asked("unit")),
         act=pages.asked("act", longest=60),
         kind=pages.asked("kind", longest=60),
-        edition=_key("edition"),
+        edition=pages.key_in(pages.asked("edition")),
         source=pages.asked("source", longest=60),
         stream=pages.asked("stream", longest=200),
         refused=pages.asked("refused") == "yes",
         since=_day("since"),
         until=_day("until"),
     )
-
-
-def _key(name: str) -> str:
-    try:
-        return str(UUID(pages.asked(name)))
-    except ValueError:
-        return ""
 
 
 def _day(name: str) -> date | None:

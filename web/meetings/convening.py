@@ -138,7 +138,7 @@ def _convened(session: Session, ctx: Context, body: str) -> Done:
 
     def work() -> Done:
         return convene(
-            session, role=body, held_on=day, place=pages.storable(place), chair=chair if pages.is_key(chair) else None,
+            session, role=body, held_on=day, place=pages.storable(place), chair=pages.key_in(chair) or None,
             present=present, agenda=agenda, ctx=ctx,
         )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _convened(session: Session, ctx: Context, body: str) -> Done:
 
 def ticked(name: str) -> list[str]:
     """The keys ticked in the sent form."""
-    return [key for key in request.form.getlist(name) if pages.is_key(key)]
+    return [key for key in map(pages.key_in, request.form.getlist(name)) if key]
 
 
 def _day(text: str) -> date | None:

@@ -10,7 +10,7 @@ from flask import request
 from sqlalchemy.orm import Session
 
 from web.admin.sheets import Ask, fault_text
-from web.pages import Look, is_key, storable
+from web.pages import Look, key_in, storable
 from web.words import t
 from workflow import queries
 from workflow.blockers import Fault
@@ -134,7 +134,7 @@ def stated_by(session: Session, act: RoundAct, values: Mapping[str, Any]) -> Sta
             raise BadInput((Fault(field="to", code="nobody_called"),))
         to = found
     keys = [*values.get("people", ()), to, values.get("person", "")]
-    if any(key and not is_key(key) for key in keys):
+    if any(key and not key_in(key) for key in keys):
         raise BadInput((Fault(field="people" if values.get("people") else "to", code="unknown_choice"),))
     return Stated(
         people=tuple(values.get("people", ())),
