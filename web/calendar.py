@@ -11,9 +11,10 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from web import base_page, pages
-from web.bases import EXPORTS, plain, taken_out
+from web import pages
+from web.bases.timers import hold_text, timer_label
 from web.pages import Look
+from web.tables import EXPORTS, plain, taken_out
 from web.words import t
 from workflow import queries
 from workflow.explain.deadlines import day_left
@@ -258,7 +259,7 @@ def _entry(
     definition, language, still = editions[row["edition_id"]], look.language, stands_still(row)
     return {
         "subject": pages.subject(row, editions, language),
-        "what": base_page.timer_label(definition, row, language),
+        "what": timer_label(definition, row, language),
         "kind": row["kind"],
         "basis": article_text(row["basis"], language),
         "on": row["due_on"],
@@ -266,7 +267,7 @@ def _entry(
         "provisional": row["provisional"],
         "left": "" if still else day_left(row["kind"], row["due_on"], look.ctx.today, language),
         "overdue": row["kind"] != Kind.OPENS and has_passed(row, look.ctx.at),
-        "hold": base_page.hold_text(row["hold"], language) if row["status"] == HELD else "",
+        "hold": hold_text(row["hold"], language) if row["status"] == HELD else "",
         "turn": _turn(look, row, definition, asked),
         "href": url_for("deadlines.show", case_id=row["case_id"]),
     }

@@ -8,7 +8,8 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_login import current_user, login_required
 from werkzeug.wrappers import Response as Redirect
 
-from web import base_page, door, pages
+from web import door, pages
+from web.bases.timers import timer_label
 from web.words import t
 from workflow import clock, ics
 from workflow.context import Context
@@ -116,7 +117,7 @@ def _event(row: Row, definition: Definition, language: str) -> Any:
     is_over = stands_still(row) or (
         row["ended_seq"] is not None and not (row["status"] == FIRED and definition.timers[row["name"]].fires)
     )
-    what = base_page.timer_label(definition, row, language)
+    what = timer_label(definition, row, language)
     base = row["base_name"] or row["partner_name"] or t("bases.unnamed", language)
     mark = "feeds.summary_provisional" if row["provisional"] else "feeds.summary"
     summary = t(mark, language, what=what, base=base)

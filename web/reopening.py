@@ -8,7 +8,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from web import base_page, door, pages
+from web import door, pages
+from web.bases.heading import top
 from web.decisions.saying import reasons_shown
 from web.pages import Look
 from web.words import t
@@ -78,7 +79,7 @@ def _page(look: Look, case: Case, *, key: str, refused: Refusal | None = None) -
     return render_template(
         "bases/reopen.html",
         case_id=case.snapshot.id,
-        **base_page.top(look, case),
+        **top(look, case),
         steps=[{"value": name, "label": title_of(labels[name], language)} for name in offered(case.snapshot)],
         chosen=request.form.get("step", ""),
         reason=request.form.get("reason", ""),

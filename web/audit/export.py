@@ -12,9 +12,10 @@ from werkzeug.wrappers import Response as Redirect
 
 from web import door, pages
 from web.audit import blueprint
-from web.audit.files import as_csv, as_jsonl, as_xes, as_xlsx, encoded
+from web.audit.files import as_jsonl, as_xes
 from web.audit.filters import as_address, wanted
 from web.audit.wording import act_text, kind_text, who_text, word
+from web.tables import EXPORTS, as_csv, as_xlsx, encoded
 from web.words import t
 from workflow.blockers import Fault
 from workflow.context import Context
@@ -28,8 +29,7 @@ from workflow.words import written
 from workflow.world import current_edition, editions_in_use
 
 FILES = {
-    "csv": "text/csv; charset=utf-8",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    **EXPORTS,
     "jsonl": "application/jsonl; charset=utf-8",
     "xes": "application/xml; charset=utf-8",
 }

@@ -1,66 +1,12 @@
-"""The entries of an export in each kind of file, written as they are read: no file is ever held whole in memory."""
+"""The entries of an export for programs, lines of JSON and XES, written as they are read: no file is ever held whole in memory."""
 
 from __future__ import annotations
 
-import csv
-import io
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from workflow.snapshot import Row
-
-FORMULA = tuple("=+-@\t\r\n" + "".join(map(chr, (0xFF1D, 0xFF0B, 0xFF0D, 0xFF20))))
-"""How a text begins that a spreadsheet program would compute, full-width forms too."""
-BYTE_ORDER_MARK = "\ufeff"
-AT_ONCE = 64 * 1024
-"""Bytes of a finished file sent at once."""
-
-Cells = list[str]
-
-
-def encoded(texts: Iterable[str]) -> Iterator[bytes]:
-    """The texts as they are sent."""
-    return (text.encode() for text in texts)
-
-
-def as_csv(heads: Cells, rows: Iterable[Cells]) -> Iterator[str]:
-    """Lines with a byte-order mark; a text that would be computed is led by an apostrophe."""
-    yield BYTE_ORDER_MARK + _line(heads)
-    for cells in rows:
-        yield _line(cells)
-
-
-def _line(cells: Cells) -> str:
-    out = io.StringIO(newline="")
-    csv.writer(out).writerow([f"'{text}" if text.startswith(FORMULA) else text for text in cells])
-    return out.getvalue()
-
-
-def as_xlsx(heads: Cells, rows: Iterable[Cells]) -> Iterator[bytes]:
-    """A workbook whose every cell is text; it grows in a temporary file, row by row."""
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet()
-
-    def text(value: str) -> Any:
-        cell = WriteOnlyCell(sheet)
-        cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)
-        cell.data_type = "s"
-        return cell
-
-    for cells in chain([heads], rows):
-        sheet.append([text(value) for value in cells])
-    with tempfile.TemporaryFile() as file:
-        book.save(file)
-        file.seek(0)
-        while chunk := file.read(AT_ONCE):
-            yield chunk
 
 
 def as_jsonl(rows: Iterable[Row]) -> Iterator[str]:

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from flask import Blueprint, render_template, url_for
 
-from web import base_page, pages
+from web import pages
+from web.bases.heading import top
+from web.bases.timers import hold_text, timer_label
 from web.pages import Look
 from web.words import catalogue, t
 from workflow import queries, timers
@@ -60,7 +62,7 @@ def show(case_id: UUID) -> str:
             "bases/deadlines.html",
             case_id=str(case_id),
             sections=[{"name": name, "promises": _in_section(promises, name)} for name in SECTIONS],
-            **base_page.top(look, case),
+            **top(look, case),
         )
 
 
@@ -80,7 +82,7 @@ def _promise(known: Known, chain: tuple[Row, ...]) -> dict[str, Any]:
     section = _section(row)
     return {
         "section": section,
-        "what": base_page.timer_label(definition, row, language),
+        "what": timer_label(definition, row, language),
         "kind": row["kind"],
         "basis": article_text(row["basis"], language),
         "on": row["due_on"],
@@ -88,7 +90,7 @@ def _promise(known: Known, chain: tuple[Row, ...]) -> dict[str, Any]:
         "left": "" if section == "over" else _left(known, row),
         "overdue": section != "over" and row["kind"] != Kind.OPENS and has_passed(row, known.look.ctx.at),
         "status": t(f"deadlines.status.{_status(known, row)}", language),
-        "hold": base_page.hold_text(row["hold"], language) if section == "held" else "",
+        "hold": hold_text(row["hold"], language) if section == "held" else "",
         "release": _release(known, row) if section == "held" else "",
         "fires": _fires(known, row) if section != "over" else "",
         "tell": _roles(known, timer.tell),

@@ -11,7 +11,8 @@ from uuid import UUID
 from flask import Blueprint, render_template, url_for
 from flask_login import current_user
 
-from web import base_page, pages
+from web import pages
+from web.bases.heading import top
 from web.decisions.saying import who_of
 from web.pages import Look
 from web.words import t
@@ -80,7 +81,7 @@ def show(case_id: UUID) -> str:
             bar=_bar(known, sentence),
             stays=_rows(known),
             may_read_log=known.may_read_log,
-            **base_page.top(look, case),
+            **top(look, case),
         )
 
 
