@@ -31,6 +31,7 @@ def _only_the_office() -> None:
 from web.admin import (  # noqa: E402, F401
     accounts,
     calendar,
+    calls,
     delegations,
     editions,
     grants,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from flask import request, url_for
@@ -10,7 +9,8 @@ from flask import request, url_for
 from web import door, pages
 from web.admin import blueprint
 from web.admin.lists import Cell, Listing, borne_text, cell, listed
-from web.admin.sheets import Answer, Page, ask, choices, filled, reason
+from web.admin.organisations import about, acts_on, adding, renamed
+from web.admin.sheets import Answer, ask, choices, filled, reason
 from web.words import t
 from workflow.forms import PARTNER_KINDS
 from workflow.operations import organisations as deeds
@@ -42,17 +42,13 @@ def partners() -> str:
 
 
 def _row(row: Row, borne: list[Row], language: str) -> tuple[Cell, ...]:
-    acts = tuple(
-        (t(f"admin.organisation.{act}", language), url_for(f"admin.{act}_partner", partner_id=row["id"]))
-        for act in ("rename", "succeed")
-    )
     return (
         cell(row["name"]),
         cell(t(f"partner_kind.{row['kind']}", language)),
         cell(row["credit_code"]),
         cell(borne_text(borne, language)),
         cell(row["successor"]),
-        Cell(links=acts),
+        acts_on("partner", row["id"], language),
     )
 
 
@@ -60,12 +56,6 @@ def _row(row: Row, borne: list[Row], language: str) -> tuple[Cell, ...]:
 def add_partner() -> Answer:
     """Enter a partner nobody has proposed with, such as a successor."""
     language = door.language()
-    page = Page(
-        title=t("admin.partners.add", language),
-        action=t("admin.partners.add", language),
-        back=url_for("admin.partners"),
-        intro=t("admin.partners.add_intro", language),
-    )
     asks = (
         ask("name", label=t("admin.field.partner_name", language), longest=200),
         ask("kind", "choice", options=choices(PARTNER_KINDS, "partner_kind.")),
@@ -73,7 +63,7 @@ def add_partner() -> Answer:
         reason(),
     )
     return filled(
-        page,
+        adding("partner", language, intro=t("admin.partners.add_intro", language)),
         asks,
         lambda session, ctx, typed: deeds.add_partner(
             session,
@@ -89,26 +79,9 @@ def add_partner() -> Answer:
 @blueprint.route("/partners/<uuid:partner_id>/rename", methods=["GET", "POST"])
 def rename_partner(partner_id: UUID) -> Answer:
     """Give a partner a new name from a day on."""
-    language, key = door.language(), str(partner_id)
     with pages.looking() as look:
-        row, today = organisations.partner_of(look.session, key), look.ctx.today
-    asks = (
-        ask("name", label=t("admin.field.partner_name", language), longest=200),
-        ask("from_on", "date", value=today),
-        reason(),
-    )
-    return filled(
-        _page("rename", row, language),
-        asks,
-        lambda session, ctx, typed: deeds.rename_partner(
-            session,
-            key,
-            name=typed.text("name"),
-            from_on=typed.day("from_on"),
-            reason=typed.text("reason"),
-            ctx=ctx,
-        ),
-    )
+        row, today = organisations.partner_of(look.session, str(partner_id)), look.ctx.today
+    return renamed("partner", row, deeds.rename_partner, today=today)
 
 
 @blueprint.route("/partners/<uuid:partner_id>/successor", methods=["GET", "POST"])
@@ -125,19 +98,9 @@ def succeed_partner(partner_id: UUID) -> Answer:
         hint=t("admin.hint.partner_successor", language),
     )
     return filled(
-        _page("succeed", row, language),
+        about("succeed", "partner", row, language),
         (successor, reason()),
         lambda session, ctx, typed: deeds.succeed_partner(
             session, key, successor=typed.given("successor"), reason=typed.text("reason"), ctx=ctx
         ),
-    )
-
-
-def _page(act: str, row: Any, language: str) -> Page:
-    return Page(
-        title=t(f"admin.organisation.{act}", language),
-        action=t(f"admin.organisation.{act}", language),
-        back=url_for("admin.partners"),
-        intro=t(f"admin.organisation.{act}_intro", language),
-        facts=((t("admin.column.partner", language), row["name"]),),
     )
