@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from models import Case
 from models.changes import Overtaken
 from web.api import wording
 from web.api.problems import Refused
@@ -169,13 +168,12 @@ def steps_of(plan: Plan, definition: Definition) -> list[Step]:
     tagged=True,
 )
 def perform_act(call: Call, case_id: str, act: str, *, body: Form) -> Reply:
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         seen(desk.session, desk.rights, case_id)
         definition, known = _known_act(desk, case_id, act)
         form = _form(desk, definition, known, body)
         version = call.version or 0
-        answer = perform(desk.session, case_id, act, form=form, version=version, ctx=desk.ctx)
-        return definition, answer, version_of(desk, case_id)
+        return perform(desk.session, case_id, act, form=form, version=version, ctx=desk.ctx)
 
     return answered(call, case_id, work)
 
@@ -200,16 +198,16 @@ def _form(desk: Desk, definition: Definition, act: Act, body: Form) -> Stated:
         raise Refused(Kind.BAD_INPUT, faults=wording.faults(bad, definition)) from None
 
 
-def version_of(desk: Desk, case_id: str) -> int:
-    return int(desk.session.get_one(Case, case_id, populate_existing=True).version)
-
-
-def answered(
-    call: Call, case_id: str, work: Callable[[Desk], tuple[Definition, Written | Refusal, int]]
-) -> Reply:
+def answered(call: Call, case_id: str, work: Callable[[Desk], Written | Refusal]) -> Reply:
     """Do the work and show its receipt. Raises Refused for a refusal, once what it left in the log is kept."""
+
+    def done(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+        answer = work(desk)
+        row, sha256 = gather.look(desk.session, case_id)
+        return definition_of(desk.session, sha256), answer, row["version"]
+
     try:
-        definition, answer, version = call.act(work)
+        definition, answer, version = call.act(done)
     except Overtaken:
         raise Refused(Kind.STALE) from None
     except BadInput as bad:
@@ -247,15 +245,14 @@ def _since(call: Call, definition: Definition, case_id: str) -> list[Entry]:
     tagged=True,
 )
 def reopen_route(call: Call, case_id: str, *, body: Reopening) -> Reply:
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         seen(desk.session, desk.rights, case_id)
-        answer = once(
+        return once(
             desk.session, what=["reopen", case_id, body.step, body.reason], ctx=desk.ctx, kind=Written,
             work=lambda: reopen(
                 desk.session, case_id, body.step, reason=body.reason, version=call.version or 0, ctx=desk.ctx
             ),
         )  # fmt: skip
-        return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
     return answered(call, case_id, work)
 
@@ -302,10 +299,9 @@ def _pending(row: Row, definition: Definition, call: Call) -> PendingView:
 def confirm_pending(call: Call, pending_id: str) -> Reply:
     case_id = _case_of(call, pending_id)
 
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         case_of_proposal(desk.session, desk.rights, pending_id)
-        answer = confirm(desk.session, pending_id, version=call.version or 0, ctx=desk.ctx)
-        return edition_of(desk, case_id), answer, version_of(desk, case_id)
+        return confirm(desk.session, pending_id, version=call.version or 0, ctx=desk.ctx)
 
     return answered(call, case_id, work)
 
@@ -322,14 +318,13 @@ def confirm_pending(call: Call, pending_id: str) -> Reply:
 def decline_pending(call: Call, pending_id: str, *, body: Decline) -> Reply:
     case_id = _case_of(call, pending_id)
 
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         case_of_proposal(desk.session, desk.rights, pending_id)
         what = ["decline", pending_id, body.reason]
-        answer = once(
+        return once(
             desk.session, what=what, ctx=desk.ctx, kind=Written,
             work=lambda: decline(desk.session, pending_id, reason=body.reason, ctx=desk.ctx),
         )  # fmt: skip
-        return edition_of(desk, case_id), answer, version_of(desk, case_id)
 
     return answered(call, case_id, work)
 

@@ -8,7 +8,7 @@ from flask import Response, request
 
 from web import door, pages
 from web.api import deeds, wording
-from web.api.acts import answered, version_of
+from web.api.acts import answered
 from web.api.each import row_by_row
 from web.api.problems import Refused
 from web.api.reading import read_upload
@@ -365,10 +365,8 @@ def _on_row(call: Call, item: Agendum | None, work: Callable[[Desk], Receipt | R
     """Do something about one row of an agenda. Raises NotFound for a row it has not, and Refused."""
     if item is None:
         raise NotFound("no_such_row")
-    definition, case_id = item.definition, item.snapshot.id
-    return deeds.answered(
-        lambda: answered(call, case_id, lambda desk: (definition, work(desk), version_of(desk, case_id)))
-    )
+    case_id = item.snapshot.id
+    return deeds.answered(lambda: answered(call, case_id, work))
 
 
 @operation("POST", "/meetings/<meeting_id>/close", answer=Deed, key=True, decides=True, guarded=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from web.api import wording
-from web.api.acts import answered, edition_of, preview_of, version_of
+from web.api.acts import answered, preview_of
 from web.api.problems import Refused
 from web.api.routing import Call, Desk, Reply, Seen, operation, tag
 from web.api.shapes.acts import Preview, Receipt
@@ -116,11 +116,10 @@ def preview_round_act(call: Call, case_id: str, round_act: str, *, body: RoundFo
 def act_about_round(call: Call, case_id: str, round_act: str, *, body: RoundForm) -> Reply:
     act, stated = _known(round_act), _stated(body)
 
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         seen(desk.session, desk.rights, case_id)
         version = call.version or 0
-        answer = act_on_round(desk.session, case_id, act, stated, version=version, ctx=desk.ctx)
-        return edition_of(desk, case_id), answer, version_of(desk, case_id)
+        return act_on_round(desk.session, case_id, act, stated, version=version, ctx=desk.ctx)
 
     return answered(call, case_id, work)
 
@@ -135,10 +134,9 @@ def act_about_round(call: Call, case_id: str, round_act: str, *, body: RoundForm
     tagged=True,
 )
 def urge_act(call: Call, case_id: str, act: str) -> Reply:
-    def work(desk: Desk) -> tuple[Definition, Written | Refusal, int]:
+    def work(desk: Desk) -> Written | Refusal:
         seen(desk.session, desk.rights, case_id)
-        answer = urge(desk.session, case_id, act, version=call.version or 0, ctx=desk.ctx)
-        return edition_of(desk, case_id), answer, version_of(desk, case_id)
+        return urge(desk.session, case_id, act, version=call.version or 0, ctx=desk.ctx)
 
     return answered(call, case_id, work)
 
