@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 import web.app
-from models import Account, Database, Entry, Installation, Person, new_key
+from models import Account, Database, Entry, Installation, new_key
 from tests.university import University
 from web.config import Config, Environment
 
@@ -195,10 +195,3 @@ def add_account(session: Any, person_id: str, *, login: str) -> str:
     session.add(account)
     session.flush()
     return account.id
-
-
-def someone(session: Any, name: str) -> str:
-    person = Person(id=new_key(), staff_number=f"S-{name}", name=name, created_at=University.at)
-    session.add(person)
-    session.flush()
-    return person.id

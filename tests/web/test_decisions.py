@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from models import Draft, Entry
+from models import Draft
 from tests.university import University
 from tests.web.conftest import Walk, hidden, text_of
 from tests.web.signing_in import Site
@@ -30,11 +30,6 @@ def _agreement() -> dict[str, object]:
         "contact_person": "张三",
         "contact_phone": "13000000000",
     }
-
-
-def _seqs(site: Site, case_id: str) -> list[int]:
-    with site.database.reading() as session:
-        return list(session.scalars(select(Entry.seq).where(Entry.case_id == case_id).order_by(Entry.seq)))
 
 
 def test_approval_goes_from_form_to_receipt(university: University, walk: Walking) -> None:

@@ -166,14 +166,6 @@ def last_entry_id(session: Session) -> int:
     return session.scalar(select(func.max(Entry.id))) or 0
 
 
-def entries_by_id(session: Session, *, since: int, source: str, limit: int) -> list[Row]:
-    """Entries of a source with a higher id, oldest first."""
-    statement = (
-        _whole(session, LogFilter(source=source)).where(Entry.id > since).order_by(Entry.id).limit(limit)
-    )
-    return [{**row, "body": json.loads(row["body"])} for row in session.execute(statement).mappings()]
-
-
 def _whole(session: Session, wanted: LogFilter) -> Select[*tuple[Any, ...]]:
     return (
         select(*WITH_BODY)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Partner, Person, Unit
+from models import Person, Unit
 from workflow.snapshot import Row
 
 FOUND = 20
@@ -66,14 +66,3 @@ def people_found(session: Session, text: str) -> list[Row]:
         select(Person.id, Person.name, Person.staff_number).where(matches).order_by(Person.name, Person.id)
     )
     return [dict(row) for row in session.execute(statement.limit(FOUND)).mappings()]
-
-
-def partner_names(session: Session, keys: Iterable[str]) -> dict[str, str]:
-    """The names of partners."""
-    wanted = sorted(set(keys))
-    if not wanted:
-        return {}
-    return {
-        row.id: row.name
-        for row in session.execute(select(Partner.id, Partner.name).where(Partner.id.in_(wanted)))
-    }
