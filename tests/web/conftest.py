@@ -24,6 +24,8 @@ __all__ = ["town", "town_browser", "town_file"]
 NOW = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
 """Ten in the morning in Beijing, while the call of 2026 is open."""
 
+Founding = Callable[[Database], University]
+
 INPUT = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
 
@@ -36,15 +38,23 @@ def at_ten() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    """The site over SQLite and over PostgreSQL; everybody of the university has an account."""
-    return site_over(database, monkeypatch)
+def founding() -> Founding:
+    """How the university of the site is founded; a module says so where its people decide in several steps."""
+    return University.founded
 
 
 @pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
+def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object, founding: Founding) -> Site:
+    """The site over SQLite and over PostgreSQL; everybody of the university has an account."""
+    return site_over(database, monkeypatch, university=founding(database))
+
+
+@pytest.fixture
+def lite(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object, founding: Founding
+) -> Site:
     """The site over SQLite alone, for what does not depend on the database."""
-    return site_over(sqlite_database, monkeypatch)
+    return site_over(sqlite_database, monkeypatch, university=founding(sqlite_database))
 
 
 @pytest.fixture

@@ -9,21 +9,16 @@ import pytest
 from docx import Document
 from sqlalchemy import func, select
 
-from models import Database, Entry, Grant
-from tests.web.conftest import text_of
+from models import Entry, Grant
+from tests.web.conftest import Founding, text_of
 from tests.web.programs import NOBODYS, Program, program, row_counts
-from tests.web.signing_in import Site, site_over
+from tests.web.signing_in import Site
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def stated(site: Site, *cases: str, **more: Any) -> dict[str, Any]:

@@ -8,22 +8,11 @@ from datetime import date
 import pytest
 from click.testing import CliRunner
 
-from models import Database
 from tests.university import SIGNED, instant
 from tests.web.conftest import text_of
-from tests.web.signing_in import Site, site_over
+from tests.web.signing_in import Site
 from web.cli import main
 from workflow.queries.as_of import standing
-
-
-@pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch)
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch)
 
 
 def test_base_is_shown_as_it_stood_on_each_day(site: Site) -> None:

@@ -11,7 +11,7 @@ import time_machine
 
 from models import Database
 from tests.university import University
-from tests.web.conftest import Walk, text_of
+from tests.web.conftest import Founding, Walk, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded
@@ -19,13 +19,8 @@ from workflow.operations.rounds import name_experts
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def walk(site: Site, who: str, case_id: str, act: str) -> Walk:

@@ -7,11 +7,11 @@ import re
 import pytest
 from sqlalchemy import select
 
-from models import Ballot, Database, Delegation, Round
+from models import Ballot, Delegation, Round
 from tests.university import University
-from tests.web.conftest import Walk, text_of
+from tests.web.conftest import Founding, Walk, text_of
 from tests.web.programs import program
-from tests.web.signing_in import Site, site_over
+from tests.web.signing_in import Site
 from tests.workflow.routing import at_vote, founded, proposed
 
 GIVEN = {
@@ -24,13 +24,8 @@ GIVEN = {
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def given(site: Site, **more: str) -> dict[str, str]:

@@ -20,7 +20,6 @@ from sqlalchemy import select, update
 from models import (
     Account,
     ApiToken,
-    Database,
     Delegation,
     Installation,
     PendingAct,
@@ -28,9 +27,9 @@ from models import (
     Timer,
 )
 from tests.university import University
-from tests.web.conftest import Walk, hidden
+from tests.web.conftest import Founding, Walk, hidden
 from tests.web.programs import Program, program
-from tests.web.signing_in import PASSWORD, Browser, Site, site_over
+from tests.web.signing_in import PASSWORD, Browser, Site
 from tests.web.test_admin import _filled, _with_rows
 from tests.web.test_admin_calendar import NOTICE
 from tests.web.test_api_together import rows_of
@@ -532,10 +531,6 @@ def _call(
     return ready
 
 
-def _api_delegation(site: Site) -> dict[str, str]:
-    return delegating(site.university)
-
-
 def _api_end_delegation(site: Site) -> Send:
     head = program(site, "head")
     key = head.send("/delegations", delegating(site.university), key="k1").json["id"]
@@ -740,8 +735,8 @@ WAYS: Mapping[str, tuple[Way, ...]] = {**PAGES, **API, **TAKEN_OUT}
 
 
 @pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def test_every_route_that_is_posted_to_is_in_the_table(lite: Site) -> None:

@@ -13,7 +13,7 @@ from models import Ballot, Database, Person, Round
 from schedules.delivery import MailServer, deliver
 from tests.schedules.test_delivery import Postbox, body, never, postbox
 from tests.web.browsing import chromium, served, signed_in
-from tests.web.conftest import text_of
+from tests.web.conftest import Founding, text_of
 from tests.web.signing_in import PASSWORD, Site, site_over
 from tests.workflow.routing import at_vote, founded, proposed
 
@@ -25,13 +25,8 @@ MOST_CLICKS, MOST_PAGES = 4, 3
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def link_to(site: Site, post: Post, who: str, *, root: str = "http://base.example.org") -> str:

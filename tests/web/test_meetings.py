@@ -16,7 +16,7 @@ from sqlalchemy import select
 from models import AgendaItem, Attendance, Ballot, Blob, Database, Meeting, Round, StoredDocument
 from tests.conftest import Templates
 from tests.web.browsing import chromium, served, widths
-from tests.web.conftest import Statements, hidden, text_of
+from tests.web.conftest import Founding, Statements, hidden, text_of
 from tests.web.programs import Program, program
 from tests.web.signing_in import PASSWORD, Browser, Site, site_over
 from tests.workflow.routing import MEMBERS, at_vote, founded
@@ -26,13 +26,8 @@ PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def meeting_over(site: Site, count: int, *, present: tuple[str, ...] = MEMBERS) -> str:

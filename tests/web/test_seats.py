@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from models import Ballot, Database, Grant, Notice, Seat
+from models import Ballot, Grant, Notice, Seat
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import hidden, text_of
+from tests.web.conftest import Founding, hidden, text_of
 from tests.web.programs import NOBODYS, program
-from tests.web.signing_in import PASSWORD, Site, site_over
+from tests.web.signing_in import PASSWORD, Site
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed, rounds
 from workflow.operations.rounds import add_signer, name_experts
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database, expert_review_on=True))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database, expert_review_on=True))
+def founding() -> Founding:
+    return partial(founded, expert_review_on=True)
 
 
 def at_panel(site: Site) -> str:

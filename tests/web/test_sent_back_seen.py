@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import time_machine
 
-from models import Database
 from tests.schedules.test_delivery import postbox
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import hidden, text_of
+from tests.web.conftest import Founding, hidden, text_of
 from tests.web.programs import program
-from tests.web.signing_in import PASSWORD, Site, site_over
+from tests.web.signing_in import PASSWORD, Site
 from tests.web.test_mail_links import Post, link_to
 from tests.workflow.routing import founded
 from tests.workflow.test_sent_back import BACK, asked, hand_in, in_midterm, sent_back
@@ -23,10 +23,8 @@ WHY = "figures of 2026 are missing"
 
 
 @pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(
-        sqlite_database, monkeypatch, university=founded(sqlite_database, midterm_experts_on=False)
-    )
+def founding() -> Founding:
+    return partial(founded, midterm_experts_on=False)
 
 
 def test_college_finds_the_choice_on_its_form(lite: Site) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from models import Ban, Database, Grant, new_key
 from tests.university import University
-from tests.web.conftest import Statements, text_of
+from tests.web.conftest import Founding, Statements, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed
@@ -18,13 +18,8 @@ from workflow.operations.rounds import add_signer, name_experts, reassign
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def shown(site: Site, *people: str, what: str) -> set[str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from models import Call, Database, Edition, Grant, Meeting, new_key
+from models import Call, Edition, Grant, Meeting, new_key
 from tests.university import University
-from tests.web.conftest import text_of
+from tests.web.conftest import Founding, text_of
 from tests.web.programs import program
-from tests.web.signing_in import Site, site_over
+from tests.web.signing_in import Site
 from tests.workflow.routing import at_vote, founded
 from tests.workflow.test_meetings import called, refused
 from tests.workflow.test_station import COMMITTEE, PEOPLE, STATION, applied
@@ -25,8 +26,8 @@ TITLE = "研究生工作站"
 
 
 @pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database, others=PEOPLE))
+def founding() -> Founding:
+    return partial(founded, others=PEOPLE)
 
 
 @pytest.fixture

@@ -10,24 +10,19 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from models import Database, Notice
+from models import Notice
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import Walk, hidden, text_of
+from tests.web.conftest import Founding, Walk, hidden, text_of
 from tests.web.programs import NOBODYS, program
-from tests.web.signing_in import PASSWORD, Site, site_over
+from tests.web.signing_in import PASSWORD, Site
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed
 from workflow.doctor import examine
 from workflow.operations.rounds import add_signer, name_experts, reassign
 
 
 @pytest.fixture
-def site(database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(database, monkeypatch, university=founded(database))
-
-
-@pytest.fixture
-def lite(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch, at_ten: object) -> Site:
-    return site_over(sqlite_database, monkeypatch, university=founded(sqlite_database))
+def founding() -> Founding:
+    return founded
 
 
 def urge(site: Site, who: str, case_id: str, act: str) -> Any:
