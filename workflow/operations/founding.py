@@ -139,14 +139,7 @@ def begin(
     `hold_past`: deadlines already past are written held, and neither the clock nor an act fires them before the
     office confirms it.
     """
-    empty = Snapshot(
-        definition=definition,
-        world=world(session, None),
-        today=ctx.today,
-        case={"id": case_id},
-        subject={},
-        rows=dict.fromkeys(TABLES, ()),
-    )
+    empty = _nothing_yet(session, definition, case_id, ctx)
     after = empty.after(changes)
     dates = {name: plain(day) for name, day in after.dates().items()}
     planned = [*changes, Change(table="cases", op=UPDATE, key=case_id, values={"dates": dates})]
@@ -159,11 +152,9 @@ def begin(
         seq=1,
         kind=kind,
         act=kind,
-        outcome=None,
         from_state=None,
         to_state=after.state,
         actor=ctx.actor,
-        proposed_by=None,
         source=ctx.source,
         effective_on=effective_on or ctx.today,
         basis=basis,
@@ -172,14 +163,24 @@ def begin(
         before=empty,
         changes=tuple(merged(planned)),
         armed=tuple(armed),
-        ended=(),
         turns=tuple(tasks.reconcile(after, at=ctx.at)),
-        notices=(),
     )
     written = entries.of_step(step, definition, GENESIS, ctx.at)
     end = Change(table="cases", op=UPDATE, key=case_id, values={"log_seq": 1, "log_head": written.hash})
     write(session, [*step.changes, end, *step.armed, *step.turns, *written.changes])
     return replace(after, case={**after.case, "log_head": written.hash})
+
+
+def _nothing_yet(session: Session, definition: Definition, case_id: str, ctx: Context) -> Snapshot:
+    """The case before its first entry."""
+    return Snapshot(
+        definition=definition,
+        world=world(session, None),
+        today=ctx.today,
+        case={"id": case_id},
+        subject={},
+        rows=dict.fromkeys(TABLES, ()),
+    )
 
 
 def _held_if_past(change: Change, ctx: Context) -> Change:

@@ -107,11 +107,9 @@ def _kept(snapshot: Snapshot, document: Mapping[str, Any], basis: str, ctx: Cont
     """The entry of an upload: one new row, and nothing else about the case moves."""
     seq = snapshot.case["log_seq"] + 1
     return Step(
-        seq=seq, kind="document", act=str(document["field"]), outcome=None, from_state=snapshot.state,
-        to_state=snapshot.state, actor=ctx.actor, proposed_by=None, source=ctx.source, effective_on=ctx.today, basis=basis,
-        by_basis="local", form={}, before=snapshot,
+        seq=seq, kind="document", act=str(document["field"]), from_state=snapshot.state, to_state=snapshot.state,
+        actor=ctx.actor, source=ctx.source, effective_on=ctx.today, basis=basis, by_basis="local", before=snapshot,
         changes=(Change(table="documents", op=INSERT, key=str(document["id"]), values=document),),
-        armed=(), ended=(), turns=(), notices=(),
     )  # fmt: skip
 
 

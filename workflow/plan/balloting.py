@@ -15,7 +15,7 @@ from workflow.definition.values.routes import CONFIDENTIAL, Choice
 from workflow.guards.view import View
 from workflow.plan.blocking import is_empty
 from workflow.plan.following import Followed, follow
-from workflow.plan.moving import acting, settled_pending
+from workflow.plan.moving import acting, settled_pending, stated
 from workflow.plan.notices import aside_notices, asked, copy_notices, moved_deadlines
 from workflow.plan.values import Form, Step
 from workflow.snapshot import Row, Snapshot
@@ -144,14 +144,11 @@ def _step(
         from_state=view.snapshot.state,
         to_state=view.snapshot.state,
         actor=acting(view, ctx),
-        proposed_by=None,
         source=ctx.source,
         effective_on=view.effective_on,
         basis=act.basis,
         by_basis=act.by_basis,
-        form={
-            ask.field: view.form.get(ask.field) for ask in act.asks if not is_empty(view.form.get(ask.field))
-        },
+        form=stated(view),
         before=view.snapshot,
         changes=tuple(merged(changes)),
         armed=follows.armed,

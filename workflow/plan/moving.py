@@ -70,6 +70,7 @@ def completed(
         changes = [*changes, dated]
         after = after.after([dated])
     follows = follow(after, seq=seq, day=view.effective_on, since=view.since or ctx.at, at=ctx.at)
+    template = "asked_to_confirm" if kind == "proposal" else "act"
     return Step(
         seq=seq,
         kind=kind,
@@ -83,25 +84,21 @@ def completed(
         effective_on=view.effective_on,
         basis=act.basis,
         by_basis=act.by_basis,
-        form={
-            ask.field: view.form.get(ask.field) for ask in act.asks if not is_empty(view.form.get(ask.field))
-        },
+        form=stated(view),
         before=snapshot,
         changes=tuple(merged([*changes, *follows.rounds])),
         armed=follows.armed,
         ended=follows.ended,
         turns=follows.turns,
-        notices=tuple(
-            act_notices(
-                view,
-                follows,
-                seq,
-                ctx,
-                template="asked_to_confirm" if kind == "proposal" else "act",
-            )
-        ),
+        notices=tuple(act_notices(view, follows, seq, ctx, template=template)),
         corrects=corrects,
     )
+
+
+def stated(view: View) -> dict[str, Any]:
+    """What the form says, its empty fields left out."""
+    said = {ask.field: view.form.get(ask.field) for ask in view.act.asks}
+    return {name: value for name, value in said.items() if not is_empty(value)}
 
 
 def acting(view: View, ctx: Context) -> Actor:

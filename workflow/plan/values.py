@@ -64,24 +64,24 @@ class Step:
     seq: int
     kind: str
     act: str
-    outcome: str | None
+    outcome: str | None = None
     from_state: str | None
     to_state: str
     actor: Actor
-    proposed_by: str | None
+    proposed_by: str | None = None
     source: Source
     effective_on: date
     basis: str
     by_basis: str
-    form: Mapping[str, Any]
+    form: Mapping[str, Any] = field(default_factory=dict)
     before: Snapshot
     changes: tuple[Change, ...]
     """Rows of the typed tables, the case and the subject."""
-    armed: tuple[Change, ...]
-    ended: tuple[Change, ...]
+    armed: tuple[Change, ...] = ()
+    ended: tuple[Change, ...] = ()
     """Timer rows that began, and timer rows whose status moved."""
-    turns: tuple[Change, ...]
-    notices: tuple[Change, ...]
+    turns: tuple[Change, ...] = ()
+    notices: tuple[Change, ...] = ()
     corrects: int | None = None
     ground: str | None = None
     """The entry this act rests on, as `stream#seq`; a correction of that entry is then refused."""
