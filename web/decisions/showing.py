@@ -110,14 +110,21 @@ def _chosen_fact(sent: Sent, act: Act) -> str:
 
 def frame(look: Look, case: Case, plan: Plan) -> dict[str, Any]:
     """What every page of a decision says at its top."""
-    snapshot = case.snapshot
     lender = plan.on_behalf_of or (plan.steps[0].actor.on_behalf_of if plan.steps else None)
     return {
-        "case_id": snapshot.id,
+        **shown_case(look, case),
         "lender": pages.names_for(look, case, people=(lender,)).person(lender) if lender else "",
         "act": plan.act.name,
         "label_of_act": title_of(plan.act.label, look.language),
         "ground": article_text(plan.act.basis, look.language),
+    }
+
+
+def shown_case(look: Look, case: Case) -> dict[str, Any]:
+    """Which base, where it stands, and the version that is shown."""
+    snapshot = case.snapshot
+    return {
+        "case_id": snapshot.id,
         "name": snapshot.subject.get("base_name") or "",
         "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
         "badge": badge_of(case.definition, snapshot.state, look.language),

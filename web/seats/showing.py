@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from flask import render_template
@@ -10,13 +11,13 @@ from flask import render_template
 from web import pages
 from web.decisions.consequences import digest_of, following
 from web.decisions.saying import reasons_shown, told_meanwhile
+from web.decisions.showing import shown_case
 from web.pages import Look
 from web.seats.asking import Asked, as_typed, read_back
 from web.words import t
 from workflow import queries
 from workflow.blockers import Blocker, Fault
-from workflow.explain.names import badge_of, title_of
-from workflow.explain.standing import standing
+from workflow.explain.names import title_of
 from workflow.operations.open_round import Here, plan_of
 from workflow.operations.rounds import RoundAct, Stated
 from workflow.plan import Form, Step
@@ -24,7 +25,16 @@ from workflow.queries import Case
 from workflow.snapshot import Row
 from workflow.words import article_text
 
-Answer = Any
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """One look at the case and its open round, by somebody who may do the act."""
+
+    look: Look
+    case: Case
+    here: Here
+    act: RoundAct
+    asked: Asked
 
 
 def head(look: Look, case: Case, act: RoundAct, here: Here | None) -> dict[str, Any]:
@@ -40,27 +50,12 @@ def head(look: Look, case: Case, act: RoundAct, here: Here | None) -> dict[str, 
 
 
 def about(look: Look, case: Case) -> dict[str, Any]:
-    """Which base, where it stands, and the version that is shown."""
-    snapshot = case.snapshot
-    return {
-        "case_id": snapshot.id,
-        "name": snapshot.subject.get("base_name") or "",
-        "number": snapshot.subject.get("base_number") or snapshot.subject.get("application_number") or "",
-        "badge": badge_of(case.definition, snapshot.state, look.language),
-        "standing": standing(snapshot, look.language),
-        "lender": "",
-        "version": case.version,
-        "seq": snapshot.case["log_seq"],
-        "back": pages.back(),
-    }
+    """Which base, and where the reader came from; nobody acts here in the stead of another."""
+    return {**shown_case(look, case), "lender": "", "back": pages.back()}
 
 
 def form_page(
-    look: Look,
-    case: Case,
-    here: Here,
-    act: RoundAct,
-    asked: Asked,
+    at: At,
     values: Mapping[str, Any],
     *,
     faults: tuple[Fault, ...] = (),
@@ -69,27 +64,28 @@ def form_page(
     key: str | None = None,
 ) -> str:
     """The form with what was typed into it, and what is wrong with it."""
-    fields = as_typed(asked, values, faults)
-    names = {one.name for one in fields}
+    fields = as_typed(at.asked, values, faults)
+    names, language = {one.name for one in fields}, at.look.language
     return render_template(
         "seats/form.html",
-        **head(look, case, act, here),
+        **head(at.look, at.case, at.act, at.here),
         fields=fields,
-        panel=_panel(look, case, here, act, asked),
+        panel=_panel(at),
         others=[
-            t(f"fault.{fault.code}", look.language, field=fault.field)
+            t(f"fault.{fault.code}", language, field=fault.field)
             for fault in faults
             if fault.field not in names
         ],
-        reasons=reasons_shown(blockers, case.definition, look.language),
-        meanwhile=told_meanwhile(look, case, meanwhile),
+        reasons=reasons_shown(blockers, at.case.definition, language),
+        meanwhile=told_meanwhile(at.look, at.case, meanwhile),
         key=key or pages.new_request_key(),
     )
 
 
-def _panel(look: Look, case: Case, here: Here, act: RoundAct, asked: Asked) -> dict[str, Any] | None:
+def _panel(at: At) -> dict[str, Any] | None:
     """How many experts the panel wants and has, and who of the pool is kept out and why."""
-    if act not in (RoundAct.NAME_EXPERTS, RoundAct.REPLACE_EXPERT):
+    look, here = at.look, at.here
+    if at.act not in (RoundAct.NAME_EXPERTS, RoundAct.REPLACE_EXPERT):
         return None
     names = queries.names_of(look.session, people=[seat.person for seat in here.seated])
     return {
@@ -99,9 +95,9 @@ def _panel(look: Look, case: Case, here: Here, act: RoundAct, asked: Asked) -> d
         "kept_out": [
             {
                 "name": one.name,
-                "reasons": reasons_shown([one.barred], case.definition, look.language),
+                "reasons": reasons_shown([one.barred], at.case.definition, look.language),
             }
-            for one in asked.pool
+            for one in at.asked.pool
             if one.barred is not None
         ],
     }
@@ -124,12 +120,8 @@ def shown_by(here: Here, steps: tuple[Step, ...]) -> str:
 
 
 def consequences_page(
-    look: Look,
-    case: Case,
-    here: Here,
-    act: RoundAct,
+    at: At,
     steps: tuple[Step, ...],
-    asked: Asked,
     values: Mapping[str, Any],
     stated: Stated,
     *,
@@ -140,12 +132,12 @@ def consequences_page(
     flat = [(name, value) for name, value in values.items() if name != "people"]
     return render_template(
         "seats/consequences.html",
-        **head(look, case, act, here),
-        said=read_back(look, asked, values, stated),
-        following=following(look, case, plan_of(here, steps), Form()),
+        **head(at.look, at.case, at.act, at.here),
+        said=read_back(at.look, at.asked, values, stated),
+        following=following(at.look, at.case, plan_of(at.here, steps), Form()),
         flat=[*flat, *(("people", key_of) for key_of in values.get("people", ()))],
-        has_fields=bool(asked.fields),
+        has_fields=bool(at.asked.fields),
         key=key,
-        shown=shown_by(here, steps),
+        shown=shown_by(at.here, steps),
         changed=changed,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,8 @@ from web import door, pages
 from web.decisions.receipts import to_receipt
 from web.pages import Look
 from web.seats import blueprint
-from web.seats.asking import Asked, asked_by, stated_by, typed
-from web.seats.showing import consequences_page, form_page, refused_page, shown_by
+from web.seats.asking import asked_by, stated_by, typed
+from web.seats.showing import At, consequences_page, form_page, refused_page, shown_by
 from web.words import t
 from workflow import gather, queries
 from workflow.blockers import Blocker, Rank
@@ -33,7 +33,6 @@ from workflow.operations.rounds import (
     concerned,
     work_of,
 )
-from workflow.queries import Case
 from workflow.queries.rounds import case_at_round
 
 Answer = Response | str | tuple[str, int]
@@ -42,17 +41,6 @@ Answer = Response | str | tuple[str, int]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """The act would now do something else than was shown; nothing happened."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class At:
-    """One look at the case and its open round, by somebody who may do the act."""
-
-    look: Look
-    case: Case
-    here: Here
-    act: RoundAct
-    asked: Asked
 
 
 def known(name: str) -> RoundAct:
@@ -83,7 +71,7 @@ def form(case_id: UUID, act: str) -> Answer:
         if not isinstance(at, At):
             return at
         if ASKED[at.act]:
-            return form_page(look, at.case, at.here, at.act, at.asked, {})
+            return form_page(at, {})
         return _consequences(at, {}, key=pages.new_request_key())
 
 
@@ -99,7 +87,7 @@ def preview(case_id: UUID, act: str) -> Answer:
         if at.case.version != version:
             return _stale(at, values, seq=seq)
         if request.form.get("do") == "edit":
-            return form_page(look, at.case, at.here, at.act, at.asked, values, key=key)
+            return form_page(at, values, key=key)
         return _consequences(at, values, key=key)
 
 
@@ -109,13 +97,11 @@ def _consequences(at: At, values: Mapping[str, Any], *, key: str, changed: bool 
         stated = stated_by(look.session, at.act, values)
         steps, here = _steps(look.session, look.ctx, at.case.snapshot.id, at.act, stated)
     except BadInput as bad:
-        page = form_page(look, at.case, at.here, at.act, at.asked, values, faults=bad.faults, key=key)
+        page = form_page(at, values, faults=bad.faults, key=key)
         return page, 400
     if isinstance(steps, Blocker):
-        return form_page(look, at.case, at.here, at.act, at.asked, values, blockers=(steps,), key=key), 422
-    return consequences_page(
-        look, at.case, here, at.act, steps, at.asked, values, stated, key=key, changed=changed
-    )
+        return form_page(at, values, blockers=(steps,), key=key), 422
+    return consequences_page(replace(at, here=here), steps, values, stated, key=key, changed=changed)
 
 
 def _steps(session: Session, ctx: Context, case_id: str, act: RoundAct, stated: Stated) -> tuple[Any, Here]:
@@ -189,14 +175,12 @@ def _again(
             return _stale(at, values, seq=seq)
         blockers = answer.blockers if isinstance(answer, Refusal) else ()
         found = faults.faults if faults is not None else ()
-        page = form_page(
-            look, at.case, at.here, act, at.asked, values, faults=found, blockers=blockers, key=key
-        )
+        page = form_page(at, values, faults=found, blockers=blockers, key=key)
         return page, 400 if found else 422
 
 
 def _stale(at: At, values: Mapping[str, Any], *, seq: int) -> Answer:
     """Somebody was faster: who did what meanwhile, and the form with everything typed."""
     meanwhile = queries.entries_since(at.look.session, at.case.snapshot.id, seq)
-    page = form_page(at.look, at.case, at.here, at.act, at.asked, values, meanwhile=meanwhile)
+    page = form_page(at, values, meanwhile=meanwhile)
     return page, 409
