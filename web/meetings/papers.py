@@ -15,7 +15,7 @@ from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.meetings.scans import left_aside, named_by
 from web.meetings.showing import Sight, row_of, sight_of
-from web.meetings.voting import Changed, attempted, following, results_page
+from web.meetings.voting import Changed, attempted, choices_in, following, results_page
 from web.words import t
 from workflow import gather
 from workflow.blockers import Blocker
@@ -94,7 +94,7 @@ def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
         _member(sight, person)
-        chosen = [(item, choice) for item in sight.agenda if (choice := _chosen(item))]
+        chosen = choices_in(sight.agenda)
         try:
             scan = _scan()
         except BadInput as bad:
@@ -106,9 +106,7 @@ def check_papers(meeting_id: UUID, person_id: UUID) -> Answer:
     aside = left_aside(scan)
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
-        rows = [
-            _shown(sight, item, person, choice, aside) for item in sight.agenda if (choice := _chosen(item))
-        ]
+        rows = [_shown(sight, item, person, choice, aside) for item, choice in choices_in(sight.agenda)]
         member = _member(sight, person)
     return render_template(
         "meetings/paper_check.html",
@@ -165,7 +163,7 @@ def enter(meeting_id: UUID, person_id: UUID) -> Answer:
     with pages.looking() as look:
         sight = _sight(look, meeting_id)
         _member(sight, person)
-        chosen = [(item, choice) for item in sight.agenda if (choice := _chosen(item))]
+        chosen = choices_in(sight.agenda)
     done = [
         (
             item,
@@ -174,11 +172,6 @@ def enter(meeting_id: UUID, person_id: UUID) -> Answer:
         for item, choice in chosen
     ]
     return results_page(meeting, done, title="meetings.entered")
-
-
-def _chosen(item: Agendum) -> str:
-    choice = request.form.get(f"choice.{item.id}", "")
-    return choice if choice in item.definition.acts[item.step.name].outcomes else ""
 
 
 def _scan() -> Upload | None:

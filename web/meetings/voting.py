@@ -45,28 +45,31 @@ def check_votes(meeting_id: UUID) -> Answer:
     """Show what each ballot will do; rows without a choice are left out."""
     with pages.looking() as look:
         sight = sight_of(look, str(meeting_id))
-        chosen = [(item, form) for item in sight.agenda if (form := _form(item)) is not None]
+        chosen = choices_in(sight.agenda)
         if not chosen:
             return page_of(sight, problems=(t("meetings.nothing_chosen", look.language),)), 422
-        rows = [_shown(sight, item, form) for item, form in chosen]
+        rows = [_shown(sight, item, choice) for item, choice in chosen]
     return render_template("meetings/check.html", meeting=sight.meeting, rows=rows, key=pages.sent_key())
 
 
-def _form(item: Agendum) -> Form | None:
-    """The reader's choice on a row, None where they made none or one there is not."""
-    choice = request.form.get(f"choice.{item.id}", "")
-    return Form(outcome=choice) if choice in item.definition.acts[item.step.name].outcomes else None
+def choices_in(agenda: Iterable[Agendum]) -> list[tuple[Agendum, str]]:
+    """The rows on which the form sent chooses something, each with its choice; one there is not counts as none."""
+    sent = [(item, request.form.get(f"choice.{item.id}", "")) for item in agenda]
+    return [
+        (item, choice) for item, choice in sent if choice in item.definition.acts[item.step.name].outcomes
+    ]
 
 
-def _shown(sight: Sight, item: Agendum, form: Form) -> dict[str, Any]:
+def _shown(sight: Sight, item: Agendum, choice: str) -> dict[str, Any]:
+    form = Form(outcome=choice)
     plan = _planned(item.snapshot, item, form, sight.look.ctx)
     language = sight.look.language
     return {
         "id": item.id,
         "place": item.place,
         "name": item.snapshot.subject.get("base_name") or t("bases.unnamed", language),
-        "choice": form.outcome,
-        "said": title_of(item.definition.outcomes[str(form.outcome)].label, language),
+        "choice": choice,
+        "said": title_of(item.definition.outcomes[choice].label, language),
         "follows": [
             *filter(None, [undisclosed_text(plan, language)]),
             *following(plan.steps[1:], item, language),
@@ -103,12 +106,9 @@ def cast_votes(meeting_id: UUID) -> Answer:
     done = [
         (
             item,
-            attempted(
-                lambda session, ctx, it=item, f=form: _as_shown(session, ctx, meeting, it, f), key, item
-            ),
+            attempted(lambda s, ctx, it=item, c=choice: _as_shown(s, ctx, meeting, it, c), key, item),
         )
-        for item in agenda
-        if (form := _form(item)) is not None
+        for item, choice in choices_in(agenda)
     ]
     return results_page(meeting, done, title="meetings.voted")
 
@@ -123,9 +123,9 @@ def attempted(work: Any, key: str, item: Agendum) -> Outcome:
 
 
 def _as_shown(
-    session: Session, ctx: Context, meeting: str, item: Agendum, form: Form
+    session: Session, ctx: Context, meeting: str, item: Agendum, choice: str
 ) -> Receipt | Refusal | Changed:
-    version = pages.sent_number(f"version.{item.id}")
+    form, version = Form(outcome=choice), pages.sent_number(f"version.{item.id}")
     gather.lock(session, item.snapshot.id)
     case = queries.case_for(session, item.snapshot.id, ctx=ctx, act=item.step.name)
     plan = _planned(case.snapshot, item, form, ctx)
