@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from models import Database
 from models.schema import upgrade
+from tests.university import Founding, University
 from workflow.operations import accounts
 
 KINDS = ("sqlite", "postgresql")
@@ -150,6 +151,23 @@ def sqlite_database(templates: Templates) -> Iterator[Database]:
     yield database
     database.dispose()
     templates.drop(url)
+
+
+@pytest.fixture
+def founding() -> Founding:
+    """How the university is founded; a module says so where its lifecycle is not the usual one."""
+    return University.founded
+
+
+@pytest.fixture
+def university(database: Database, founding: Founding) -> University:
+    return founding(database)
+
+
+@pytest.fixture
+def small(sqlite_database: Database, founding: Founding) -> University:
+    """The same on SQLite alone, for rules that do not depend on the database."""
+    return founding(sqlite_database)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

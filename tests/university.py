@@ -6,7 +6,7 @@ Everything is done through the operations the product itself uses; only the peop
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from functools import cache
@@ -559,3 +559,7 @@ class University:
             "agreement_last_day": last.isoformat(),
             "agreement_scan": self.document(case_id, "agreement_scan", b"%PDF-1.4 renewal"),
         }
+
+
+Founding = Callable[[Database], University]
+"""How a university is founded in an empty database."""

@@ -7,7 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import func, select
 
 from models import Database, Passage
@@ -22,11 +21,6 @@ MIDTERM = datetime(2027, 9, 9, 16, tzinfo=UTC)
 
 PATIENCE = 4
 """How many batches a decision may wait for, its own time and that of a busy machine included."""
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 def test_decisions_go_on_while_overdue_timers_are_caught_up(university: University) -> None:

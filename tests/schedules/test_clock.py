@@ -10,18 +10,13 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from models import Database, Entry, Incident, Rung, Timer, new_key
+from models import Entry, Incident, Rung, Timer, new_key
 from schedules.sweep import sweep
 from tests.university import LATE_AGREEMENT_END, University, instant
 from tests.workflow.test_crash import discrepancies
 from workflow.operations import Swept
 
 MIDTERM = instant(date(2027, 9, 10), 0)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 def looked(university: University, at: datetime) -> Swept:

@@ -22,11 +22,6 @@ from workflow.queries.schedulers import GONE, LATE, ClockWork, Standing, clock_w
 LATER = datetime(2027, 9, 10, 0, 0, tzinfo=UTC)
 
 
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
 def never() -> bool:
     return False
 

@@ -7,18 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import func, select, text
 
-from models import Case, Database, Entry, Incident, Notice, Rung, Timer
+from models import Case, Entry, Incident, Notice, Rung, Timer
 from schedules.sweep import sweep
 from tests.university import University
 from workflow import gather
 from workflow.operations.office import close_incident
 
 LATER = datetime(2027, 9, 10, 0, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 def never() -> bool:

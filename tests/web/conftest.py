@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event
 from werkzeug.test import TestResponse
 
 from models import Database
-from tests.university import University
+from tests.university import Founding, University
 from tests.web.signing_in import Browser, Site, site_over
 from tests.web.town import town, town_browser, town_file
 
@@ -23,8 +23,6 @@ __all__ = ["town", "town_browser", "town_file"]
 
 NOW = datetime(2026, 3, 20, 2, 0, tzinfo=UTC)
 """Ten in the morning in Beijing, while the call of 2026 is open."""
-
-Founding = Callable[[Database], University]
 
 INPUT = re.compile(r"<input\b[^>]*>")
 ATTRIBUTE = re.compile(r'([\w-]+)="([^"]*)"')
@@ -35,12 +33,6 @@ def at_ten() -> Iterator[time_machine.Traveller]:
     """The clock stands at NOW; a test moves it with `move_to`."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
-
-
-@pytest.fixture
-def founding() -> Founding:
-    """How the university of the site is founded; a module says so where its people decide in several steps."""
-    return University.founded
 
 
 @pytest.fixture

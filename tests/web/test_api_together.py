@@ -10,7 +10,8 @@ from docx import Document
 from sqlalchemy import func, select
 
 from models import Entry, Grant
-from tests.web.conftest import Founding, text_of
+from tests.university import Founding
+from tests.web.conftest import text_of
 from tests.web.programs import NOBODYS, Program, program, row_counts
 from tests.web.signing_in import Site
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed

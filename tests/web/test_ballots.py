@@ -10,8 +10,8 @@ import pytest
 import time_machine
 
 from models import Database
-from tests.university import University
-from tests.web.conftest import Founding, Walk, text_of
+from tests.university import Founding, University
+from tests.web.conftest import Walk, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from models import Ballot, Delegation, Round
-from tests.university import University
-from tests.web.conftest import Founding, Walk, text_of
+from tests.university import Founding, University
+from tests.web.conftest import Walk, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site
 from tests.workflow.routing import at_vote, founded, proposed

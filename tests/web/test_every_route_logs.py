@@ -26,8 +26,8 @@ from models import (
     StoredDocument,
     Timer,
 )
-from tests.university import University
-from tests.web.conftest import Founding, Walk, hidden
+from tests.university import Founding, University
+from tests.web.conftest import Walk, hidden
 from tests.web.programs import Program, program
 from tests.web.signing_in import PASSWORD, Browser, Site
 from tests.web.test_admin import _filled, _with_rows

@@ -12,8 +12,9 @@ from sqlalchemy import select
 from models import Ballot, Database, Person, Round
 from schedules.delivery import MailServer, deliver
 from tests.schedules.test_delivery import Postbox, body, never, postbox
+from tests.university import Founding
 from tests.web.browsing import chromium, served, signed_in
-from tests.web.conftest import Founding, text_of
+from tests.web.conftest import text_of
 from tests.web.signing_in import PASSWORD, Site, site_over
 from tests.workflow.routing import at_vote, founded, proposed
 

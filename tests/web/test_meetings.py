@@ -15,8 +15,9 @@ from sqlalchemy import select
 
 from models import AgendaItem, Attendance, Ballot, Blob, Database, Meeting, Round, StoredDocument
 from tests.conftest import Templates
+from tests.university import Founding
 from tests.web.browsing import chromium, served, widths
-from tests.web.conftest import Founding, Statements, hidden, text_of
+from tests.web.conftest import Statements, hidden, text_of
 from tests.web.programs import Program, program
 from tests.web.signing_in import PASSWORD, Browser, Site, site_over
 from tests.workflow.routing import MEMBERS, at_vote, founded

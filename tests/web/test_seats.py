@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from models import Ballot, Grant, Notice, Seat
+from tests.university import Founding
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import Founding, hidden, text_of
+from tests.web.conftest import hidden, text_of
 from tests.web.programs import NOBODYS, program
 from tests.web.signing_in import PASSWORD, Site
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed, rounds

@@ -9,8 +9,9 @@ import pytest
 import time_machine
 
 from tests.schedules.test_delivery import postbox
+from tests.university import Founding
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import Founding, hidden, text_of
+from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
 from tests.web.signing_in import PASSWORD, Site
 from tests.web.test_mail_links import Post, link_to

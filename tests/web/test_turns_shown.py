@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from models import Ban, Database, Grant, new_key
-from tests.university import University
-from tests.web.conftest import Founding, Statements, text_of
+from tests.university import Founding, University
+from tests.web.conftest import Statements, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site, site_over
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed

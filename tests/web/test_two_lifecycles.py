@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from models import Call, Edition, Grant, Meeting, new_key
-from tests.university import University
-from tests.web.conftest import Founding, text_of
+from tests.university import Founding, University
+from tests.web.conftest import text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site
 from tests.workflow.routing import at_vote, founded

@@ -11,8 +11,9 @@ import time_machine
 from sqlalchemy import select
 
 from models import Notice
+from tests.university import Founding
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import Founding, Walk, hidden, text_of
+from tests.web.conftest import Walk, hidden, text_of
 from tests.web.programs import NOBODYS, program
 from tests.web.signing_in import PASSWORD, Site
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed

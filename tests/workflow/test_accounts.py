@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Account, Database, Entry, Knock
+from models import Account, Entry, Knock
 from tests.university import University
 from workflow.context import Actor, Context, Source
 from workflow.errors import BadInput, NotFound, WorkflowError
@@ -21,16 +21,6 @@ from workflow.operations.deeds import Done
 AT = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
 PASSWORD = "slow river 4711"
 SECRET = "of the tests"
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def light(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def _do(
@@ -72,10 +62,10 @@ def _kinds(university: University) -> list[str]:
 
 
 @pytest.mark.dear
-def test_password_is_hashed_as_dearly_as_the_library_advises(light: University) -> None:
-    account_id = _account(light)
+def test_password_is_hashed_as_dearly_as_the_library_advises(small: University) -> None:
+    account_id = _account(small)
 
-    assert _row(light, account_id).password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert _row(small, account_id).password_hash.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
 
 
 def test_account_opens_the_door_and_its_coming_is_one_entry(university: University) -> None:
@@ -129,18 +119,18 @@ def test_guesses_at_once_are_all_counted(university: University) -> None:
     assert _kinds(university).count("sign_in_failed") == 4
 
 
-def test_attempts_while_the_door_is_shut_are_logged_and_lengthen_nothing(light: University) -> None:
-    account_id = _account(light)
+def test_attempts_while_the_door_is_shut_are_logged_and_lengthen_nothing(small: University) -> None:
+    account_id = _account(small)
     for _ in range(5):
-        _come_in(light, "leader", "wrong wrong wrong")
-    until = _row(light, account_id).locked_until
+        _come_in(small, "leader", "wrong wrong wrong")
+    until = _row(small, account_id).locked_until
 
     for _ in range(3):
-        assert _come_in(light, "leader", at=AT + timedelta(seconds=30)) is None
+        assert _come_in(small, "leader", at=AT + timedelta(seconds=30)) is None
 
-    row = _row(light, account_id)
+    row = _row(small, account_id)
     assert (row.failed_count, row.locked_until) == (5, until)
-    assert _kinds(light).count("sign_in_failed") == 8
+    assert _kinds(small).count("sign_in_failed") == 8
 
 
 def _unknown(university: University, login: str = "nobody") -> Knock:
@@ -171,13 +161,13 @@ def test_guesses_at_once_at_a_login_nobody_has_are_all_counted(university: Unive
 
 
 def test_nothing_is_compared_while_the_door_is_shut(
-    light: University, monkeypatch: pytest.MonkeyPatch
+    small: University, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Otherwise guessing would cost the machine its time, and tell by it whether anybody has the login."""
-    _account(light)
+    _account(small)
     for _ in range(5):
         for login in ("leader", "nobody"):
-            _come_in(light, login, "wrong wrong wrong")
+            _come_in(small, login, "wrong wrong wrong")
     compared: list[str] = []
 
     def note(_kept: str, password: str) -> bool:
@@ -187,16 +177,16 @@ def test_nothing_is_compared_while_the_door_is_shut(
     monkeypatch.setattr(accounts, "_fits", note)
 
     for login in ("leader", "nobody", "somebody else"):
-        _come_in(light, login, f"guess at {login}", at=AT + timedelta(seconds=30))
+        _come_in(small, login, f"guess at {login}", at=AT + timedelta(seconds=30))
 
     assert compared == ["guess at somebody else"]
 
 
-def test_entry_of_a_login_nobody_has_tells_the_same_login_again_and_not_which(light: University) -> None:
+def test_entry_of_a_login_nobody_has_tells_the_same_login_again_and_not_which(small: University) -> None:
     for login in ("Nobody", "ｎｏｂｏｄｙ", "another"):
-        _come_in(light, login, "wrong wrong wrong")
+        _come_in(small, login, "wrong wrong wrong")
 
-    with light.database.reading() as session:
+    with small.database.reading() as session:
         bodies = [json.loads(body) for body in session.scalars(select(Entry.body).order_by(Entry.id))]
     first, second, third = (body["details"]["mark"] for body in bodies)
     assert first == second != third
@@ -204,33 +194,33 @@ def test_entry_of_a_login_nobody_has_tells_the_same_login_again_and_not_which(li
     assert "nobody" not in str(bodies)
 
 
-def test_coming_in_forgets_the_failures(light: University) -> None:
-    account_id = _account(light)
+def test_coming_in_forgets_the_failures(small: University) -> None:
+    account_id = _account(small)
     for _ in range(4):
-        _come_in(light, "leader", "wrong wrong wrong")
+        _come_in(small, "leader", "wrong wrong wrong")
 
-    _come_in(light, "leader")
+    _come_in(small, "leader")
 
-    assert _row(light, account_id).failed_count == 0
+    assert _row(small, account_id).failed_count == 0
 
 
 @pytest.mark.parametrize("password", ["", "x" * 10_000, "\x00", "密码" * 5])
-def test_any_text_may_be_tried_as_a_password(light: University, password: str) -> None:
-    _account(light)
+def test_any_text_may_be_tried_as_a_password(small: University, password: str) -> None:
+    _account(small)
 
-    assert _come_in(light, "leader", password) is None
+    assert _come_in(small, "leader", password) is None
 
 
 # ───────────────────────────── Passwords
 
 
-def test_password_of_two_hundred_signs_fits_whole_or_not_at_all(light: University) -> None:
-    account_id = _account(light)
+def test_password_of_two_hundred_signs_fits_whole_or_not_at_all(small: University) -> None:
+    account_id = _account(small)
     long = "0123456789" * 20
-    _do(light, accounts.set_password, account_id, password=long, reason="r")
+    _do(small, accounts.set_password, account_id, password=long, reason="r")
 
-    assert _come_in(light, "leader", long) is not None
-    assert _come_in(light, "leader", long + "x") is None
+    assert _come_in(small, "leader", long) is not None
+    assert _come_in(small, "leader", long + "x") is None
 
 
 @pytest.mark.parametrize(
@@ -242,21 +232,21 @@ def test_password_of_two_hundred_signs_fits_whole_or_not_at_all(light: Universit
         ("x1" * 101, "too_long"),
     ],
 )
-def test_password_that_is_too_plain_says_why(light: University, password: str, code: str) -> None:
-    account_id = _account(light)
+def test_password_that_is_too_plain_says_why(small: University, password: str, code: str) -> None:
+    account_id = _account(small)
 
     with pytest.raises(BadInput) as bad:
-        _do(light, accounts.set_password, account_id, password=password, reason="r")
+        _do(small, accounts.set_password, account_id, password=password, reason="r")
 
     assert [fault.code for fault in bad.value.faults] == [code]
 
 
-def test_first_passwords_are_never_the_same_and_good_enough(light: University) -> None:
+def test_first_passwords_are_never_the_same_and_good_enough(small: University) -> None:
     made = [accounts.new_password() for _ in range(200)]
 
     for password in made[:3]:
-        account_id = _account(light, login=f"login-{made.index(password)}")
-        _do(light, accounts.set_password, account_id, password=password, reason="r")
+        account_id = _account(small, login=f"login-{made.index(password)}")
+        _do(small, accounts.set_password, account_id, password=password, reason="r")
 
     assert len(set(made)) == 200
     assert {len(password) for password in made} == {19}
@@ -266,19 +256,19 @@ def test_first_passwords_are_never_the_same_and_good_enough(light: University) -
 
 
 @pytest.mark.parametrize("login", ["", " ", "a", "-a", "a b", "ünï", "x" * 61, "a;b"])
-def test_login_that_cannot_be_is_refused(light: University, login: str) -> None:
+def test_login_that_cannot_be_is_refused(small: University, login: str) -> None:
     with pytest.raises(BadInput) as bad:
-        _account(light, login=login or " ")
+        _account(small, login=login or " ")
 
     assert {fault.field for fault in bad.value.faults} == {"login"}
-    assert _kinds(light) == []
+    assert _kinds(small) == []
 
 
-def test_login_is_taken_in_any_spelling(light: University) -> None:
-    _account(light, login="leader.one")
+def test_login_is_taken_in_any_spelling(small: University) -> None:
+    _account(small, login="leader.one")
 
     with pytest.raises(BadInput) as bad:
-        _account(light, "head", login="ＬＥＡＤＥＲ.one")
+        _account(small, "head", login="ＬＥＡＤＥＲ.one")
 
     assert [fault.code for fault in bad.value.faults] == ["taken"]
 
@@ -316,14 +306,14 @@ def test_disabled_account_opens_nothing_until_it_is_enabled(university: Universi
     assert _come_in(university, "leader") is not None
 
 
-def test_account_in_use_cannot_disable_itself(light: University) -> None:
-    account_id = _account(light, "administrator")
+def test_account_in_use_cannot_disable_itself(small: University) -> None:
+    account_id = _account(small, "administrator")
     ctx = Context(
-        actor=Actor(person=light.people["administrator"], account=account_id), at=AT, source=Source.PAGE
+        actor=Actor(person=small.people["administrator"], account=account_id), at=AT, source=Source.PAGE
     )
 
     with pytest.raises(WorkflowError) as refused:
-        light.database.run(lambda session: accounts.disable_account(session, account_id, reason="r", ctx=ctx))
+        small.database.run(lambda session: accounts.disable_account(session, account_id, reason="r", ctx=ctx))
 
     assert refused.value.code == "own_account"
 
@@ -331,41 +321,41 @@ def test_account_in_use_cannot_disable_itself(light: University) -> None:
 @pytest.mark.parametrize("who", ["leader", "head", "member", "auditor", "stranger"])
 @pytest.mark.parametrize("kind", DEEDS)
 def test_accounts_are_the_offices_alone(
-    light: University, kind: str, who: str, monkeypatch: pytest.MonkeyPatch
+    small: University, kind: str, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account_id = _account(light, "head")
-    acting = light.ctx
-    monkeypatch.setattr(light, "ctx", lambda _who, **more: acting(who, **more))
+    account_id = _account(small, "head")
+    acting = small.ctx
+    monkeypatch.setattr(small, "ctx", lambda _who, **more: acting(who, **more))
 
     with pytest.raises(WorkflowError) as refused:
-        DEEDS[kind](light, account_id)
+        DEEDS[kind](small, account_id)
 
     assert refused.value.code == "not_your_role"
 
 
 @pytest.mark.parametrize("kind", DEEDS)
 def test_office_touches_no_account_of_those_who_watch_it(
-    light: University, kind: str, monkeypatch: pytest.MonkeyPatch
+    small: University, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    account_id = _account(light, "auditor")
-    acting = light.ctx
-    monkeypatch.setattr(light, "ctx", lambda _who, **more: acting("office", **more))
+    account_id = _account(small, "auditor")
+    acting = small.ctx
+    monkeypatch.setattr(small, "ctx", lambda _who, **more: acting("office", **more))
 
     with pytest.raises(WorkflowError) as refused:
-        DEEDS[kind](light, account_id)
+        DEEDS[kind](small, account_id)
 
     assert refused.value.code == "not_your_role"
-    assert _row(light, account_id).epoch == 0
+    assert _row(small, account_id).epoch == 0
 
 
-def test_unknown_account_does_not_exist(light: University) -> None:
+def test_unknown_account_does_not_exist(small: University) -> None:
     with pytest.raises(NotFound):
-        _do(light, accounts.end_sessions, "01980000-0000-7000-8000-000000000000", reason="r")
+        _do(small, accounts.end_sessions, "01980000-0000-7000-8000-000000000000", reason="r")
 
 
-def test_entry_of_a_deed_names_the_account_and_the_reason(light: University) -> None:
-    account_id = _account(light)
+def test_entry_of_a_deed_names_the_account_and_the_reason(small: University) -> None:
+    account_id = _account(small)
 
-    with light.database.reading() as session:
+    with small.database.reading() as session:
         body = json.loads(session.scalars(select(Entry.body)).one())
     assert body["details"] == {"reason": "r", "account": account_id}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from models import Ballot, Database, Entry, Grant, JointBase, Round
-from tests.university import University
+from models import Ballot, Entry, Grant, JointBase, Round
+from tests.university import Founding, University
 from tests.workflow.racing import TRIALS, Client, acting, entries, race, tally, until_somebody_waits
 from tests.workflow.routing import MEMBERS, at_vote, founded, rounds
 from workflow.operations import Receipt, Refusal
@@ -20,8 +20,8 @@ from workflow.operations.rounds import close_vote, withdraw_ballot
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database)
+def founding() -> Founding:
+    return founded
 
 
 def at_round(here: University, work: Any, case_id: str, who: str) -> Client:

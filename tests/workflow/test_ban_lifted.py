@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Call, Database, Notice, new_key
+from models import Call, Notice, new_key
 from tests.university import SIGNED, University
 from workflow.doctor import examine
 from workflow.messages import About, compose
@@ -20,16 +20,6 @@ CODE = "91371500MA3C0XY81A"
 
 REFUSED_ON = date(2029, 6, 1)
 LIFTED_ON = date(2029, 7, 2)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def revoked(university: University, **rest: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ban, Call, Database, Entry, Grant, Partner, PendingAct, Setting, new_key
+from models import Ban, Call, Entry, Grant, Partner, PendingAct, Setting, new_key
 from tests.university import University
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
@@ -19,16 +19,6 @@ POSSIBLE = date(2032, 3, 12)
 
 PARTNER = "聊城华盛（山东）医疗器械有限公司"
 CODE = "91371500MA3C0XY81A"
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def calls(university: University, *years: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import CalendarYear, Database, Entry, Holiday, Notice, Timer
+from models import CalendarYear, Entry, Holiday, Notice, Timer
 from tests.university import LATE_AGREEMENT_END, University, instant
 from workflow.doctor import examine
 from workflow.errors import BadInput, WorkflowError
@@ -24,16 +24,6 @@ from workflow.world import calendar
 JANUARY = datetime(2027, 1, 5, 2, 0, tzinfo=UTC)
 FIRST_OF_FEBRUARY = date(2027, 2, 1)
 """The day on which the data of 2026 are due as long as nothing is announced: 31 January 2027 is a Sunday."""
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def notice(*days: tuple[date, str], year: int = 2027, source: str = "test") -> HolidayNotice:

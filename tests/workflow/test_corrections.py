@@ -12,7 +12,6 @@ from sqlalchemy import func, select, update
 from models import (
     Agreement,
     Clawback,
-    Database,
     Entry,
     Grade,
     Grant,
@@ -43,16 +42,6 @@ SET_DOWN = {
     "calendar_years",
 }
 """Tables the test's university sets down without an entry."""
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def corrected(university: University, case_id: str, **rest: Any) -> Receipt:

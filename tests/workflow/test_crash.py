@@ -17,10 +17,9 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import pytest
 from sqlalchemy import func, select
 
-from models import Case, Database, Entry, Notice, Passage, Rung, Timer
+from models import Case, Entry, Notice, Passage, Rung, Timer
 from tests.university import SINGLE_FILE, University, instant
 from workflow.doctor import examine
 from workflow.verify import verify
@@ -83,11 +82,6 @@ while database.run(lambda session: fire_due(session, ctx=sweep, limit=3)).cases:
     print("swept", flush=True)
 print("done", flush=True)
 """
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 def prepared(university: University) -> dict[str, object]:

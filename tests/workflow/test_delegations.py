@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ballot, Database, Delegation, Entry, Grant, new_key
-from tests.university import University
+from models import Ballot, Delegation, Entry, Grant, new_key
+from tests.university import Founding, University
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed
 from workflow import queries
 from workflow.doctor import examine
@@ -28,13 +28,8 @@ LATER = date(2026, 4, 10)
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database)
+def founding() -> Founding:
+    return founded
 
 
 def lend(here: University, lender: str, delegate: str, role: str, **more: Any) -> Done:

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-import pytest
 from sqlalchemy import select
 
-from models import Agreement, Call, Clawback, Counter, Database, Duty, Grade, JointBase, new_key
+from models import Agreement, Call, Clawback, Counter, Duty, Grade, JointBase, new_key
 from tests.university import CYCLE_OVER, SIGNED, University
 from workflow.operations import Receipt
 from workflow.world import bump
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def base(university: University, case_id: str) -> JointBase:

@@ -159,24 +159,19 @@ def test_everybody_else_keeps_their_values(rich: University) -> None:
         )
 
 
-@pytest.fixture
-def light(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
-
-
 @pytest.mark.parametrize(("who", "held"), [("auditor", "grants"), ("leader", "duties")])
-def test_whoever_still_holds_something_is_not_erased(light: University, who: str, held: str) -> None:
-    light.proposed()
-    with light.database.reading() as session:
+def test_whoever_still_holds_something_is_not_erased(small: University, who: str, held: str) -> None:
+    small.proposed()
+    with small.database.reading() as session:
         before = _everything(session)
 
     with pytest.raises(WorkflowError) as refused:
-        _do(light, who)
+        _do(small, who)
 
     assert refused.value.code == "still_in_use"
     assert refused.value.params[held] == 1
-    assert _ahead(light, who).in_use[held] == 1
-    with light.database.reading() as session:
+    assert _ahead(small, who).in_use[held] == 1
+    with small.database.reading() as session:
         assert _everything(session) == before
 
 
@@ -185,30 +180,30 @@ def test_whoever_still_holds_something_is_not_erased(light: University, who: str
     [("office", "stranger", "not_your_role"), ("leader", "stranger", "not_your_role"), ("administrator", "administrator", "own_person")],
 )  # fmt: skip
 def test_erasing_is_an_administrators_and_never_of_oneself(
-    light: University, actor: str, who: str, code: str
+    small: University, actor: str, who: str, code: str
 ) -> None:
     with pytest.raises(WorkflowError) as refused:
-        _do(light, who, actor=actor)
+        _do(small, who, actor=actor)
 
     assert refused.value.code == code
 
 
-def test_nobody_is_erased_twice_or_without_a_reason(light: University) -> None:
+def test_nobody_is_erased_twice_or_without_a_reason(small: University) -> None:
     with pytest.raises(BadInput):
-        _do(light, "stranger", reason=" ")
-    _do(light, "stranger")
+        _do(small, "stranger", reason=" ")
+    _do(small, "stranger")
 
     with pytest.raises(WorkflowError) as again:
-        _do(light, "stranger")
+        _do(small, "stranger")
 
     assert again.value.code == "already_erased"
 
 
-def test_reason_and_count_are_all_the_entry_says(light: University) -> None:
-    ctx = Context(actor=Actor(system="cli"), at=light.at, source=Source.COMMAND)
-    light.database.run(lambda session: erase(session, light.people["stranger"], reason="demand 12", ctx=ctx))
+def test_reason_and_count_are_all_the_entry_says(small: University) -> None:
+    ctx = Context(actor=Actor(system="cli"), at=small.at, source=Source.COMMAND)
+    small.database.run(lambda session: erase(session, small.people["stranger"], reason="demand 12", ctx=ctx))
 
-    with light.database.reading() as session:
+    with small.database.reading() as session:
         body = json.loads(session.scalars(select(Entry.body)).one())
         row = session.execute(text("SELECT count(*) FROM disclosures WHERE value IS NULL")).scalar_one()
     assert body["details"] == {"reason": "demand 12", "count": 0}

@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from models import Database, Grant, Setting, new_key
+from models import Grant, Setting, new_key
 from tests.university import University
 from workflow.blockers import Rank
 from workflow.guards import GUARDS
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def grant(

@@ -13,7 +13,6 @@ from models import (
     Ban,
     Call,
     Clawback,
-    Database,
     Entry,
     Grade,
     HandIn,
@@ -25,17 +24,6 @@ from models import (
 from tests.university import CYCLE_OVER, EXTENSION_OVER, SIGNED, University, instant
 from workflow.operations import Receipt, Refusal
 from workflow.world import bump
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    """For rules that do not depend on the database."""
-    return University.founded(sqlite_database)
 
 
 def passages(university: University, case_id: str) -> list[tuple[str, str, date]]:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from models import AgendaItem, Ballot, Blob, Database, Entry, Meeting, Round, Slip, StoredDocument
-from tests.university import University
+from tests.university import Founding, University
 from tests.workflow.routing import MEMBERS, at_vote, founded, proposed, rounds
 from workflow.doctor import examine
 from workflow.errors import BadInput, NotFound, WorkflowError
@@ -35,13 +35,8 @@ NOWHERE = Paper(sha256="0" * 64, name="x.pdf", media_type="application/pdf", siz
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database)
+def founding() -> Founding:
+    return founded
 
 
 def called(

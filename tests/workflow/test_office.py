@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 
 from models import (
     Call,
-    Database,
     Entry,
     Grant,
     Incident,
@@ -36,16 +35,6 @@ from workflow.operations.deeds import Done, Role, held_roles
 from workflow.operations.repeats import once
 
 TODAY = date(2026, 3, 10)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def light(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def _do(
@@ -202,9 +191,9 @@ def test_deed_leaves_one_entry_with_its_reason(university: University, kind: str
 @pytest.mark.parametrize("who", ["leader", "head", "member", "auditor", "stranger"])
 @pytest.mark.parametrize("kind", DEEDS)
 def test_deed_is_the_offices_alone(
-    light: University, kind: str, who: str, monkeypatch: pytest.MonkeyPatch
+    small: University, kind: str, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    university = light
+    university = small
     acting = university.ctx
     monkeypatch.setattr(university, "ctx", lambda _who, **more: acting(who, **more), raising=False)
 
@@ -217,9 +206,9 @@ def test_deed_is_the_offices_alone(
 
 @pytest.mark.parametrize("kind", DEEDS)
 def test_deed_without_a_reason_is_refused(
-    light: University, kind: str, monkeypatch: pytest.MonkeyPatch
+    small: University, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    university = light
+    university = small
     monkeypatch.setitem(globals(), "_do", _without_reason)
 
     with pytest.raises(BadInput) as bad:
@@ -353,19 +342,19 @@ def test_same_request_at_once_is_done_once(university: University) -> None:
     ],
 )
 def test_person_that_cannot_be_says_every_reason(
-    light: University, stated: dict[str, Any], faults: list[tuple[str, str]]
+    small: University, stated: dict[str, Any], faults: list[tuple[str, str]]
 ) -> None:
-    assert _faults(light, office.add_person, **{**PERSON, **stated}) == faults
+    assert _faults(small, office.add_person, **{**PERSON, **stated}) == faults
 
 
-def test_external_needs_no_staff_number(light: University) -> None:
-    done = _do(light, office.add_person, **{**PERSON, "staff_number": None, "external": True})
+def test_external_needs_no_staff_number(small: University) -> None:
+    done = _do(small, office.add_person, **{**PERSON, "staff_number": None, "external": True})
 
-    with light.database.reading() as session:
+    with small.database.reading() as session:
         assert session.get_one(Person, done.subject).external is True
 
 
-def test_person_unchanged_is_no_deed(light: University) -> None:
+def test_person_unchanged_is_no_deed(small: University) -> None:
     stated: dict[str, Any] = {
         "name": "leader",
         "email": "leader@example.org",
@@ -373,14 +362,14 @@ def test_person_unchanged_is_no_deed(light: University) -> None:
         "language": "zh",
     }
 
-    assert _faults(light, office.change_person, light.people["leader"], **stated) == [
+    assert _faults(small, office.change_person, small.people["leader"], **stated) == [
         ("name", "nothing_changed")
     ]
 
 
-def test_unknown_person_does_not_exist(light: University) -> None:
+def test_unknown_person_does_not_exist(small: University) -> None:
     with pytest.raises(NotFound):
-        _do(light, office.change_person, new_key(), name="x", email=None, phone=None, language="zh")
+        _do(small, office.change_person, new_key(), name="x", email=None, phone=None, language="zh")
 
 
 # ───────────────────────────── Rights
@@ -414,26 +403,26 @@ def test_grant_holds_on_its_days(university: University) -> None:
 
 
 @pytest.mark.parametrize("who", ["office", "administrator"])
-def test_nobody_gives_a_right_to_themselves(light: University, who: str) -> None:
-    deed, stated = _give(light, to=who)
+def test_nobody_gives_a_right_to_themselves(small: University, who: str) -> None:
+    deed, stated = _give(small, to=who)
 
     with pytest.raises(WorkflowError) as refused:
-        _do(light, deed, who=who, **stated)
+        _do(small, deed, who=who, **stated)
 
     assert refused.value.code == "own_grant"
 
 
 @pytest.mark.parametrize("role", [Role.ADMINISTRATOR, Role.AUDITOR])
 def test_roles_that_watch_the_office_are_an_administrators_to_give_and_take(
-    light: University, role: Role
+    small: University, role: Role
 ) -> None:
-    deed, stated = _give(light, role=role, unit=None)
+    deed, stated = _give(small, role=role, unit=None)
 
     with pytest.raises(WorkflowError) as refused:
-        _do(light, deed, who="office", **stated)
+        _do(small, deed, who="office", **stated)
     with pytest.raises(WorkflowError) as kept:
-        _do(light, office.revoke_grant, _grant_of(light, "auditor"), who="office")
-    done = _do(light, deed, who="administrator", **stated)
+        _do(small, office.revoke_grant, _grant_of(small, "auditor"), who="office")
+    done = _do(small, deed, who="administrator", **stated)
 
     assert (refused.value.code, kept.value.code) == ("not_your_role", "not_your_role")
     assert done.seq == 1
@@ -452,25 +441,25 @@ def test_roles_that_watch_the_office_are_an_administrators_to_give_and_take(
     ],
 )
 def test_grant_that_cannot_be_says_why(
-    light: University, change: dict[str, Any], faults: list[tuple[str, str]]
+    small: University, change: dict[str, Any], faults: list[tuple[str, str]]
 ) -> None:
-    deed, stated = _give(light)
+    deed, stated = _give(small)
 
-    assert _faults(light, deed, **{**stated, **change}) == faults
-
-
-def test_grant_held_already_is_no_deed(light: University) -> None:
-    deed, stated = _give(light, to="head", unit="计算机学院")
-
-    assert _faults(light, deed, **stated) == [("role", "held_already")]
+    assert _faults(small, deed, **{**stated, **change}) == faults
 
 
-def test_grant_is_revoked_once(light: University) -> None:
-    grant = _grant_of(light, "leader")
-    _do(light, office.revoke_grant, grant)
+def test_grant_held_already_is_no_deed(small: University) -> None:
+    deed, stated = _give(small, to="head", unit="计算机学院")
+
+    assert _faults(small, deed, **stated) == [("role", "held_already")]
+
+
+def test_grant_is_revoked_once(small: University) -> None:
+    grant = _grant_of(small, "leader")
+    _do(small, office.revoke_grant, grant)
 
     with pytest.raises(WorkflowError) as refused:
-        _do(light, office.revoke_grant, grant)
+        _do(small, office.revoke_grant, grant)
 
     assert refused.value.code == "already_revoked"
 
@@ -505,9 +494,9 @@ def test_renamed_unit_keeps_its_names_with_their_days(university: University) ->
     ],
 )
 def test_name_that_cannot_be_says_why(
-    light: University, stated: dict[str, Any], faults: list[tuple[str, str]]
+    small: University, stated: dict[str, Any], faults: list[tuple[str, str]]
 ) -> None:
-    assert _faults(light, office.rename_unit, light.units["法学院"], **stated) == faults
+    assert _faults(small, office.rename_unit, small.units["法学院"], **stated) == faults
 
 
 @pytest.mark.parametrize(
@@ -519,11 +508,11 @@ def test_name_that_cannot_be_says_why(
     ],
 )
 def test_call_that_cannot_be_says_why(
-    light: University, opens_on: date | None, closes_on: date | None, faults: list[tuple[str, str]]
+    small: University, opens_on: date | None, closes_on: date | None, faults: list[tuple[str, str]]
 ) -> None:
     stated: dict[str, Any] = {"lifecycle": "base", "year": 2027, "opens_on": opens_on, "closes_on": closes_on}
 
-    assert _faults(light, office.open_call, **stated) == faults
+    assert _faults(small, office.open_call, **stated) == faults
 
 
 def test_call_moves_the_revision_of_the_world(university: University) -> None:
@@ -534,9 +523,9 @@ def test_call_moves_the_revision_of_the_world(university: University) -> None:
         assert session.get_one(Installation, "revision").value == 3
 
 
-def test_call_moved_over_itself_does_not_overlap(light: University) -> None:
+def test_call_moved_over_itself_does_not_overlap(small: University) -> None:
     done = _do(
-        light, office.change_call, _call_of(light), opens_on=date(2026, 3, 2), closes_on=date(2026, 12, 30)
+        small, office.change_call, _call_of(small), opens_on=date(2026, 3, 2), closes_on=date(2026, 12, 30)
     )
 
     assert done.seq == 1
@@ -568,12 +557,12 @@ def test_incident_is_closed_once(university: University) -> None:
         _do(university, office.close_incident, incident)
 
 
-def test_command_line_needs_no_role(light: University) -> None:
+def test_command_line_needs_no_role(small: University) -> None:
     from workflow.context import Actor, Source
 
-    ctx = Context(actor=Actor(system="cli"), at=light.at, source=Source.COMMAND)
+    ctx = Context(actor=Actor(system="cli"), at=small.at, source=Source.COMMAND)
 
-    done = light.database.run(
+    done = small.database.run(
         lambda session: office.add_unit(session, name="文学院", kind="college", reason="r", ctx=ctx)
     )
 

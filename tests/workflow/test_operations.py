@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
-import pytest
 from sqlalchemy import func, select
 
-from models import Database, Entry, Timer
+from models import Entry, Timer
 from tests.university import University
 from workflow.operations import Receipt, Refusal
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 def test_proposal_is_approved_and_signed(university: University) -> None:

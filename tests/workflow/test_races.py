@@ -35,11 +35,6 @@ from workflow.operations.organisations import rename_partner
 from workflow.operations.settings import change_setting
 
 
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
 def fresh_proposal(university: University) -> str:
     return university.on(date(2026, 3, 10)).proposed()
 

@@ -13,23 +13,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Database, Entry, Notice, Task, Timer
+from models import Entry, Notice, Task, Timer
 from tests.university import LATE_AGREEMENT_END, University
 from workflow.doctor import examine
 from workflow.messages import About, compose
 from workflow.operations import Receipt
 
 REPORT_DUE = date(2027, 11, 9)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def opened(university: University, on: date, **rest: Any) -> str:

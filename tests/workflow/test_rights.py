@@ -17,11 +17,6 @@ from workflow.queries.rights import Sight
 TODAY = date(2026, 3, 20)
 
 
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
 def seen_by(university: University, who: str) -> set[str]:
     with university.database.reading() as session:
         rights = rights_of(session, university.people[who], today=TODAY)

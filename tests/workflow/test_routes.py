@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Ballot, Database, Entry, Grant, Round, Slip
-from tests.university import CYCLE_OVER, University
+from tests.university import CYCLE_OVER, Founding, University
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed, rounds
 from workflow.doctor import examine
 from workflow.operations import Receipt, Refusal
@@ -26,13 +26,8 @@ from workflow.operations.rounds import (
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database)
+def founding() -> Founding:
+    return founded
 
 
 def codes(answer: Receipt | Refusal) -> list[str]:

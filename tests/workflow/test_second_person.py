@@ -8,20 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Ban, Database, Entry, Grant, JointBase, PendingAct, Task, new_key
+from models import Ban, Entry, Grant, JointBase, PendingAct, Task, new_key
 from tests.university import CYCLE_OVER, University
 from workflow.errors import NotFound
 from workflow.operations import Receipt, Refusal, confirm, decline
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def amending(university: University, case_id: str, who: str = "office", **rest: Any) -> Receipt:

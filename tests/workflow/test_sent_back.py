@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Database, Notice, Task, Timer
-from tests.university import ROUTED_FILE, University, instant
+from tests.university import ROUTED_FILE, Founding, University, instant
 from tests.workflow.routing import MEMBERS, at_vote, do, founded, rounds
 from workflow.doctor import examine
 from workflow.messages import About, compose
@@ -23,13 +24,8 @@ BACK = "back_to_progress_report"
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database, midterm_experts_on=False)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database, midterm_experts_on=False)
+def founding() -> Founding:
+    return partial(founded, midterm_experts_on=False)
 
 
 def in_midterm(here: University) -> str:

@@ -9,18 +9,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Case, Database, Entry, Setting, Timer
+from models import Case, Entry, Setting, Timer
 from tests.university import University
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.operations.deeds import Done
 from workflow.operations.settings import change_setting, preview_setting, read_setting
 
 MARCH = datetime(2026, 3, 10, 2, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
 
 
 @pytest.fixture(scope="module")

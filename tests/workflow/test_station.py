@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Ban, Call, Case, Database, Edition, Grant, Notice, PendingAct, Person, new_key
-from tests.university import ROUTED_FILE, University
+from tests.university import ROUTED_FILE, Founding, University
 from tests.workflow.routing import do, rounds
 from workflow.check import check
 from workflow.definition import load
@@ -61,13 +61,8 @@ def founded(database: Database) -> University:
 
 
 @pytest.fixture
-def university(database: Database) -> University:
-    return founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database)
+def founding() -> Founding:
+    return founded
 
 
 def application(here: University, case_id: str, *, partner: str = "水城机床厂") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from models import Database, Partner, PartnerName, Unit
+from models import Partner, PartnerName, Unit
 from tests.university import University
 from tests.workflow.racing import until_somebody_waits
 from tests.workflow.test_bans import CODE, PARTNER, codes, proposing, revoked, setting
@@ -25,16 +25,6 @@ RENAMED = "水城明德制药有限公司"
 OTHER = "冠州博远律师协会"
 OTHER_CODE = "91371500MA7Y6F6M7Y"
 RENAMED_ON = date(2029, 5, 1)
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def do(university: University, deed: Callable[..., Done], *args: Any, **stated: Any) -> Done:

@@ -7,20 +7,10 @@ from datetime import date
 import pytest
 from sqlalchemy import select
 
-from models import Database, Duty, Task
+from models import Duty, Task
 from tests.university import CYCLE_OVER, University, instant
 from workflow.doctor import examine
 from workflow.operations.settings import change_setting
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def turns(university: University, case_id: str) -> set[tuple[str, str, date | None]]:

@@ -8,20 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import CalendarYear, Call, Database, Duty, Holiday, Notice, Rung, Setting, Timer, new_key
+from models import CalendarYear, Call, Duty, Holiday, Notice, Rung, Setting, Timer, new_key
 from tests.university import LATE_AGREEMENT_END, University, instant
 from workflow.operations import Receipt
 from workflow.world import bump
-
-
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
-@pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return University.founded(sqlite_database)
 
 
 def running(university: University, case_id: str) -> dict[str, date]:

@@ -26,11 +26,6 @@ CASES = Base.metadata.tables["cases"]
 DISCLOSURES = Base.metadata.tables["disclosures"]
 
 
-@pytest.fixture
-def university(database: Database) -> University:
-    return University.founded(database)
-
-
 def verdict(university: University) -> Verdict:
     with university.database.reading() as session:
         return verify(session)

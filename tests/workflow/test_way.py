@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from models import Database
-from tests.university import University
+from tests.university import Founding, University
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed
 from workflow import queries, way
 from workflow.explain.route import outcome_text, tally_text
@@ -17,8 +17,8 @@ from workflow.way import Mark, Stop
 
 
 @pytest.fixture
-def small(sqlite_database: Database) -> University:
-    return founded(sqlite_database)
+def founding() -> Founding:
+    return founded
 
 
 def seen(here: University, case_id: str, who: str) -> tuple[tuple[Stop, ...], tuple[Stop, ...]]:
