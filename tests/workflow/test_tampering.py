@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
 import random
+import re
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -22,9 +25,10 @@ from models import Checkpoint, Database, Entry, Leaf, Node, Sealing, Stream
 from models.schema import copy
 from tests.conftest import Templates
 from tests.workflow.history import unlock
-from tests.workflow.sealed import SealedLog, entry_row, entry_text
+from tests.workflow.sealed import ORIGIN, STREAMS, SealedLog, entry_row, entry_text
 from workflow.keyfile import read_key
 from workflow.notes import Head as Said
+from workflow.notes import Signer
 from workflow.packet import verify
 from workflow.packet.verify import Check, Verdict, check
 from workflow.packet.verify import Checkpoint as Head
@@ -114,10 +118,11 @@ def flipped(line: bytes, place: int, bit: int) -> bytes:
 def test_every_flipped_byte_names_its_entry(taken: Taken) -> None:
     """Of the proof only the part up to the entry is read again: what comes behind was found whole before."""
     lines, proof = taken.lines, taken.files["proofs/tree.txt"].splitlines(keepends=True)
+    keys = [verify.Key(line) for line in taken.files["keys.txt"].decode().splitlines()]
     assert taken.with_lines(lines).sound
     wrong = []
     for number, place, bit in flips(lines):
-        named = _named_by(lines, proof, number, flipped(lines[number], place, bit))
+        named = _named_by(lines, proof, keys, number, flipped(lines[number], place, bit))
         if named != number:
             wrong.append((number, place, bit, named))
 
@@ -128,13 +133,16 @@ AROUND = 8
 """Entries before and behind that are read again with a changed one."""
 
 
-def _named_by(lines: list[bytes], proof: list[bytes], number: int, changed: bytes) -> int | None:
+def _named_by(
+    lines: list[bytes], proof: list[bytes], keys: list[verify.Key], number: int, changed: bytes
+) -> int | None:
     """The first bad entry of the window around the changed one, of a reader that has come as far as its beginning."""
     begin, end = max(0, number - AROUND), number + AROUND + 1
     window = [*lines[begin:number], changed, *lines[number + 1 : end]]
     files = {"entries.jsonl": b"".join(window), "proofs/tree.txt": b"".join(proof[begin:end])}
     run = Check(Files(files), [], None)
     run.tree.size, run.tree.peaks, run.whole = begin, list(_peaks(begin)), begin == 0
+    run.keys = keys
     run._log()
     return min((one.number for one in run.findings if one.number is not None), default=None)
 
@@ -244,7 +252,7 @@ def test_another_text_or_spelling_is_named(taken: Taken, name: str) -> None:
 # ───────────────────────────── Whoever has the packet's program, or the key, and time
 
 
-def rebuilt(bodies: list[str], taken: Taken, *, sign: SealedLog | None = None) -> dict[str, bytes]:
+def rebuilt(bodies: list[str], taken: Taken, *, sign: Signer | None = None) -> dict[str, bytes]:
     """A packet over other texts with everything in it computed anew; the checkpoints are re-signed with a key, or kept."""
     tree, proof, lines, files = verify.Growing(), [], [], dict(taken.files)
     sizes = {int(name[12:-4]) for name in files if name.startswith("checkpoints/")}
@@ -257,8 +265,8 @@ def rebuilt(bodies: list[str], taken: Taken, *, sign: SealedLog | None = None) -
         proof.append(f"e {digest.hex()}\n")
         lines.append(f'{{"entry":{body},"number":{number}}}\n')
         if sign is not None and number + 1 in sizes:
-            said = Said(origin=sign.signer.origin, size=number + 1, root=tree.root())
-            files[f"checkpoints/{number + 1:012d}.txt"] = sign.signer.note(said.text).encode()
+            said = Said(origin=sign.origin, size=number + 1, root=tree.root())
+            files[f"checkpoints/{number + 1:012d}.txt"] = sign.note(said.text).encode()
     about = json.loads(files["packet.json"]) | {"size": len(bodies), "entries": len(bodies)}
     return files | {
         "entries.jsonl": "".join(lines).encode(),
@@ -288,18 +296,105 @@ def test_rewrite_with_recomputed_hashes_is_found(taken: Taken) -> None:
     assert first(found) == ("checkpoint_differs", max([0, *(size for size in sizes if size <= 137)]))
 
 
-def test_middle_only_edit_is_named_by_the_chain(taken: Taken) -> None:
-    """Its hash, leaf and tree are computed anew, the texts after it are left: the next of its stream gives it away."""
-    found = taken.verdict(rebuilt(rewritten(taken, 137, only=True), taken))
+@pytest.mark.parametrize("number", [20, 137, 220])
+def test_middle_only_edit_is_named_by_the_chain(taken: Taken, number: int) -> None:
+    """Its hash, leaf and tree are computed anew, the texts after it are left: the next two of its stream give it away."""
+    found = taken.verdict(rebuilt(rewritten(taken, number, only=True), taken))
 
-    assert "chain_broken" in [one.kind for one in found.findings]
-    assert all(one.number is None or 101 <= one.number <= 144 for one in found.findings[:2])
+    told = {(one.kind, one.number) for one in found.findings}
+    assert {("checkpoint_differs", number), ("chain_broken", number)} <= told
+    assert found.findings[0].number == number
+    assert [one.number for one in found.findings if one.kind == "chain_broken"] == [number]
+
+
+def test_of_two_neighbours_that_disagree_the_later_is_named_unless_it_is_vouched_for(
+    log: SealedLog, taken: Taken
+) -> None:
+    """Every checkpoint is signed anew: the chain alone is left to tell."""
+    last = ENTRIES - 1
+    last_but_one = last - STREAMS
+
+    vouched = check(Files(rebuilt(rewritten(taken, 137, only=True), taken, sign=log.signer)))
+    at_the_end = check(Files(rebuilt(rewritten(taken, last_but_one, only=True), taken, sign=log.signer)))
+
+    assert (len(vouched.findings), first(vouched)) == (1, ("chain_broken", 137))
+    assert (len(at_the_end.findings), first(at_the_end)) == (1, ("chain_broken", last))
+
+
+def test_entry_of_the_chain_whose_prev_was_changed_is_named(log: SealedLog, taken: Taken) -> None:
+    """The next one names neither what it was nor what it is: of the two that disagree the later is the bad one."""
+    bodies = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines]
+    prev = verify.read_entry(bodies[137].encode())["prev"]
+    bodies[137] = bodies[137].replace(prev, "5" * 64)
+
+    found = check(Files(rebuilt(bodies, taken, sign=log.signer)))
+
+    assert first(found) == ("chain_broken", 137)
+
+
+# ───────────────────────────── Keys and checkpoints kept outside
+
+
+def test_keys_that_leave_a_gap_overlap_or_end_are_found(taken: Taken) -> None:
+    raw = taken.files["keys.txt"].decode()
+    assert raw.startswith("0 - ")
+    for changed in (raw.replace("0 -", "1 -"), raw.replace("0 -", f"0 {ENTRIES}"), raw * 2):
+        found = taken.verdict({**taken.files, "keys.txt": changed.encode()})
+        assert "key_differs" in [one.kind for one in found.findings], changed
+
+
+def test_key_no_entry_tells_of_is_found(taken: Taken) -> None:
+    """A stranger's key is written into the packet and signs every checkpoint; the log still tells of its own."""
+    key, size = Signer.fresh(ORIGIN), ENTRIES
+    bodies = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines]
+    own = taken.files["keys.txt"].decode().replace("0 -", f"0 {size}")
+    both = {"keys.txt": f"{own}{size + 1} - {key.public.text}\n".encode()}
+    alone = {"keys.txt": f"0 - {key.public.text}\n".encode()}
+
+    beside = check(Files({**taken.files, **both}))
+    instead = check(Files({**rebuilt(bodies, taken, sign=key), **alone}))
+
+    assert first(beside) == ("key_differs", None)
+    assert first(instead)[0] == "key_differs"
+    assert instead.findings[0].number == 0
+
+
+def test_checkpoint_outside_with_a_false_signature_is_found(taken: Taken) -> None:
+    """What was kept outside is a witness only when the log's key signed it."""
+    text, blank, tail = taken.middle.rpartition("\n\n")
+    name, signature = tail.rsplit(" ", 1)
+    raw = bytearray(base64.b64decode(signature))
+    raw[20] ^= 1
+    forged = f"{text}{blank}{name} {base64.b64encode(raw).decode()}\n"
+
+    assert first(check(Files(taken.files), [Head(forged.encode())])) == ("bad_signature", None)
+    assert check(Files(taken.files), [Head(taken.middle.encode())]).sound
+
+
+@pytest.mark.parametrize("scope", [[], "", {"case ": "1"}, None])
+def test_scope_that_is_none_is_found(taken: Taken, scope: Any) -> None:
+    about = json.loads(taken.files["packet.json"]) | {"scope": scope}
+
+    found = taken.verdict({**taken.files, "packet.json": json.dumps(about).encode()})
+
+    assert (first(found), found.findings[0].place) == (("file_bad", None), "packet.json")
+
+
+@pytest.mark.parametrize("stream", ['["system:test4"]', "{}", "7", "null"])
+def test_stream_that_is_no_text_is_named(log: SealedLog, taken: Taken, stream: str) -> None:
+    bodies = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines]
+    bodies[-1] = re.sub('"stream":"[^"]*"', f'"stream":{stream}', bodies[-1])
+
+    assert first(check(Files(rebuilt(bodies, taken, sign=log.signer)))) == ("malformed", ENTRIES - 1)
+
+
+# ───────────────────────────── Whoever has the key, and time
 
 
 def test_rewrite_signed_with_the_stolen_key_is_found_against_one_checkpoint_outside(
     log: SealedLog, taken: Taken
 ) -> None:
-    forged = rebuilt(rewritten(taken, 20), taken, sign=log)
+    forged = rebuilt(rewritten(taken, 20), taken, sign=log.signer)
 
     assert check(Files(forged)).sound, "by itself it cannot be told from the truth"
     assert first(taken.verdict(forged))[0] == "checkpoint_differs"
@@ -309,7 +404,7 @@ def test_tail_cut_off_and_signed_anew_is_found(log: SealedLog, taken: Taken) -> 
     bodies = rewritten(taken, 0)[: ENTRIES // 3]
     bodies[0] = taken.lines[0][9:].rpartition(b',"number"')[0].decode()
     whole = [line[9:].rpartition(b',"number"')[0].decode() for line in taken.lines][: ENTRIES // 3]
-    forged = rebuilt(whole, taken, sign=log)
+    forged = rebuilt(whole, taken, sign=log.signer)
 
     assert check(Files(forged)).sound
     assert first(taken.verdict(forged)) == ("shorter", ENTRIES // 3)
@@ -320,11 +415,13 @@ def test_lines_cut_off_are_named(taken: Taken) -> None:
 
 
 def test_new_log_under_the_old_name_is_found(log: SealedLog, taken: Taken) -> None:
-    others = [entry_text("system:new", n + 1, "0" * 64, n) for n in range(ENTRIES)]
+    """It begins with the true entry of its key."""
+    key_made = taken.lines[0][9:].rpartition(b',"number"')[0].decode()
+    others, prev = [key_made], "0" * 64
     for number in range(1, ENTRIES):
-        prev = verify.entry_hash(others[number - 1].encode()).hex()
-        others[number] = entry_text("system:new", number + 1, prev, number)
-    forged = rebuilt(others, taken, sign=log)
+        others.append(entry_text("system:new", number, prev, number))
+        prev = verify.entry_hash(others[-1].encode()).hex()
+    forged = rebuilt(others, taken, sign=log.signer)
 
     assert check(Files(forged)).sound
     assert first(taken.verdict(forged))[0] == "checkpoint_differs"

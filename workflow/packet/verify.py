@@ -30,6 +30,7 @@ CHUNK = 1 << 20
 MOST_FINDINGS = 100
 EXPECTED = ("packet.json", "keys.txt", "entries.jsonl", "proofs/tree.txt")
 BESIDE = ("verify.py", "说明.txt")
+SCOPE = frozenset(("case", "unit", "since", "until"))
 
 FIELDS = frozenset(
     (
@@ -53,6 +54,7 @@ KINDS = {
     "file_bad": ("文件损坏或格式不符", "a file is damaged or not of the format"),
     "file_extra": ("多出文件", "a file does not belong here"),
     "file_missing": ("缺少文件", "a file is missing"),
+    "key_differs": ("公钥与记录所载不符", "a public key is not one the log tells of"),
     "malformed": ("字段不全或有多余", "the entry lacks a field or has one too many"),
     "missing": ("缺少此条", "the entry is missing"),
     "no_proof": ("包内没有对应此检查点的证明", "the packet holds no proof for this checkpoint"),
@@ -250,6 +252,12 @@ class Key:
         return self.first <= size and (self.last is None or size <= self.last)
 
 
+def _in_line(keys: list[Key]) -> bool:
+    """Whether each key signs from where the one before it ends, the first from 0 and the last without end."""
+    begins = [0, *(-1 if key.last is None else key.last + 1 for key in keys)]
+    return [key.first for key in keys] == begins[:-1] and (not keys or keys[-1].last is None)
+
+
 class Checkpoint:
     """A signed head of the log. Raises Bad for what is none."""
 
@@ -337,7 +345,9 @@ def read_entry(body: bytes) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise Bad("malformed")
     stream = entry.get("stream")
-    wanted = CASE_FIELDS if isinstance(stream, str) and stream.startswith("case:") else FIELDS
+    if not isinstance(stream, str):
+        raise Bad("malformed")
+    wanted = CASE_FIELDS if stream.startswith("case:") else FIELDS
     if entry.keys() != wanted or entry["format"] != FORMAT or type(entry["seq"]) is not int:
         raise Bad("malformed")
     if spelled != text:
@@ -443,11 +453,13 @@ class Check:
         self.findings = []  # type: list[Finding]
         self.keys = []  # type: list[Key]
         self.marks = {}  # type: dict[int, list[Checkpoint]]
-        self.heads = {}  # type: dict[str, tuple[int, str]]
+        self.heads = {}  # type: dict[str, tuple[int, str, int]]
+        self.doubts = {}  # type: dict[str, tuple[Finding, int]]
+        self.differing = []  # type: list[tuple[Finding, int]]
+        self.told = set()  # type: set[str]
         self.documents = set()  # type: set[str]
         self.tree = Growing()
         self.entries = self.good = 0
-        self.broken_at = None  # type: int | None
         self.whole = True
         self.gap = None  # type: int | None
         self.stream = ""
@@ -468,9 +480,11 @@ class Check:
         root = self.tree.root()
         return Verdict(self.entries, self.tree.size, self.findings, keys, root=root, whole=self.whole)
 
-    def _found(self, kind: str, number: int | None = None, place: str = "") -> None:
+    def _found(self, kind: str, number: int | None = None, place: str = "") -> Finding:
+        finding = Finding(kind, number, place)
         if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(Finding(kind, number, place))
+            self.findings.append(finding)
+        return finding
 
     # ── what the packet says of itself
 
@@ -492,6 +506,7 @@ class Check:
                 about.keys() != wanted
                 or about["format"] != PACKET
                 or about["documents"] not in ("files", "hashes")
+                or not about["scope"].keys() <= SCOPE
             ):
                 raise Bad("packet.json")
         except (ValueError, AttributeError):
@@ -514,6 +529,8 @@ class Check:
         if lines[-1:] != [""]:
             raise Bad("keys.txt")
         self.keys = [Key(line) for line in lines[:-1]]
+        if not _in_line(self.keys):
+            self._found("key_differs", place="keys.txt")
         for name in self.source.names():
             if name.startswith("checkpoints/"):
                 self._head(name)
@@ -556,6 +573,7 @@ class Check:
             while line is not None:
                 self._found("out_of_place", line[1])
                 line = self._line(entries)
+        self._name_first_bad()
 
     def _line(self, entries: Any) -> Any:
         raw = entries.readline(LONGEST_LINE)
@@ -598,32 +616,52 @@ class Check:
         self.entries += 1
         if self.progress is not None and self.entries % 1000 == 0:
             self.progress(self.entries)
-        if entry_hash(body) != digest:
+        written = entry_hash(body) == digest
+        if not written:
             self._found("entry_differs", number)
         try:
             entry = read_entry(body)
         except Bad as bad:
             self._found(str(bad), number)
             return
-        self._chain(number, entry, digest)
+        if written:
+            self._chain(number, entry)
+        else:
+            # What it says of its place is not evidence against others.
+            self.doubts.pop(entry["stream"], None)
+        self.heads[entry["stream"]] = (entry["seq"], digest.hex(), number)
+        if entry["stream"] == "system:log":
+            self._key_told(number, entry)
         if b'"documents"' in body:
             self.documents |= documents_of(entry)
 
-    def _chain(self, number: int, entry: dict[str, Any], digest: bytes) -> None:
-        seq, prev = entry["seq"], entry["prev"]
-        must_follow = self.whole or entry["stream"] == self.stream
-        last = self.heads.get(entry["stream"])
+    def _chain(self, number: int, entry: dict[str, Any]) -> None:
+        stream, seq, prev = entry["stream"], entry["seq"], entry["prev"]
+        must_follow = self.whole or stream == self.stream
+        last = self.heads.get(stream)
         if last is None:
             follows = prev == GENESIS if seq == 1 else not must_follow
         elif seq == last[0] + 1:
             follows = prev == last[1]
         else:
             follows = seq > last[0] and not must_follow
+        if stream in self.doubts:
+            # Two before it disagree. If it names the later one, that is the one that was written, and the earlier is not.
+            finding, earlier = self.doubts.pop(stream)
+            if last is not None and seq == last[0] + 1 and follows:
+                finding.number = earlier
         if not follows:
-            self._found("chain_broken", number)
-            if self.broken_at is None:
-                self.broken_at = number
-        self.heads[entry["stream"]] = (seq, digest.hex())
+            finding = self._found("chain_broken", number)
+            if last is not None and seq == last[0] + 1:
+                self.doubts[stream] = (finding, last[2])
+
+    def _key_told(self, number: int, entry: dict[str, Any]) -> None:
+        """The keys the log tells of are those the packet shows."""
+        if entry["kind"] in ("key_made", "key_rotated") and isinstance(entry["details"], dict):
+            told = str(entry["details"].get("new"))
+            self.told.add(told)
+            if told not in {key.text for key in self.keys}:
+                self._found("key_differs", number)
 
     def _compare(self) -> None:
         """Compare the tree as it stands with every checkpoint of this size."""
@@ -631,10 +669,17 @@ class Check:
         for checkpoint in self.marks.pop(self.tree.size):
             if checkpoint.root == root:
                 continue
-            at = self.broken_at if self.broken_at is not None and self.broken_at >= self.good else self.good
-            self._found("checkpoint_differs", at, f"{self.good}-{self.tree.size - 1}")
+            last = self.tree.size - 1
+            self.differing.append((self._found("checkpoint_differs", self.good, f"{self.good}-{last}"), last))
             return
         self.good = self.tree.size
+
+    def _name_first_bad(self) -> None:
+        """Of the entries among which a checkpoint shows a bad one, name that which a chain shows, if any."""
+        broken = sorted(one.number or 0 for one in self.findings if one.kind == "chain_broken")
+        for finding, last in self.differing:
+            first = finding.number or 0
+            finding.number = next((number for number in broken if first <= number <= last), first)
 
     # ── what must have come out
 
@@ -643,6 +688,13 @@ class Check:
         origins = {key.name for key in self.keys} | {about["origin"]}
         if len(origins) != 1 or any(one.origin not in origins for one in self.outside):
             self._found("other_log", place=", ".join(sorted(map(str, origins))))
+        for one in self.outside:
+            fault = one.fault(self.keys) if one.size <= size and one.origin in origins else None
+            if fault is not None:
+                self._found(fault, place=f"{one.origin} {one.size}")
+        for key in self.keys:
+            if self.whole and key.text not in self.told:
+                self._found("key_differs", place=key.text)
         if not about["scope"] and self.gap is not None:
             self._found("missing", self.gap)
         if about["size"] != size or about["entries"] != self.entries:
