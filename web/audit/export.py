@@ -35,6 +35,11 @@ FILES = {
 }
 """The kinds of file, and what each is called on the way."""
 
+NAMED_BY_ACT = frozenset(
+    ("import", "open", "transition", "task", "ballot", "proposal", "declined", "withdrawn")
+)
+"""Kinds of entries whose act says in the process what happened."""
+
 COLUMNS = (
     "number", "stream", "seq", "recorded_at", "effective_on", "kind", "act", "outcome", "from", "to", "base", "base_number",
     "actor", "source", "unit", "reason", "hash",
@@ -89,7 +94,7 @@ def _content(chosen: LogFilter, file: str, until: int, language: str) -> Iterato
 
         if file == "xes":
             rows = rows_by_case(session, chosen, until=until)
-            yield from encoded(as_xes(rows, lambda row: _activity(row, of(row), language)))
+            yield from encoded(as_xes(rows, lambda row: activity(row, of(row), language)))
         elif file == "jsonl":
             yield from encoded(as_jsonl(log_rows(session, chosen, until=until)))
         else:
@@ -98,8 +103,13 @@ def _content(chosen: LogFilter, file: str, until: int, language: str) -> Iterato
             yield from encoded(as_csv(heads, cells)) if file == "csv" else as_xlsx(heads, cells)
 
 
-def _activity(row: Mapping[str, Any], definition: Definition, language: str) -> str:
-    return act_text(definition, row["act"], language) if row["act"] else kind_text(row["kind"], language)
+def activity(row: Mapping[str, Any], definition: Definition, language: str) -> str:
+    """What was done, told apart from whatever else was done about the same step: an upload, a declaration, a reminder."""
+    kind = kind_text(row["kind"], language)
+    if not row["act"]:
+        return kind
+    act = act_text(definition, row["act"], language)
+    return act if row["kind"] in NAMED_BY_ACT else f"{act} · {kind}"
 
 
 def _cells(row: Mapping[str, Any], definition: Definition, language: str) -> list[str]:
