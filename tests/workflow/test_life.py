@@ -23,6 +23,8 @@ from models import (
 )
 from tests.university import CYCLE_OVER, EXTENSION_OVER, SIGNED, University, instant
 from workflow.operations import Receipt, Refusal
+from workflow.plan import probe
+from workflow.queries.acting import case_for
 from workflow.world import bump
 
 
@@ -720,6 +722,33 @@ def test_agreement_is_recorded_by_its_rules(
 
     told = [] if isinstance(answer, Receipt) else [b.code for b in (*answer.blockers, *answer.warnings)]
     assert sorted(set(told)) == sorted(reasons)
+
+
+@pytest.mark.parametrize(
+    ("renewed_to", "reasons"),
+    [(None, []), ("2037-03-01", []), ("2037-03-02", ["too_late_a_day"])],
+)
+def test_renewal_is_not_asked_the_reason_of_the_agreement_before_it(
+    small: University, renewed_to: str | None, reasons: list[str]
+) -> None:
+    """The first agreement was longer than five years, for a reason; what is not entered yet has no length."""
+    case_id = small.approved()
+    first = small.agreement(case_id, last=date(2032, 3, 9)) | {"reason": "long project"}
+    small.done(case_id, "sign_agreement", "office", **first)
+    small.tick(case_id, date(2032, 3, 1), 10)
+    form = small.renewal(case_id, signed=date(2032, 3, 1), last=date(2037, 3, 1))
+    form |= {"agreement_last_day": renewed_to}
+
+    with small.database.reading() as session:
+        ctx = small.ctx("office")
+        offered = probe(case_for(session, case_id, ctx=ctx).snapshot, "renew_agreement", ctx)
+    answer = small.act(case_id, "renew_agreement", "office", **form)
+
+    asked = (
+        [] if isinstance(answer, Receipt) else [b.code for b in answer.blockers if b.code != "field_missing"]
+    )
+    assert [blocker.code for blocker in offered.blockers] == []
+    assert asked == reasons
 
 
 def test_agreement_shorter_than_the_cycle_is_possible_once_confirmed(small: University) -> None:

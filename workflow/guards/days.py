@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from workflow.blockers import Blocker, Rank
 from workflow.definition.values.acts import Need
+from workflow.definition.values.days import Day
 from workflow.guards.view import View, blocker
 from workflow.periods import add, beijing_day
 
@@ -36,7 +37,12 @@ def not_past(view: View, need: Need) -> Iterator[Blocker]:
 
 
 def at_most(view: View, need: Need) -> Iterator[Blocker]:
-    """The day is not after a limit; unless a reason is given, where the rule allows one."""
+    """The day is not after a limit; unless a reason is given, where the rule allows one.
+
+    A day the form asks for is judged once it is entered; the one the case has was judged when it was.
+    """
+    if _is_unentered(view, need.params["day"]):
+        return
     day, limit = view.day(need.params["day"]), view.day(need.params["limit"])
     if day is None or limit is None or day <= limit:
         return
@@ -46,6 +52,11 @@ def at_most(view: View, need: Need) -> Iterator[Blocker]:
         yield blocker(need, "after_limit", Rank.RULE, name=name, day=day, limit=limit)
     elif not view.form.get(unless):
         yield blocker(need, "too_late_a_day", Rank.RULE, name=name, day=day, limit=limit, unless=unless)
+
+
+def _is_unentered(view: View, day: Day) -> bool:
+    """Whether the form asks for a day, and none is stated."""
+    return view.form.get(day.anchor) is None and any(ask.field == day.anchor for ask in view.act.asks)
 
 
 def covers(view: View, need: Need) -> Iterator[Blocker]:
