@@ -51,6 +51,7 @@ _KINDS: Mapping[str, NoticeKind] = MappingProxyType(
         "reminder": NoticeKind.DEADLINES,
         "act": NoticeKind.DECISIONS,
         "ban_lifted": NoticeKind.DECISIONS,
+        "turn_over": NoticeKind.DECISIONS,
         "copied": NoticeKind.COPIES,
         "stood_aside": NoticeKind.COPIES,
     }

@@ -209,6 +209,25 @@ def _turn(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
     return _say(about, "turn_subject", act=what, base=about.base), _frame(about, *middle)
 
 
+def _turn_over(params: Mapping[str, Any], about: About) -> tuple[str, Body]:
+    """That what somebody was asked for has ended: the task it went on without is waited for again."""
+    definition = about.definition
+    what, task = _label(definition, params["act"]), definition.timers[params["task"]].label
+    middle = [
+        _say(
+            about,
+            "line.turn_over",
+            what=what,
+            base=about.base,
+            task=task,
+            day=date.fromisoformat(params["until"]),
+        ),
+        _say(about, "line.ballots_stay", task=task),
+        _say(about, "line.basis", basis=article_text(params["basis"], about.language)),
+    ]
+    return _say(about, "turn_over_subject", act=what, base=about.base), _frame(about, *middle)
+
+
 def _sent_back(params: Mapping[str, Any], about: About) -> Iterator[str]:
     """Of what was handed in and sent back: by whom, and why."""
     if "by" in params:
@@ -319,6 +338,7 @@ _WRITERS: Mapping[str, Callable[[Mapping[str, Any], About], tuple[str, Body]]] =
     "deadline_moved": _moved,
     "late_opening": _late_opening,
     "your_turn": _turn,
+    "turn_over": _turn_over,
     "stood_aside": _aside,
     "urged": _urged,
     "copied": _copied,

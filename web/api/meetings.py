@@ -47,6 +47,7 @@ from web.meetings.showing import (
     majority_text,
     motion_text,
     quorum_text,
+    result_name,
     sight_of,
     waiting_for,
 )
@@ -198,7 +199,7 @@ def _result(item: Agendum, result: str | None) -> Named | None:
     """What a round came to; of one the case went on without, that it was overtaken."""
     if result is None and item.is_open:
         return None
-    name = str(result or "overtaken")
+    name = result_name(result) if result else "overtaken"
     return Named(name=name, text=t(f"meetings.result.{name}"))
 
 

@@ -16,7 +16,7 @@ from web.audit.wording import act_text, word
 from web.words import catalogue, t
 from workflow import queries
 from workflow.definition.values.edition import Definition
-from workflow.definition.values.routes import BACK_TO
+from workflow.definition.values.routes import BACK_TO, MORE_TIME_FOR
 from workflow.explain.names import NO_VALUE, headed, role_label
 from workflow.explain.values import value_text
 from workflow.queries.log import disclosed, is_undisclosed
@@ -253,7 +253,10 @@ class Values:
         return written(step.label, self._language) if step is not None else name
 
     def _result(self, value: str) -> str:
-        """What a round came to; a sending back names the step."""
+        """What a round came to; a sending back names the step, one that ended for a task the task."""
+        if value.startswith(MORE_TIME_FOR):
+            task = self._step(value.removeprefix(MORE_TIME_FOR))
+            return say("route.result.more_time", self._language, task=task)
         if value.startswith(BACK_TO):
             return say("route.result.back_to", self._language, step=self._step(value.removeprefix(BACK_TO)))
         return word("audit.round.", value, self._language)

@@ -14,7 +14,7 @@ from web.meetings import blueprint
 from web.pages import Look
 from web.words import t
 from workflow import queries, routes
-from workflow.definition.values.routes import Choice, StepKind
+from workflow.definition.values.routes import MORE_TIME_FOR, Choice, StepKind
 from workflow.explain.names import act_label, badge_of, headed, title_of
 from workflow.operations.bodies import bodies, body_label
 from workflow.operations.meetings import OPEN
@@ -275,4 +275,9 @@ def result_text(item: Agendum, language: str) -> str:
     result = item.round["result"]
     if result is None:
         return "" if item.is_open else t("meetings.result.overtaken", language)
-    return t(f"meetings.result.{result}", language)
+    return t(f"meetings.result.{result_name(result)}", language)
+
+
+def result_name(result: str) -> str:
+    """The result of a vote as it is called in a meeting, whatever task a vote that ended uncounted waits for."""
+    return "more_time" if result.startswith(MORE_TIME_FOR) else result

@@ -8,7 +8,7 @@ from typing import Any
 from models.changes import INSERT, UPDATE
 from workflow import routes
 from workflow.definition.values.edition import Definition
-from workflow.definition.values.routes import BACK_TO, CONFIDENTIAL, Step, StepKind
+from workflow.definition.values.routes import BACK_TO, CONFIDENTIAL, MORE_TIME_FOR, Step, StepKind
 from workflow.explain.names import NO_VALUE
 from workflow.plan import Plan
 from workflow.queries.names import Names
@@ -44,6 +44,9 @@ def result_text(step: Step, row: Row, definition: Definition, language: str) -> 
     if result.startswith(BACK_TO):
         name = result.removeprefix(BACK_TO)
         return say("route.result.back_to", language, step=_step(definition, name).label)
+    if result.startswith(MORE_TIME_FOR):
+        task = _step(definition, result.removeprefix(MORE_TIME_FOR)).label
+        return say("route.result.more_time", language, task=task)
     if step.kind is StepKind.DECIDE and row["motion"]:
         return motion_text(row["motion"], definition, language)
     if result == routes.Result.PASSED:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from workflow.blockers import Blocker, Rank
 from workflow.definition.values.acts import Need
 from workflow.definition.values.days import Day
+from workflow.guards.missed import decided_without
 from workflow.guards.view import View, blocker
 from workflow.periods import add, beijing_day
 
@@ -102,6 +103,13 @@ def days_ahead(view: View, need: Need) -> Iterator[Blocker]:
     name = need.params["day"].anchor
     day = view.form.get(name)
     start = (view.day(need.params["from"]) if "from" in need.params else None) or view.effective_on
+    for timer in view.snapshot.definition.timers.values():
+        if (
+            isinstance(timer.day, Day)
+            and timer.day.anchor == name
+            and (day is not None or not view.act.facts)
+        ):
+            yield from decided_without(view, need, timer)
     if day is None:
         return
     calendar = view.snapshot.calendar

@@ -11,6 +11,7 @@ from workflow.deadlines import asked_about, movable, resumed_by, room, suspended
 from workflow.definition.values.acts import Need
 from workflow.definition.values.days import Day
 from workflow.definition.values.timers import Timer
+from workflow.guards.missed import decided_without
 from workflow.guards.view import View, blocker
 from workflow.periods import beijing_day
 from workflow.timers import FIRED, falls_due, is_answered, running, stands_still
@@ -34,6 +35,8 @@ def deadline_movable(view: View, need: Need) -> Iterator[Blocker]:
     day, asked = view.form.get(name), asked_about(snapshot) is not None
     if day is None and view.form and not asked:
         yield blocker(need, "field_missing", Rank.MATERIAL, field=name)
+    if day is not None or not asked:
+        yield from decided_without(view, need, timer)
     found = room(timer, snapshot, most=snapshot.length(need.params["most"]), today=beijing_day(view.at))
     if found is not None and found.last < found.first and (day is not None or not asked):
         yield blocker(need, "moved_to_the_last", Rank.FINAL, task=timer.name, day=found.last)

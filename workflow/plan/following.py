@@ -28,11 +28,15 @@ def follow(after: Snapshot, *, seq: int, day: date, since: datetime, at: datetim
     `since` is the instant the act took effect, `day` its day; `at` is when it is recorded.
     """
     rounds: Sequence[Change] = ()
+    again: list[Change] = []
     if after.definition.has_ballots:
-        rounds = routes.settle(after, seq=seq, day=day)
+        again = _running_again(after, seq=seq, at=since)
+        after = after.after(again)
+        rounds = routes.settle(after, seq=seq, day=day, at=at)
         after = after.after(rounds)
     moved = timers.reconcile(after, seq=seq, at=since)
     after = after.after(moved)
+    moved = [*again, *moved]
     return Followed(
         rounds=tuple(rounds),
         armed=tuple(change for change in moved if change.op == INSERT),
@@ -40,3 +44,16 @@ def follow(after: Snapshot, *, seq: int, day: date, since: datetime, at: datetim
         turns=tuple(tasks.reconcile(after, at=at)),
         after=after,
     )
+
+
+def _running_again(after: Snapshot, *, seq: int, at: datetime) -> list[Change]:
+    """The deadlines of the route's tasks that were missed and are to come again: moved first, for the route goes by them."""
+    route = after.definition.routes.get(after.state)
+    steps = route.steps if route is not None else ()
+    missed = {step.name for step in steps if step.overdue and routes.is_missed(after, step.name)}
+    if not missed:
+        return []
+    rows = {row["id"]: row["name"] for row in after.table("timers")}
+    moved = timers.reconcile(after, seq=seq, at=at)
+    again = missed & {change.values["name"] for change in moved if change.op == INSERT}
+    return [change for change in moved if (change.values.get("name") or rows[change.key]) in again]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from models.changes import UPDATE
 from workflow import routes
 from workflow.context import Actor, Context
-from workflow.definition.values.routes import CONFIDENTIAL
+from workflow.definition.values.routes import CONFIDENTIAL, MORE_TIME_FOR
 from workflow.plan.deciding import decide
 from workflow.plan.values import Form, Plan, Step
 from workflow.snapshot import Snapshot
@@ -34,9 +34,12 @@ def foreseen(plan: Plan) -> Plan:
 
 
 def closes_confidential(step: Step) -> bool:
-    """Whether a ballot closes a round whose choices must not be known before it is cast."""
+    """Whether a ballot closes a round whose choices must not be known before it is cast. One that ends uncounted is shown."""
     here = routes.standing(step.before)
     if here.step is None or here.round is None or here.step.kind not in CONFIDENTIAL:
         return False
     closing = (change for change in step.changes if change.table == "rounds" and change.op == UPDATE)
-    return any(change.key == here.round["id"] for change in closing)
+    return any(
+        change.key == here.round["id"] and not change.values["result"].startswith(MORE_TIME_FOR)
+        for change in closing
+    )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change, merged, plain
-from workflow import machine
+from workflow import machine, routes
 from workflow.context import Actor, Context
 from workflow.definition.values.acts import TO_UNDO, ActKind
+from workflow.definition.values.routes import MORE_TIME_FOR
 from workflow.effects import EFFECTS, impose_bans
 from workflow.guards.view import View
 from workflow.plan.blocking import deadline_answered, is_empty
-from workflow.plan.following import follow
+from workflow.plan.following import Followed, follow
 from workflow.plan.keeping import kept
 from workflow.plan.notices import act_notices, lifted_notices
 from workflow.plan.undoing import undone, undone_seq
@@ -92,6 +93,7 @@ def completed(
         turns=follows.turns,
         notices=tuple(act_notices(view, follows, seq, ctx, template=template)),
         corrects=corrects,
+        details=_told_of_ended(follows),
     )
 
 
@@ -99,6 +101,14 @@ def stated(view: View) -> dict[str, Any]:
     """What the form says, its empty fields left out."""
     said = {ask.field: view.form.get(ask.field) for ask in view.act.asks}
     return {name: value for name, value in said.items() if not is_empty(value)}
+
+
+def _told_of_ended(follows: Followed) -> Mapping[str, Any]:
+    """What the entry makes known of a round that ended because the deadline it went on without runs again: its ballots."""
+    for change in follows.rounds:
+        if change.op == UPDATE and change.values["result"].startswith(MORE_TIME_FOR):
+            return routes.revealed(follows.after, change.key)
+    return {}
 
 
 def acting(view: View, ctx: Context) -> Actor:

@@ -17,7 +17,7 @@ from workflow.definition.values.acts import TO_UNDO
 from workflow.definition.values.days import Every
 from workflow.definition.values.forms import FieldType
 from workflow.definition.values.people import Held
-from workflow.definition.values.routes import Choice, StepKind
+from workflow.definition.values.routes import BACK_TO, MORE_TIME_FOR, Choice, StepKind
 from workflow.definition.values.routes import Step as RouteStep
 from workflow.definition.values.timers import Timer
 from workflow.guards.view import View
@@ -49,17 +49,19 @@ def recipients(snapshot: Snapshot, role_name: str) -> list[str]:
 def act_notices(view: View, follows: Followed, seq: int, ctx: Context, *, template: str) -> Iterator[Change]:
     """One row per person and channel; whoever acted is not told of their own act, whoever is now asked is asked.
 
-    A deadline that moved or was met is told with it; who hears that one is met need not hear of the act as well.
+    A deadline that moved or was met is told with it; who hears that one is met, or that their turn is over, need not
+    hear of the act as well.
     """
     act = view.act
     after = follows.after
     turns = tuple(asked(view.snapshot, after, seq, ctx))
     met = tuple(met_deadlines(view, follows, seq, ctx))
-    yield from (*turns, *met, *moved_deadlines(view.snapshot, follows, seq, ctx, why=act.name))
+    over = tuple(turns_over(view.snapshot, follows, seq, ctx))
+    yield from (*turns, *met, *over, *moved_deadlines(view.snapshot, follows, seq, ctx, why=act.name))
     people = dict.fromkeys(person for role in act.tell for person in recipients(after, role))
     if template == "act":
         people.update(dict.fromkeys(_told_of_undone(view)))
-    for person in (ctx.actor.person, *(change.values["person_id"] for change in (*turns, *met))):
+    for person in (ctx.actor.person, *(change.values["person_id"] for change in (*turns, *met, *over))):
         people.pop(person or "", None)
     for person in people:
         yield from notice(
@@ -234,6 +236,31 @@ def asked(before: Snapshot, after: Snapshot, seq: int, ctx: Context) -> Iterator
             at=ctx.at,
             params=params,
         )
+
+
+def turns_over(before: Snapshot, follows: Followed, seq: int, ctx: Context) -> Iterator[Change]:
+    """Tell those who were asked, and those who took part, that what went on without a task has ended: it has time again."""
+    results = (change.values.get("result") or "" for change in follows.rounds)
+    task = next((one.removeprefix(MORE_TIME_FOR) for one in results if one.startswith(MORE_TIME_FOR)), None)
+    step = routes.standing(before).step
+    if task is None or step is None or step.name == task:
+        return
+    after = follows.after
+    until = next(t["due_on"] for t in after.table("timers") if t["name"] == task and t["ended_seq"] is None)
+    params = {"act": step.name, "task": task, "until": plain(until), "basis": step.basis}
+    asked = (turn.person for turn in _turns(before, interrupted=True))
+    for person in dict.fromkeys((*asked, *_took_part(before))):
+        if person != ctx.actor.person:
+            key = f"{after.id}:{seq}-over"
+            yield from notice(after.id, person, key=key, template="turn_over", at=ctx.at, params=params)
+
+
+def _took_part(snapshot: Snapshot) -> Iterator[str]:
+    """Who cast a ballot since the route last went back."""
+    for row in reversed(routes.rounds(snapshot)):
+        if str(row["result"]).startswith((BACK_TO, MORE_TIME_FOR)):
+            return
+        yield from (ballot["person_id"] for ballot in routes.ballots(snapshot, row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workflow.definition.values.routes import Choice
+from workflow.definition.values.routes import MORE_TIME_FOR, Choice
 from workflow.routes.seating import ballots
 from workflow.routes.standing import is_concluded, leads_to, rounds, standing
 from workflow.snapshot import Row, Snapshot
@@ -61,13 +61,17 @@ def _concluded(act: str, motion: Mapping[str, Any], last: Row) -> Conclusion:
 def revealed(snapshot: Snapshot, round_id: str) -> dict[str, Any]:
     """What the closing of a round makes known: of an open one every ballot, of a secret one who voted and the choices.
 
-    The choices of a secret vote are sorted, so that nothing of the order in which they came is kept.
+    The choices of a secret vote are sorted, so that nothing of the order in which they came is kept. One that ended
+    uncounted tells none: of the few who had voted, they could be guessed.
     """
     row = next(known for known in snapshot.table("rounds") if known["id"] == round_id)
     cast = sorted(ballots(snapshot, row), key=lambda ballot: str(ballot["person_id"]))
     told: dict[str, Any] = {"step": row["step"], "result": row["result"], "tally": row["tally"]}
     if row["rules"] and row["rules"].get("secret"):
+        told["voters"] = [ballot["person_id"] for ballot in cast]
+        if row["result"].startswith(MORE_TIME_FOR):
+            return told
         choices = [slip["choice"] for slip in snapshot.table("slips") if slip["round_id"] == round_id]
-        return told | {"voters": [ballot["person_id"] for ballot in cast], "choices": sorted(choices)}
+        return told | {"choices": sorted(choices)}
     names = ("person_id", "cast_by", "choice")
     return told | {"ballots": [{name: ballot[name] for name in names} for ballot in cast]}

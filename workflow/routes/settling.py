@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from models import new_key
 from models.changes import INSERT, UPDATE, Change
-from workflow.definition.values.routes import Condition, Step, StepKind
+from workflow.definition.values.routes import MORE_TIME_FOR, Condition, Step, StepKind
 from workflow.routes.counting import tally, verdict
 from workflow.routes.seating import seats
-from workflow.routes.standing import Result, Standing, is_concluded, standing
+from workflow.routes.standing import Result, Standing, given_time, is_concluded, rounds, standing
 from workflow.snapshot import Row, Snapshot
 
 
-def settle(snapshot: Snapshot, *, seq: int, day: date) -> list[Change]:
-    """The changes that bring the rounds to where the case stands; `seq` is the entry they belong to.
+def settle(snapshot: Snapshot, *, seq: int, day: date, at: datetime) -> list[Change]:
+    """The changes that bring the rounds to where the case stands; `seq` is the entry they belong to, `at` its instant.
 
-    A round whose ballots settle it is closed, a step whose condition does not hold is skipped, the next one is opened,
-    until somebody is waited for.
+    Where a task that was missed has time again, what went on without it ends. A round whose ballots settle it is closed,
+    a step whose condition does not hold is skipped, the next one is opened, until somebody is waited for.
     """
-    changes: list[Change] = []
+    task = given_time(snapshot, at=at)
+    changes = [] if task is None else [_ended(snapshot, task, seq=seq, day=day)]
+    snapshot = snapshot.after(changes)
     while True:
         change = _settled_once(snapshot, seq=seq, day=day)
         if change is None:
@@ -53,6 +55,25 @@ def closed(snapshot: Snapshot, step: Step, row: Row, result: str, *, seq: int, d
         "closed_on": day,
     }
     return Change(table="rounds", op=UPDATE, key=row["id"], values=values)
+
+
+def _ended(snapshot: Snapshot, task: Step, *, seq: int, day: date) -> Change:
+    """The end of what went on without a task: of the open round or, where none is, a round of the last step that only says so.
+
+    Nothing of it is counted; the ballots stay where they are.
+    """
+    here = standing(snapshot)
+    over = {"result": f"{MORE_TIME_FOR}{task.name}", "closed_seq": seq, "closed_on": day}
+    if here.round is not None and here.step is not None:
+        values = {
+            "electorate": sorted(seat.person for seat in seats(snapshot, here.step, here.round)),
+            **over,
+        }
+        return Change(table="rounds", op=UPDATE, key=here.round["id"], values=values)
+    last = snapshot.definition.step(snapshot.state, rounds(snapshot)[-1]["step"])
+    assert last is not None
+    row = opened(snapshot, last, seq=seq, day=day, motion=None) | over
+    return Change(table="rounds", op=INSERT, key=str(row["id"]), values=row)
 
 
 def opened(

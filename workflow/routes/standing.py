@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from workflow.definition.values.routes import BACK_TO, Route, Step, StepKind
+from workflow.definition.values.routes import BACK_TO, MORE_TIME_FOR, Route, Step, StepKind
 from workflow.snapshot import Row, Snapshot
 from workflow.timers import FIRED
 
 
 class Result(StrEnum):
-    """What a round came to. A sending back is `back_to_` and the name of the step."""
+    """What a round came to. A sending back is `back_to_` and the name of the step.
+
+    One that ended because a task before it was given more time is `more_time_for_` and the name of the task.
+    """
 
     PASSED = "passed"
     SKIPPED = "skipped"
@@ -89,8 +93,9 @@ def _next(route: Route, row: Row) -> int:
 
 def leads_to(step: Step, result: str) -> str | None:
     """The earlier step or the transition that a round's result other than a passing leads to."""
-    if result.startswith(BACK_TO):
-        return result.removeprefix(BACK_TO)
+    for prefix in (BACK_TO, MORE_TIME_FOR):
+        if result.startswith(prefix):
+            return result.removeprefix(prefix)
     if result == Result.OBJECTED:
         return step.objected
     return step.failed or step.refuse
@@ -106,17 +111,44 @@ def _after_task(route: Route, place: int, snapshot: Snapshot) -> int | None:
         return None
     if snapshot.hand_ins(step.name, in_this_stay=True):
         return place + 1
-    missed = any(
-        row["name"] == step.name and row["status"] == FIRED and row["ended_seq"] is None
-        for row in snapshot.table("timers")
-    )
-    return route.place(step.overdue) if step.overdue is not None and missed else None
+    return route.place(step.overdue) if step.overdue is not None and is_missed(snapshot, step.name) else None
+
+
+def is_missed(snapshot: Snapshot, task: str) -> bool:
+    """Whether the day of a task has passed without it, as the clock has recorded."""
+    return any(row["status"] == FIRED for row in _deadlines(snapshot, task))
+
+
+def _deadlines(snapshot: Snapshot, task: str) -> Iterator[Row]:
+    rows = snapshot.table("timers")
+    return (row for row in rows if row["name"] == task and row["ended_seq"] is None)
+
+
+def given_time(snapshot: Snapshot, *, at: datetime) -> Step | None:
+    """The task that the case went past when its day was missed, where that day is to come again; None where there is none.
+
+    What was decided since was decided without it, so the case waits for the task anew; also where a signer had sent the
+    case back to it.
+    """
+    here = standing(snapshot)
+    if here.route is None or here.step is None:
+        return None
+    for task in here.route.steps[: here.route.place(here.step.name) + 1]:
+        if task.kind is not StepKind.TASK or task.overdue is None:
+            continue
+        if task is here.step and sent_back(snapshot, task) is None:
+            continue
+        runs = any(row["status"] != FIRED and row["due_at"] > at for row in _deadlines(snapshot, task.name))
+        if runs and not snapshot.hand_ins(task.name, in_this_stay=True):
+            return task
+    return None
 
 
 def sent_back(snapshot: Snapshot, task: Step) -> Row | None:
-    """The round in which a signer sent back what was handed in on a task; None once something new is."""
-    back = [row for row in rounds(snapshot) if row["result"] == f"{BACK_TO}{task.name}"]
-    if not back:
+    """The round in which a signer sent back what was handed in on a task; None once something new is, or it has time again."""
+    ends = (f"{BACK_TO}{task.name}", f"{MORE_TIME_FOR}{task.name}")
+    back = [row for row in rounds(snapshot) if row["result"] in ends]
+    if not back or back[-1]["result"] == ends[1]:
         return None
     handed_in = snapshot.hand_ins(task.name, in_this_stay=True)
     is_answered = any(row["seq"] > back[-1]["closed_seq"] for row in handed_in)

@@ -59,6 +59,9 @@ class Choice(StrEnum):
 
 BACK_TO = "back_to_"
 
+MORE_TIME_FOR = "more_time_for_"
+"""How the result of a round begins that ended because the deadline it went on without runs again; the task follows."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
