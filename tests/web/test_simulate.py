@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import signal
 import sqlite3
@@ -17,11 +18,13 @@ import pytest
 import time_machine
 
 from models import Database
+from tests.schedules.test_sweep import broken_and_whole
 from tests.university import University
 from tests.web.test_cli import AT, Shell
 from tests.workflow.test_station import STATION
 
 DEADLINE = 60
+NAME = "水城人民医院研究生联合培养基地"
 START = "from web.cli import main; main()"
 
 
@@ -66,6 +69,27 @@ def test_made_up_cases_of_a_file_are_told_as_json(shell: Shell) -> None:
     named = {(count["what"], count["name"]): count["count"] for count in told["counts"]}
     assert named["certification", "grant"] == named["passage", "apply"] == 1
     assert told["stuck"] == 0
+
+
+def test_base_that_fails_is_named_with_its_reason_and_the_others_are_told(
+    sqlite_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = University.founded(sqlite_database)
+    broken, _ = broken_and_whole(here)
+    url = sqlite_database.url.render_as_string(hide_password=False)
+    words = ("simulate", "--until", "2027-12-31", "--people", "never")
+    with time_machine.travel(AT, tick=True):
+        told, printed = Shell(url)(*words, "--json"), Shell(url)(*words)
+
+    found = json.loads(told.stdout)
+    assert (told.exit_code, printed.exit_code) == (1, 1)
+    assert [(one["case_id"], one["base"]) for one in found["failed"]] == [(broken, NAME)]
+    assert "no_such_timer" in found["failed"][0]["reason"]
+    assert [count["count"] for count in found["counts"] if count["name"] == "open_midterm"][:1] == [1]
+    assert f"{NAME} could not be run on from " in printed.stdout
+    assert "The fullest day of 2027: " in printed.stdout
+    assert "Traceback" not in told.output + printed.output
+    assert [record for record in caplog.records if record.name == "schedules.sweep"] == []
 
 
 WRONG = (

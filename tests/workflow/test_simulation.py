@@ -9,20 +9,28 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models import Base, Case, Database
+from models import Base, Case, Database, Entry, Notice
+from schedules.sweep import sweep
+from tests.schedules.test_sweep import broken_and_whole, rename_timer
 from tests.university import University, instant
 from tests.workflow.test_station import STATION
 from workflow import simulation
 from workflow.doctor import examine
+from workflow.periods import beijing_day
 from workflow.simulation import BadAssumption, Manner, Outlook, Report, people_of
 from workflow.verify import verify
 
 START = date(2026, 3, 10)
+ACTS = ("transition", "task", "ballot", "motion", "proposal")
 BEFORE = datetime(2026, 3, 9, tzinfo=UTC)
 
 
 def unseen(_done: int, _total: int) -> None:
     """Watch no progress."""
+
+
+def swept(database: Database, at: datetime) -> None:
+    sweep(database, at=at, stop=lambda: False)
 
 
 def made_up(
@@ -48,7 +56,7 @@ def made_up(
         lifecycle=lifecycle,
         proposals=proposals,
     )
-    stuck = simulation.run(database, outlook, progress=unseen)
+    stuck = simulation.run(database, outlook, sweep=swept, progress=unseen)
     return database, simulation.counted(database, since=BEFORE, stuck=stuck)
 
 
@@ -183,7 +191,7 @@ def test_base_that_nobody_cares_for_lapses_in_the_copy_and_not_in_the_original(
 
     copy = simulation.copied(database, tmp_path)
     outlook = Outlook(start=START, until=date(2027, 4, 30), people=people_of("never", seed=1))
-    stuck = simulation.run(copy, outlook, progress=unseen)
+    stuck = simulation.run(copy, outlook, sweep=swept, progress=unseen)
     report = simulation.counted(copy, since=instant(START, 12), stuck=stuck)
 
     assert happened(report, "lapse", "missed", "revocation", "certification") == {
@@ -201,3 +209,91 @@ def test_base_that_nobody_cares_for_lapses_in_the_copy_and_not_in_the_original(
         assert session.get_one(Case, case_id).state == "lapsed"
     assert is_whole(copy)
     copy.dispose()
+
+
+def run_on(here: University, folder: Path, people: str = "never", until: date = date(2027, 12, 31)) -> Report:
+    """What becomes of a copy of a university."""
+    copy = simulation.copied(here.database, folder)
+    outlook = Outlook(start=START, until=until, people=people_of(people, seed=1))
+    looked: list[int] = []
+    stuck = simulation.run(copy, outlook, sweep=swept, progress=lambda day, _total: looked.append(day))
+    report = simulation.counted(copy, since=instant(START, 12), stuck=stuck)
+    copy.dispose()
+    assert len(looked) < (until - START).days / 5  # a day on which nothing is on is passed over
+    return report
+
+
+# ───────────────────────────── One that fails
+
+
+def test_case_whose_timer_fails_is_told_and_the_others_run_on(database: Database, tmp_path: Path) -> None:
+    """The mid-term opens on 10 September 2027; of one case its timer cannot be found in the edition any more."""
+    here = University.founded(database)
+    broken, _ = broken_and_whole(here)
+
+    report = run_on(here, tmp_path)
+
+    (failed,) = report.failed
+    assert (failed.case_id, "no_such_timer" in failed.reason) == (broken, True)
+    assert happened(report, "opening") == {"open_midterm": 1}
+    assert here.state(broken) == "agreement_signed"
+
+
+def test_turns_of_a_case_that_fails_are_nobodys_and_those_of_the_others_are_taken(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    here = University.founded(sqlite_database)
+    broken, whole = (
+        here.approved(),
+        here.approved(partner="湖西恒泰软件技术有限公司", unit="药学院", who="other_leader"),
+    )
+    rename_timer(here, broken, "sign_by", "no_such_timer")
+
+    report = run_on(here, tmp_path, people="on-time", until=date(2026, 12, 31))
+
+    assert [one.case_id for one in report.failed] == [broken]
+    assert (happened(report, "passage")["sign_agreement"], report.stuck) == (1, 0)
+    assert here.state(whole) == "approved"
+
+
+def test_case_that_was_parked_before_is_told_of(sqlite_database: Database, tmp_path: Path) -> None:
+    here = University.founded(sqlite_database)
+    broken, _ = broken_and_whole(here)
+    sweep(here.database, at=instant(date(2027, 9, 11)), stop=lambda: False)
+
+    report = run_on(here, tmp_path)
+
+    assert [one.case_id for one in report.failed] == [broken]
+
+
+# ───────────────────────────── The fullest days
+
+
+def test_each_year_has_its_fullest_day(sqlite_database: Database, tmp_path: Path) -> None:
+    here = University.founded(sqlite_database)
+    here.signed()
+    copy = simulation.copied(here.database, tmp_path)
+    outlook = Outlook(start=START, until=date(2028, 12, 31), people=people_of("late", seed=1))
+    simulation.run(copy, outlook, sweep=swept, progress=unseen)
+
+    report = simulation.counted(copy, since=instant(START, 12), stuck=0)
+
+    days: Counter[date] = Counter()
+    with copy.reading() as session:
+        told = session.scalars(select(Notice.queued_at).where(Notice.channel == "app"))
+        done = session.scalars(
+            select(Entry.recorded_at).where(Entry.actor_id.is_not(None), Entry.kind.in_(ACTS))
+        )
+        for at in (*told, *done):
+            days[beijing_day(at)] += at > instant(START, 12)
+    copy.dispose()
+    assert [peak.day.year for peak in report.peaks] == [2027, 2028]
+    for peak in report.peaks:
+        most = max(count for day, count in days.items() if day.year == peak.day.year)
+        assert (peak.acts + peak.notices, days[peak.day]) == (most, most)
+        assert not [
+            day
+            for day, count in days.items()
+            if count == most and day.year == peak.day.year and day < peak.day
+        ]
+    assert sum(peak.acts for peak in report.peaks) > 0

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
+import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -15,6 +19,7 @@ from dateutil.relativedelta import relativedelta
 
 from models import Database
 from models.schema import status as schema_status
+from schedules.sweep import sweep
 from web.cli.desk import Desk, as_json
 from web.words import catalogue, t
 from workflow import clock, simulation
@@ -22,6 +27,7 @@ from workflow.definition import DefinitionProblems, load
 from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, role_label
 from workflow.periods import BEIJING, beijing_day
+from workflow.queries import office
 from workflow.simulation import BadAssumption, Count, Outlook, Report
 from workflow.words import day_text, label_text
 from workflow.world import editions_in_use
@@ -78,15 +84,18 @@ def simulate(desk: Desk, /, table: Path | None, json_wanted: bool, **options: An
         raise click.UsageError(_say(desk, "no_folder", file=str(table)))
     asked = _asked(desk, **options)
     with tempfile.TemporaryDirectory(prefix="lianpei-") as folder:
-        report, definitions = _run(desk, asked, Path(folder))
+        found = _run(desk, asked, Path(folder))
+    report, definitions = found.report, found.definitions
     if table is not None:
         table.write_bytes(_csv(desk, report, definitions).encode("utf-8-sig"))
     if json_wanted:
-        as_json(_as_data(report, asked))
-        return
-    _tell(desk, report, definitions, asked)
-    if table is not None:
-        click.echo(_say(desk, "written", file=str(table)))
+        as_json(_as_data(found, asked))
+    else:
+        _tell(desk, found, asked)
+        if table is not None:
+            click.echo(_say(desk, "written", file=str(table)))
+    if report.failed:
+        sys.exit(1)
 
 
 def _say(desk: Desk, key: str, **params: Any) -> str:
@@ -156,20 +165,49 @@ def _lifecycle(desk: Desk, name: str | None, source: bytes | None) -> str:
 # ───────────────────────────── Running it
 
 
-def _run(desk: Desk, asked: Asked, folder: Path) -> tuple[Report, tuple[Definition, ...]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What the run came to, with the words it is told in."""
+
+    report: Report
+    definitions: tuple[Definition, ...]
+    bases: Mapping[str, str]
+    """The names of the bases that failed."""
+
+
+def _run(desk: Desk, asked: Asked, folder: Path) -> Found:
     database, proposals = _world(desk, asked, folder)
     outlook = Outlook(
         start=asked.start, until=asked.until, people=asked.people, lifecycle=asked.lifecycle, proposals=proposals
     )  # fmt: skip
     try:
-        with desk.progress("simulating") as move:
-            stuck = simulation.run(database, outlook, progress=move)
+        with desk.progress("simulating") as move, _unlogged():
+            stuck = simulation.run(database, outlook, sweep=_swept, progress=move)
         since = datetime.combine(asked.start, time(), BEIJING).astimezone(UTC)
         report = simulation.counted(database, since=since, stuck=stuck)
         with database.reading() as session:
-            return report, tuple(editions_in_use(session).values())
+            return Found(
+                report=report,
+                definitions=tuple(editions_in_use(session).values()),
+                bases=office.base_names(session, [one.case_id for one in report.failed]),
+            )
     finally:
         database.dispose()
+
+
+def _swept(database: Database, at: datetime) -> None:
+    sweep(database, at=at, stop=lambda: False)
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep what the sweep logs of a failing case out of the answer, which names the case and the reason itself."""
+    log = logging.getLogger(sweep.__module__)
+    log.disabled, before = True, log.disabled
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _world(desk: Desk, asked: Asked, folder: Path) -> tuple[Database, tuple[simulation.Proposal, ...]]:
@@ -220,21 +258,22 @@ def _csv(desk: Desk, report: Report, definitions: tuple[Definition, ...]) -> str
     return out.getvalue()
 
 
-def _as_data(report: Report, asked: Asked) -> dict[str, Any]:
+def _as_data(found: Found, asked: Asked) -> dict[str, Any]:
+    report = found.report
     return {
         "start": asked.start,
         "until": asked.until,
         "people": asked.said,
         "seed": asked.people.seed,
         "counts": [asdict(count) for count in report.counts],
-        "largest_day": report.largest_day,
-        "largest": report.largest,
+        "peaks": [{"year": peak.day.year, **asdict(peak)} for peak in report.peaks],
         "stuck": report.stuck,
+        "failed": [{**asdict(one), "base": found.bases.get(one.case_id, "")} for one in report.failed],
     }
 
 
-def _tell(desk: Desk, report: Report, definitions: tuple[Definition, ...], asked: Asked) -> None:
-    language = desk.language
+def _tell(desk: Desk, found: Found, asked: Asked) -> None:
+    language, report, definitions = desk.language, found.report, found.definitions
     told = {"start": day_text(asked.start, language), "until": day_text(asked.until, language)}
     click.echo(_say(desk, "title", people=asked.said, seed=asked.people.seed, **told))
     click.echo(_say(desk, "assumed"))
@@ -245,11 +284,14 @@ def _tell(desk: Desk, report: Report, definitions: tuple[Definition, ...], asked
         *(_cells(desk, count, definitions) for count in report.counts),
     ]:
         click.echo("\t".join(row))
-    if report.largest_day is not None:
-        day = day_text(report.largest_day, language)
-        click.echo(_say(desk, "largest", day=day, count=report.largest))
+    for peak in report.peaks:
+        figures = {"acts": peak.acts, "notices": peak.notices}
+        click.echo(_say(desk, "peak", year=str(peak.day.year), day=day_text(peak.day, language), **figures))
     if report.stuck:
         click.echo(_say(desk, "stuck", count=report.stuck))
+    for one in report.failed:
+        base = found.bases.get(one.case_id) or one.case_id
+        click.echo(_say(desk, "failed", base=base, day=day_text(one.since, language), reason=one.reason))
 
 
 COMMANDS = (simulate,)

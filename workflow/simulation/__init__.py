@@ -3,15 +3,17 @@
 from workflow.operations.editions import shipped
 from workflow.simulation.assumptions import BadAssumption, Manner, People, people_of
 from workflow.simulation.copying import copied
-from workflow.simulation.counting import Count, Report, counted
+from workflow.simulation.counting import Count, Failed, Peak, Report, counted
 from workflow.simulation.founding import Proposal, found
 from workflow.simulation.running import Outlook, run
 
 __all__ = [
     "BadAssumption",
     "Count",
+    "Failed",
     "Manner",
     "Outlook",
+    "Peak",
     "People",
     "Proposal",
     "Report",

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import Case, Database, Duty, Edition, Entry, Grant, Notice, Passage, Task
+from models import Case, Database, Duty, Edition, Entry, Grant, Incident, Notice, Passage, Task
 from workflow.definition.names import CERTIFYING, PUNISHING
 from workflow.definition.values.acts import ActKind
 from workflow.definition.values.edition import Definition
+from workflow.gather import TIMER_FAILED
 from workflow.periods import Kind, beijing_day
 from workflow.world import definition_of
 
@@ -51,13 +53,31 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """The day of a year on which most was done and told, the first of them where several are alike."""
+
+    day: date
+    acts: int
+    notices: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A case that could not be run to the end: since which day, and why."""
+
+    case_id: str
+    since: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What happened when: the counts, the day with the most acts and notices, and the turns nobody could take."""
+    """What happened when: the counts, the fullest day of each year, the turns nobody could take, the cases that failed."""
 
     counts: tuple[Count, ...]
-    largest_day: date | None
-    largest: int
+    peaks: tuple[Peak, ...]
     stuck: int
+    failed: tuple[Failed, ...]
 
 
 Place = tuple[int, What, str, str]
@@ -66,25 +86,44 @@ Place = tuple[int, What, str, str]
 def counted(database: Database, *, since: datetime, stuck: int) -> Report:
     """Count everything recorded from an instant on."""
     found: Counter[Place] = Counter()
-    days: Counter[date] = Counter()
+    days: dict[date, Counter[What]] = {}
     with database.reading() as session:
         roles = _Roles(session)
         for happened in (_passages, _missed, _notices, _turns, _acts):
             for at, what, name, role in happened(session, since, roles):
                 found[beijing_day(at).year, what, name, role] += 1
                 if what in (What.NOTICE, What.ACT):
-                    days[beijing_day(at)] += 1
-    largest = max(days, key=lambda day: (days[day], -day.toordinal()), default=None)
+                    days.setdefault(beijing_day(at), Counter())[what] += 1
+        failed = tuple(_failed(session))
     counts = (
         Count(year=year, what=what, name=name, role=role, count=count)
         for (year, what, name, role), count in found.items()
     )
     return Report(
         counts=tuple(sorted(counts)),
-        largest_day=largest,
-        largest=days[largest] if largest else 0,
+        peaks=tuple(_peaks(days)),
         stuck=stuck,
+        failed=failed,
     )
+
+
+def _peaks(days: Mapping[date, Counter[What]]) -> Iterator[Peak]:
+    for _, of_year in groupby(sorted(days), key=lambda day: day.year):
+        day = max(of_year, key=lambda one: (days[one].total(), -one.toordinal()))
+        yield Peak(day=day, acts=days[day][What.ACT], notices=days[day][What.NOTICE])
+
+
+def _failed(session: Session) -> Iterator[Failed]:
+    """The cases that are parked in the end, the first to fail first; one that went well again is none of them."""
+    rows = session.scalars(
+        select(Incident)
+        .where(Incident.kind == TIMER_FAILED, Incident.closed_at.is_(None), Incident.case_id.is_not(None))
+        .order_by(Incident.opened_at, Incident.case_id)
+    )
+    for row in rows:
+        yield Failed(
+            case_id=str(row.case_id), since=beijing_day(row.opened_at), reason=str(row.params["failure"])
+        )
 
 
 Happened = Iterator[tuple[datetime, What, str, str]]

@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
+from sqlalchemy.exc import DBAPIError
 
-from models import Case, Database, Person, Task, Timer
+from models import Case, Database, Incident, Person, Task, Timer
+from models.database import is_passing
+from workflow import gather
 from workflow.context import Actor, Context, Source
-from workflow.operations import Receipt, fire_due, open_case
+from workflow.operations import Receipt, open_case
+from workflow.operations.parking import park
 from workflow.periods import BEIJING, ONE_DAY, beijing_day
 from workflow.queries.acting import case_for
-from workflow.simulation.acting import By, Turn, take, turn_of
+from workflow.simulation.acting import By, Taken, Turn, take, turn_of
 from workflow.simulation.assumptions import People
 from workflow.simulation.founding import Proposal
 from workflow.snapshot import Row
 
 MORNING = time(9, 0)
 """When people act: after everything that takes effect, or is told, on a day."""
-BATCH = 100
 RETRY = timedelta(days=30)
 """When a turn nobody could take is tried again, where no day is known from which somebody can."""
 AT_ONCE = 50
@@ -29,6 +32,9 @@ AT_ONCE = 50
 
 Progress = Callable[[int, int], None]
 """Told how many days have passed, of how many."""
+
+Sweep = Callable[[Database, datetime], object]
+"""The scheduler's own: lets everything due take effect, and parks a case whose timer fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class Outlook:
 class _Run:
     database: Database
     outlook: Outlook
+    sweep: Sweep
     numbers: dict[str, int] = field(default_factory=dict)
     """Each case -> its place among those there are; identifiers differ from run to run, places do not."""
     planned: dict[tuple[str, date | None], date | None] = field(default_factory=dict)
@@ -55,17 +62,18 @@ class _Run:
     stuck: int = 0
 
 
-def run(database: Database, outlook: Outlook, *, progress: Progress) -> int:
+def run(database: Database, outlook: Outlook, *, sweep: Sweep, progress: Progress) -> int:
     """Run a database forward, day by day; return how many turns nobody could take when it was due.
 
-    Nothing is written but by what the engine's own operations write.
+    Nothing is written but by what the engine's own operations write. A case that fails is parked as it would be in
+    earnest, and nobody acts on it any more; the others go on.
     """
-    state = _Run(database=database, outlook=outlook, waiting=list(outlook.proposals))
+    state = _Run(database=database, outlook=outlook, sweep=sweep, waiting=list(outlook.proposals))
     _number(state)
     total, day = (outlook.until - outlook.start).days, outlook.start
     while day <= outlook.until:
         at = _instant(day)
-        _sweep(database, at)
+        state.sweep(database, at)
         _propose(state, day, at)
         _work(state, day, at)
         progress((day - outlook.start).days, total)
@@ -86,12 +94,6 @@ def _number(state: _Run) -> None:
     with state.database.reading() as session:
         for case_id in session.scalars(select(Case.id).order_by(Case.opened_at, Case.id)):
             state.numbers.setdefault(case_id, len(state.numbers) + 1)
-
-
-def _sweep(database: Database, at: datetime) -> None:
-    ctx = Context(actor=Actor(system="sweep"), at=at, source=Source.TIMER)
-    while database.run(lambda session: fire_due(session, ctx=ctx, limit=BATCH)).cases:
-        pass
 
 
 # ───────────────────────────── People
@@ -137,9 +139,30 @@ def _work(state: _Run, day: date, at: datetime) -> None:
         if not ready:
             return
         for row, key in ready:
-            taken = take(state.database, turn_of(row, state.numbers[row["case_id"]]), at=at)
+            taken = _taken(state, turn_of(row, state.numbers[row["case_id"]]), at)
+            if taken is None:
+                continue
             state.planned[key] = day + RETRY if taken.from_on is None else max(taken.from_on, day + ONE_DAY)
             state.stuck += not taken.done
+
+
+def _taken(state: _Run, turn: Turn, at: datetime) -> Taken | None:
+    """Take a turn; where the case fails under it, park the case and return None. A passing fault of the database is raised."""
+    try:
+        return take(state.database, turn, at=at)
+    except Exception as failure:
+        if isinstance(failure, DBAPIError) and is_passing(failure):
+            raise
+        reason = f"{type(failure).__name__}: {failure}"
+    state.database.run(lambda session: park(session, turn.case_id, at=at, failure=reason))
+    return None
+
+
+def _parked() -> Select[str | None]:
+    """The cases that failed and are not well again."""
+    return select(Incident.case_id).where(
+        Incident.kind == gather.TIMER_FAILED, Incident.closed_at.is_(None), Incident.case_id.is_not(None)
+    )
 
 
 def _open(state: _Run) -> list[tuple[Row, tuple[str, date | None]]]:
@@ -148,7 +171,7 @@ def _open(state: _Run) -> list[tuple[Row, tuple[str, date | None]]]:
     query = (
         select(*tasks, people.name)
         .outerjoin(Person, people.id == tasks.person_id)
-        .where(tasks.closed_at.is_(None))
+        .where(tasks.closed_at.is_(None), tasks.case_id.not_in(_parked()))
     )
     with state.database.reading() as session:
         rows = [dict(row) for row in session.execute(query).mappings()]
@@ -172,7 +195,7 @@ def _open(state: _Run) -> list[tuple[Row, tuple[str, date | None]]]:
 def _next(state: _Run, day: date) -> date | None:
     """The next day on which something is on."""
     with state.database.reading() as session:
-        wake = session.scalar(select(func.min(Timer.wake_at)))
+        wake = session.scalar(select(func.min(Timer.wake_at)).where(Timer.case_id.not_in(_parked())))
     days = [beijing_day(wake)] if wake is not None else []
     days += [on for _, key in _open(state) if (on := state.planned[key]) is not None]
     days += [state.waiting[0].day] if state.waiting else []
