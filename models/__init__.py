@@ -49,7 +49,17 @@ from models.people import (
     UnitName,
 )
 from models.routes import Ballot, Delegation, Invitation, Round, Seat, Slip
-from models.time import CalendarYear, Heartbeat, Holiday, Incident, Installation, Rung, Task, Timer
+from models.time import (
+    CalendarPass,
+    CalendarYear,
+    Heartbeat,
+    Holiday,
+    Incident,
+    Installation,
+    Rung,
+    Task,
+    Timer,
+)
 from models.types import new_key
 
 __all__ = [
@@ -63,6 +73,7 @@ __all__ = [
     "Ban",
     "Base",
     "Blob",
+    "CalendarPass",
     "CalendarYear",
     "Call",
     "Case",

@@ -139,6 +139,27 @@ class CalendarYear(Base):
     loaded_at: Mapped[Instant]
 
 
+class CalendarPass(Base):
+    """How far the bases were gone through after a year was loaded, for the deadlines that move.
+
+    `after` is the last that was looked at, in the order of the identifiers; `total` those in question at the loading.
+    `failed` were passed over, each an incident.
+    """
+
+    __tablename__ = "calendar_passes"
+
+    year: Mapped[Whole] = mapped_column(primary_key=True, autoincrement=False)
+    after: Mapped[Id | None]
+    looked_at: Mapped[Whole]
+    total: Mapped[Whole]
+    cases: Mapped[Whole]
+    timers: Mapped[Whole]
+    certain: Mapped[Whole]
+    failed: Mapped[Whole]
+    begun_at: Mapped[Instant]
+    done_at: Mapped[Instant | None]
+
+
 class Heartbeat(Base):
     """The last sign of life of a scheduler; `left_at` where it said that it stops."""
 

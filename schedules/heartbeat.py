@@ -22,6 +22,7 @@ from sqlalchemy import ColumnElement, delete
 
 from models import Database, Heartbeat
 from schedules.delivery import MailServer, Robot, posts
+from schedules.holidays import move_deadlines
 from schedules.outside import FolderPlace, Place, take_out
 from schedules.seal import Sealer
 from schedules.sweep import sweep
@@ -76,6 +77,7 @@ class Scheduler:
         """Everything that is done at a tick; each has a thread of its own, so that none waits for another that hangs."""
         return [
             self._tick,
+            partial(self._quietly, partial(move_deadlines, self._database, stop=self._stopping.is_set)),
             *([self._seal, self._watch] if self._sealer is not None else ()),
             *(
                 partial(self._quietly, partial(post.round, stop=self._stopping.is_set))

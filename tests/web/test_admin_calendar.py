@@ -14,7 +14,10 @@ import time_machine
 from sqlalchemy import select
 
 from models import CalendarYear, Database, Timer
+from schedules.holidays import move_deadlines
+from tests.schedules.test_sweep import rename_timer
 from tests.web.signing_in import Browser, Site, site_over
+from workflow.operations.calendar_passes import under_way
 
 AT = datetime(2026, 11, 28, 4, tzinfo=UTC)
 PLACE = "/admin/calendar/import"
@@ -64,7 +67,12 @@ def due(site: Site, case_id: str) -> tuple[date, bool]:
         return row.due_on, row.provisional
 
 
-def test_notice_is_shown_with_what_it_moves_and_then_loaded_once(site: Site) -> None:
+def looked_at(site: Site) -> int:
+    with site.database.reading() as session:
+        return sum(come.looked_at for come in under_way(session))
+
+
+def test_notice_is_shown_with_what_it_moves_then_loaded_once_and_moved_by_the_scheduler(site: Site) -> None:
     case_id = site.university.signed()
     browser = site.browser("office")
     before = site.entry_count()
@@ -74,6 +82,9 @@ def test_notice_is_shown_with_what_it_moves_and_then_loaded_once(site: Site) -> 
     untouched = site.entry_count()
     done = browser.client.post(PLACE, data=hidden(shown))
     again = browser.client.post(PLACE, data=hidden(shown))
+    stored = [(entry.kind, entry.stream) for entry in site.entries()[before:]]
+    under_way = browser.get("/admin/calendar").get_data(as_text=True)
+    move_deadlines(site.database, stop=lambda: False)
     after = browser.get("/admin/calendar").get_data(as_text=True)
 
     assert (shown.status_code, untouched) == (200, before)
@@ -83,13 +94,54 @@ def test_notice_is_shown_with_what_it_moves_and_then_loaded_once(site: Site) -> 
     assert "项目负责人" in page
     assert (done.status_code, done.location) == (302, "/admin/calendar")
     assert again.status_code == 302
+    assert stored == [("calendar_loaded", "system:calendar")]
+    assert "2027年的放假安排正在调整期限：已处理0个基地，共1个，已调整期限0项。" in under_way
+    assert "正在调整期限" not in after
     assert [(entry.kind, entry.stream) for entry in site.entries()[before:]] == [
         ("calendar_loaded", "system:calendar"),
         ("calendar_moved", f"case:{case_id}"),
     ]
     assert due(site, case_id) == (date(2027, 1, 31), False)
-    assert "已记录" in after
+    assert "已记录" in under_way
     assert "国办发明电〔2026〕7号" in after
+
+
+def test_page_says_how_many_bases_are_left_to_be_worked_out(
+    lite: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        lite.university.signed(partner=f"合作单位{number}")
+    monkeypatch.setattr("web.admin.calendar.MOST_WORKED_OUT", 2)
+    browser = lite.browser("office")
+
+    shown = stated(browser)
+    done = browser.client.post(PLACE, data=hidden(shown))
+
+    assert "以上为前2个基地的情况；可能涉及的基地共3个" in shown.get_data(as_text=True)
+    assert done.status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("zh", "已处理3个基地，共3个，已调整期限2项。有1个基地未能调整，已列入“待处理的异常”。"),
+        (
+            "en",
+            "3 of 3 bases done, 2 deadlines moved so far. 1 base failed and is among the incidents.",
+        ),
+    ],
+)
+def test_page_tells_how_far_a_loading_has_come(lite: Site, language: str, line: str) -> None:
+    cases = sorted(lite.university.signed(partner=f"合作单位{number}") for number in range(3))
+    browser = lite.browser("office")
+    browser.client.post(PLACE, data=hidden(stated(browser)))
+    rename_timer(lite.university, cases[1], "midterm_opens", "no_such_timer")
+    move_deadlines(lite.database, stop=lambda: looked_at(lite) == 3)
+    browser.client.set_cookie("lang", language)
+
+    page = browser.get("/admin/calendar").get_data(as_text=True)
+
+    assert line in page
 
 
 def test_file_in_gbk_is_taken_as_well_as_what_is_pasted(lite: Site) -> None:
@@ -141,6 +193,7 @@ def test_what_cannot_be_loaded_keeps_what_was_typed(lite: Site, fields: dict[str
 def test_same_notice_again_says_that_it_changes_nothing(lite: Site) -> None:
     browser = lite.browser("office")
     browser.client.post(PLACE, data=hidden(stated(browser)))
+    move_deadlines(lite.database, stop=lambda: False)
     before = lite.entry_count()
 
     answer = stated(browser)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from models import CalendarYear, Entry, Holiday, Notice, Timer
+from models import CalendarPass, CalendarYear, Entry, Holiday, Notice, Timer
+from tests.schedules.test_sweep import incidents, rename_timer
 from tests.university import LATE_AGREEMENT_END, University, instant
+from workflow.context import Actor, Context, Source
 from workflow.doctor import examine
 from workflow.errors import BadInput, WorkflowError
 from workflow.holidays import Announced, known_notice
 from workflow.holidays import Notice as HolidayNotice
 from workflow.messages import About, compose
 from workflow.operations import calendar as operation
-from workflow.operations.calendar import import_in_batches, import_notice, preview_notice
+from workflow.operations.calendar import load_notice, preview_notice
+from workflow.operations.calendar_passes import Come, go_on, import_notice, under_way
 from workflow.operations.deeds import Done
 from workflow.world import calendar
 
@@ -35,9 +39,22 @@ OFF = notice((FIRST_OF_FEBRUARY, "rest"))
 WORKED = notice((date(2027, 1, 31), "work"))
 
 
-def load(university: University, what: HolidayNotice, *, at: datetime = JANUARY, who: str = "office") -> Done:
-    return university.database.run(
-        lambda session: import_notice(session, what, reason="announced", ctx=university.ctx(who, at=at))
+def load(
+    university: University, what: HolidayNotice, *, at: datetime = JANUARY, who: str = "office"
+) -> tuple[Done | None, Come]:
+    return import_notice(
+        university.database,
+        what,
+        reason="announced",
+        context=lambda _: university.ctx(who, at=at),
+        progress=lambda done, total: None,
+    )
+
+
+def loaded_only(university: University, what: HolidayNotice, *, at: datetime = JANUARY) -> None:
+    """The days are stored and nothing is moved yet, as when everything stopped just then."""
+    university.database.run(
+        lambda session: load_notice(session, what, reason="announced", ctx=university.ctx("office", at=at))
     )
 
 
@@ -95,9 +112,9 @@ def test_notice_moves_the_deadline_with_an_entry_and_makes_it_certain(university
     case_id = university.signed()
     version = university.case(case_id).version
 
-    done = load(university, OFF)
+    _, done = load(university, OFF)
 
-    assert dict(done.counts) == {"cases": 1, "timers": 1, "certain": 0}
+    assert dict(done.counts.by_name) == {"cases": 1, "timers": 1, "certain": 0}
     assert running(university, case_id) == (date(2027, 2, 2), False, "open")
     assert kinds(university, "system:calendar") == ["calendar_loaded"]
     entry = bodies(university, f"case:{case_id}")[-1]
@@ -137,9 +154,9 @@ def test_day_that_only_becomes_certain_leaves_the_version_and_is_no_news(small: 
     case_id = small.signed()
     version = small.case(case_id).version
 
-    done = load(small, notice((date(2027, 5, 3), "rest")))
+    _, done = load(small, notice((date(2027, 5, 3), "rest")))
 
-    assert dict(done.counts) == {"cases": 1, "timers": 0, "certain": 1}
+    assert dict(done.counts.by_name) == {"cases": 1, "timers": 0, "certain": 1}
     assert running(small, case_id) == (FIRST_OF_FEBRUARY, False, "open")
     assert small.case(case_id).version == version
     assert told(small, "deadline_moved") == {}
@@ -150,9 +167,9 @@ def test_corrected_notice_takes_a_day_back(university: University) -> None:
     case_id = university.signed()
     load(university, OFF)
 
-    done = load(university, notice((date(2027, 2, 8), "rest")))
+    _, done = load(university, notice((date(2027, 2, 8), "rest")))
 
-    assert dict(done.counts) == {"cases": 1, "timers": 1, "certain": 0}
+    assert dict(done.counts.by_name) == {"cases": 1, "timers": 1, "certain": 0}
     assert running(university, case_id)[0] == FIRST_OF_FEBRUARY
     with university.database.reading() as session:
         assert session.get_one(Holiday, FIRST_OF_FEBRUARY).kind == "plain"
@@ -164,10 +181,9 @@ def test_same_notice_again_changes_nothing_and_says_so(small: University) -> Non
     load(small, OFF)
     before = kinds(small, f"case:{case_id}")
 
-    with pytest.raises(BadInput) as bad:
-        load(small, OFF)
+    again, come = load(small, OFF)
 
-    assert [fault.code for fault in bad.value.faults] == ["notice_unchanged"]
+    assert (again, come.counts.cases, come.is_done) == (None, 0, True)
     assert (kinds(small, f"case:{case_id}"), kinds(small, "system:calendar")) == (before, ["calendar_loaded"])
 
 
@@ -248,7 +264,7 @@ def test_only_the_office_loads_a_notice(small: University, who: str) -> None:
 
 def test_notice_needs_a_reason(small: University) -> None:
     with pytest.raises(BadInput) as bad, small.database.transaction() as session:
-        import_notice(session, OFF, reason=" ", ctx=small.ctx("office"))
+        load_notice(session, OFF, reason=" ", ctx=small.ctx("office"))
 
     assert [(fault.field, fault.code) for fault in bad.value.faults] == [("reason", "missing")]
 
@@ -259,14 +275,14 @@ def test_preview_is_what_the_import_then_does(small: University) -> None:
         shown = preview_notice(session, OFF, ctx=small.ctx("office", at=JANUARY))
     untouched = running(small, case_id)
 
-    done = load(small, OFF)
+    _, done = load(small, OFF)
 
     assert untouched == (FIRST_OF_FEBRUARY, True, "open")
     assert (shown.is_new, shown.added, shown.changed, shown.taken_back) == (True, 1, 0, 0)
     assert [(move.timer, move.old_on, move.new_on) for move in shown.moves] == [
         ("yearly_data", FIRST_OF_FEBRUARY, running(small, case_id)[0])
     ]
-    assert dict(done.counts) == dict(shown.counts.by_name)
+    assert dict(done.counts.by_name) == dict(shown.counts.by_name)
 
 
 def test_plans_only_cases_in_question(small: University) -> None:
@@ -276,21 +292,42 @@ def test_plans_only_cases_in_question(small: University) -> None:
 
     with small.database.reading() as session:
         asked = operation.cases_in_question(session, 2026, calendar(session))
-    after = load(small, OFF)
+    _, after = load(small, OFF)
     with small.database.reading() as session:
         later = operation.cases_in_question(session, 2027, calendar(session))
 
-    assert (asked, later, after.counts["cases"]) == ([], [signed], 1)
+    assert (asked, later, after.counts.cases) == ([], [signed], 1)
 
 
 # ───────────────────────────── Many cases, cut off
 
 
+def three(university: University) -> list[str]:
+    """Three bases in the order in which a pass comes to them."""
+    return sorted(university.signed(partner=f"合作单位{number}") for number in range(3))
+
+
+def days(university: University, cases: list[str]) -> list[date]:
+    return [running(university, case_id)[0] for case_id in cases]
+
+
+def passed(university: University, *, steps: int | None = None) -> list[Come]:
+    """Go on with what loadings have left, so many steps or to the end; what was told of each."""
+    seen: list[Come] = []
+    go_on(
+        university.database,
+        context=lambda _: Context(actor=Actor(system="calendar"), at=JANUARY, source=Source.TIMER),
+        stop=lambda: len(seen) == steps,
+        each=seen.append,
+    )
+    return seen
+
+
 def test_import_cut_off_is_finished_by_the_next(
     university: University, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cases = [university.signed(partner=f"合作单位{number}") for number in range(3)]
-    monkeypatch.setattr("workflow.operations.moving_timers.BATCH", 1)
+    cases = three(university)
+    monkeypatch.setattr("workflow.operations.calendar_passes.BATCH", 1)
     seen: list[tuple[int, int]] = []
 
     def die(done: int, total: int) -> None:
@@ -299,7 +336,7 @@ def test_import_cut_off_is_finished_by_the_next(
             raise KeyboardInterrupt
 
     def go(progress: Any) -> Any:
-        return import_in_batches(
+        return import_notice(
             university.database,
             OFF,
             reason="announced",
@@ -309,31 +346,131 @@ def test_import_cut_off_is_finished_by_the_next(
 
     with pytest.raises(KeyboardInterrupt):
         go(die)
-    half = sorted(running(university, case_id)[0] for case_id in cases)
-    loaded, counts = go(lambda done, total: seen.append((done, total)))
+    half = days(university, cases)
+    loaded, come = go(lambda done, total: seen.append((done, total)))
     again, nothing = go(lambda done, total: None)
 
-    assert half == [FIRST_OF_FEBRUARY, FIRST_OF_FEBRUARY, date(2027, 2, 2)]
-    assert {running(university, case_id)[0] for case_id in cases} == {date(2027, 2, 2)}
-    assert (loaded, counts.cases, again, nothing.cases) == (None, 2, None, 0)
-    assert seen == [(1, 3), (1, 3), (2, 3), (3, 3)]
+    assert half == [date(2027, 2, 2), FIRST_OF_FEBRUARY, FIRST_OF_FEBRUARY]
+    assert days(university, cases) == [date(2027, 2, 2)] * 3
+    assert (loaded, come.counts.cases, again, nothing.counts.cases) == (None, 3, None, 0)
+    assert seen == [(1, 3), (2, 3), (3, 3), (3, 3)]
     assert kinds(university, "system:calendar") == ["calendar_loaded"]
     assert [kinds(university, f"case:{case_id}").count("calendar_moved") for case_id in cases] == [1, 1, 1]
     assert agrees(university)
 
 
+def test_scheduler_goes_on_where_it_was_cut_off(
+    university: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = three(university)
+    monkeypatch.setattr("workflow.operations.calendar_passes.BATCH", 1)
+    loaded_only(university, OFF)
+    with university.database.reading() as session:
+        (begun,) = under_way(session)
+
+    first = passed(university, steps=1)
+    half = days(university, cases)
+    rest = passed(university)
+    nothing = passed(university)
+
+    assert (begun.year, begun.looked_at, begun.total) == (2027, 0, 3)
+    assert [(come.looked_at, come.counts.timers) for come in (*first, *rest)] == [
+        (1, 1),
+        (2, 2),
+        (3, 3),
+        (3, 3),
+    ]
+    assert half == [date(2027, 2, 2), FIRST_OF_FEBRUARY, FIRST_OF_FEBRUARY]
+    assert days(university, cases) == [date(2027, 2, 2)] * 3
+    assert ([come.is_done for come in rest], nothing) == ([False, False, True], [])
+    assert bodies(university, f"case:{cases[2]}")[-1]["actor"] == "system:calendar"
+    assert agrees(university)
+
+
+def test_corrected_notice_goes_through_the_bases_from_the_first(
+    small: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = three(small)
+    monkeypatch.setattr("workflow.operations.calendar_passes.BATCH", 1)
+    loaded_only(small, OFF)
+    passed(small, steps=2)
+
+    loaded_only(small, notice((date(2027, 2, 8), "rest")))
+    come = passed(small)[-1]
+
+    assert days(small, cases) == [FIRST_OF_FEBRUARY] * 3
+    assert (come.looked_at, come.total, come.counts.timers) == (3, 3, 2)
+    assert agrees(small)
+
+
+def test_same_notice_again_leaves_a_pass_where_it_is(
+    small: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three(small)
+    monkeypatch.setattr("workflow.operations.calendar_passes.BATCH", 1)
+    loaded_only(small, OFF)
+    passed(small, steps=2)
+
+    loaded_only(small, OFF)
+
+    with small.database.reading() as session:
+        assert [come.looked_at for come in under_way(session)] == [2]
+
+
+def test_base_that_fails_is_passed_over_as_an_incident(university: University) -> None:
+    cases = three(university)
+    rename_timer(university, cases[1], "midterm_opens", "no_such_timer")
+
+    loaded_only(university, OFF)
+    come = passed(university)[-1]
+
+    assert days(university, [cases[0], cases[2]]) == [date(2027, 2, 2)] * 2
+    assert (come.is_done, come.looked_at, come.failed, come.counts.timers) == (True, 3, 1, 2)
+    assert incidents(university) == [(cases[1], "timer_failed", 1, True)]
+
+
+def test_two_that_go_on_at_once_move_each_deadline_once(
+    university: University, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = three(university)
+    monkeypatch.setattr("workflow.operations.calendar_passes.BATCH", 1)
+    loaded_only(university, OFF)
+
+    workers = [Thread(target=passed, args=(university,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert days(university, cases) == [date(2027, 2, 2)] * 3
+    assert [kinds(university, f"case:{case_id}").count("calendar_moved") for case_id in cases] == [1, 1, 1]
+    with university.database.reading() as session:
+        assert under_way(session) == []
+        row = session.get_one(CalendarPass, 2027)
+        assert (row.looked_at, row.timers) == (3, 3)
+
+
+def test_preview_works_out_no_more_bases_than_it_is_told(small: University) -> None:
+    three(small)
+
+    with small.database.reading() as session:
+        ctx = small.ctx("office", at=JANUARY)
+        some, every = (preview_notice(session, OFF, ctx=ctx, most=most) for most in (2, None))
+
+    assert (some.worked_out, some.total, len(some.moves)) == (2, 3, 2)
+    assert (every.worked_out, every.total, len(every.moves)) == (3, 3, 3)
+
+
 def test_act_before_the_import_has_come_to_its_case_finds_the_new_day(small: University) -> None:
     case_id = small.signed()
-    with small.database.transaction() as session:
-        operation._load_alone(session, OFF, reason="announced", ctx=small.ctx("office", at=JANUARY))
+    loaded_only(small, OFF)
     small.at = JANUARY
 
     small.done(case_id, "amend", "office", reason="x", fact={"name": "programmes", "value": "x"})
     small.confirmed(case_id, "second_office")
 
     assert running(small, case_id)[0] == date(2027, 2, 2)
-    with pytest.raises(BadInput):
-        load(small, OFF)
+    assert load(small, OFF)[1].counts.cases == 0
 
 
 # ───────────────────────────── Who is told
@@ -392,8 +529,7 @@ def test_deadline_computed_anew_on_the_way_into_a_new_stay_is_no_moved_one(small
     case_id = small.signed(last=LATE_AGREEMENT_END)
     small.yearly(case_id, 2026)
     for what in (notice((date(2027, 12, 1), "rest")), notice((date(2028, 1, 31), "rest"), year=2028)):
-        with small.database.transaction() as session:
-            operation._load_alone(session, what, reason="announced", ctx=small.ctx("office"))
+        loaded_only(small, what, at=small.at)
 
     small.tick(case_id, date(2027, 9, 10))
 

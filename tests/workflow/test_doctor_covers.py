@@ -43,6 +43,7 @@ WITH: Mapping[str, Mapping[str, object]] = {
 
 NOT_REPLAYED: Mapping[str, str] = {
     "blobs": "bytes, compared with the hash that names them",
+    "calendar_passes": "how far the deadlines were moved after a loading; each move is an entry",
     "checkpoint_places": "where checkpoints were taken to; the verifier's",
     "checkpoints": "signed heads of the tree; the verifier's",
     "counters": "compared with the numbers the entries gave",

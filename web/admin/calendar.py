@@ -35,7 +35,8 @@ from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain.names import role_label
 from workflow.holidays import LARGEST, Notice, read_notice, text_of, written
-from workflow.operations.calendar import Preview, import_notice, preview_notice
+from workflow.operations.calendar import Preview, load_notice, loading_of, preview_notice
+from workflow.operations.calendar_passes import Come, under_way
 from workflow.operations.deeds import Done, Faults
 from workflow.queries import calendar as loaded
 from workflow.queries import office
@@ -46,6 +47,8 @@ from workflow.world import editions_in_use
 FILE = "file"
 MOST_SHOWN = 200
 """Moved timers listed one by one; the figures count all."""
+MOST_WORKED_OUT = 1000
+"""Bases whose new days are worked out for the page; of more, it says how many there are besides."""
 
 
 class _Overtaken(Exception):
@@ -62,7 +65,8 @@ def calendar() -> str:
     with pages.looking() as look:
         years = loaded.loaded_years(look.session)
         wanted = loaded.wanted_year(look.session, today=look.ctx.today)
-    intro = [t("admin.calendar.intro", language)]
+        moving = under_way(look.session)
+    intro = [*(_under_way_text(come, language) for come in moving), t("admin.calendar.intro", language)]
     if wanted is not None:
         intro.insert(0, wanted_text(wanted, language))
     return listed(
@@ -79,6 +83,13 @@ def calendar() -> str:
 def wanted_text(wanted: loaded.Wanted, language: str) -> str:
     """That a year's notice is waited for, and what hangs on it."""
     return t("admin.calendar.wanted", language, year=str(wanted.year), days=wanted.days, timers=wanted.timers)
+
+
+def _under_way_text(come: Come, language: str) -> str:
+    """How many bases a loading has come to, and how many deadlines it has moved."""
+    figures = {"done": come.looked_at, "total": come.total, "timers": come.counts.timers}
+    said = t("admin.calendar.under_way", language, year=str(come.year), **figures)
+    return said + t("admin.calendar.failed", language, count=come.failed) if come.failed else said
 
 
 def _row(one: loaded.LoadedYear) -> tuple[Cell, ...]:
@@ -141,16 +152,31 @@ def _sent(page: Page, asks: tuple[Ask, ...], key: str) -> Answer:
     except _Overtaken:
         return _consequences(page, typed(asks), key, overtaken=True), 409
     tell(done, page.title)
-    flash(t("admin.calendar.moved", door.language(), **done.counts), "info")
+    flash(t("admin.calendar.moving", door.language()), "info")
     return redirect(page.back)
 
 
 def _load(session: Session, ctx: Context, read: Typed) -> Done:
-    """Load the notice, if it still moves what was shown."""
+    """Load the notice, if it still moves what was shown; the scheduler then moves it. What was cut off goes on."""
     notice = _stated(read)
-    if _digest(preview_notice(session, notice, ctx=ctx)) != request.form.get("shown"):
+    found = preview_notice(session, notice, ctx=ctx, most=MOST_WORKED_OUT)
+    if _digest(found) != request.form.get("shown"):
         raise _Overtaken
-    return import_notice(session, notice, reason=read.text("reason"), ctx=ctx)
+    return load_notice(session, notice, reason=read.text("reason"), ctx=ctx) or _earlier(session, notice)
+
+
+def _earlier(session: Session, notice: Notice) -> Done:
+    """The deed of an earlier loading, whose deadlines are moved further. Raises BadInput where there is none."""
+    row = loading_of(session, notice.year)
+    if row is None:
+        raise BadInput((Fault(field="notice", code="notice_unchanged"),))
+    return Done(
+        subject=str(notice.year),
+        stream=row["stream"],
+        seq=row["seq"],
+        hash=row["hash"],
+        recorded_at=row["recorded_at"],
+    )
 
 
 def _stated(read: Typed) -> Notice:
@@ -220,7 +246,7 @@ def _page() -> Page:
 def _digest(found: Preview) -> str:
     days = [[one.day.isoformat(), one.kind, one.name] for one in found.notice.days]
     moves = [[m.case_id, m.timer, plain(m.old_on), plain(m.new_on)] for m in found.moves]
-    content = [found.notice.year, days, moves, dict(found.counts.by_name)]
+    content = [found.notice.year, days, moves, found.total, dict(found.counts.by_name)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -231,7 +257,7 @@ def _consequences(page: Page, read: Typed, key: str, *, overtaken: bool) -> str:
     """What the notice will do, computed as the loading itself computes it."""
     notice = _stated(read)
     with pages.looking() as look:
-        found = preview_notice(look.session, notice, ctx=look.ctx)
+        found = preview_notice(look.session, notice, ctx=look.ctx, most=MOST_WORKED_OUT)
         if found.changes_nothing:
             raise BadInput((Fault(field="notice", code="notice_unchanged"),))
         lines = _lines(look, found)

@@ -13,7 +13,8 @@ from web.cli.desk import Desk, as_json
 from web.words import t
 from workflow.errors import BadInput
 from workflow.holidays import Notice, known_notice, read_notice
-from workflow.operations.calendar import Counts, Preview, import_in_batches, preview_notice
+from workflow.operations.calendar import Preview, preview_notice
+from workflow.operations.calendar_passes import Come, import_notice, under_way
 from workflow.operations.deeds import Done
 from workflow.queries import calendar as loaded
 from workflow.queries import office
@@ -66,10 +67,13 @@ def import_(
         _conclude_dry(desk, preview, json_wanted=json_wanted)
         return
     with desk.progress("calendar_moving") as progress:
-        done, counts = import_in_batches(
+        done, come = import_notice(
             desk.database, notice, reason=reason, context=desk.context, progress=progress
         )
-    _conclude(desk, preview, done, counts, json_wanted=json_wanted)
+    _conclude(desk, preview, done, come, json_wanted=json_wanted)
+    if come.failed:
+        desk.warn("calendar_failed", count=come.failed)
+        sys.exit(1)
 
 
 def _notice(desk: Desk, file: Path | None, year: int | None, known: int | None) -> Notice:
@@ -135,7 +139,8 @@ def _conclude_dry(desk: Desk, preview: Preview, *, json_wanted: bool) -> None:
         desk.tell("calendar_would", **preview.counts.by_name)
 
 
-def _conclude(desk: Desk, preview: Preview, done: Done | None, counts: Counts, *, json_wanted: bool) -> None:
+def _conclude(desk: Desk, preview: Preview, done: Done | None, come: Come, *, json_wanted: bool) -> None:
+    counts = come.counts
     changed = done is not None or counts.cases > 0
     if json_wanted:
         entry = None if done is None else f"{done.stream}#{done.seq}"
@@ -145,6 +150,7 @@ def _conclude(desk: Desk, preview: Preview, done: Done | None, counts: Counts, *
                 "imported": changed,
                 "entry": entry,
                 **counts.by_name,
+                "failed": come.failed,
                 "moves": _moves(preview),
             }
         )
@@ -179,12 +185,14 @@ def status(desk: Desk, json_wanted: bool) -> None:
         years = loaded.loaded_years(session)
         through = known_calendar(session).known_through
         wanted = loaded.wanted_year(session, today=desk.context(session).today)
+        moving = under_way(session)
     if json_wanted:
         as_json(
             {
                 "known_through": through if years else None,
                 "years": [asdict(one) for one in years],
                 "wanted": asdict(wanted) if wanted else None,
+                "under_way": [asdict(one) for one in moving],
             }
         )
         return
@@ -198,6 +206,14 @@ def status(desk: Desk, json_wanted: bool) -> None:
             at=one.loaded_at,
         )
     desk.tell("calendar_known" if years else "calendar_none", day=through)
+    for come in moving:
+        desk.tell(
+            "calendar_under_way",
+            year=come.year,
+            done=come.looked_at,
+            total=come.total,
+            timers=come.counts.timers,
+        )
     if wanted is not None:
         desk.warn("calendar_wanted", **asdict(wanted))
 

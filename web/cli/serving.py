@@ -17,6 +17,7 @@ import click
 from flask import Flask
 
 from schedules.heartbeat import Scheduler
+from schedules.holidays import move_deadlines
 from schedules.outside import CommandPlace, FolderPlace, MailPlace, Place
 from schedules.seal import Sealer
 from schedules.sweep import sweep as sweep_once
@@ -89,6 +90,7 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
 @pass_desk
 def sweep(desk: Desk, json_wanted: bool) -> None:
     """Let everything due take effect now, once. 立即处理一次到期事项。"""
+    move_deadlines(desk.database, stop=lambda: False)
     swept = sweep_once(desk.database, at=None, stop=lambda: False)
     if json_wanted:
         as_json({"cases": swept.cases, "fired": swept.fired, "reminded": swept.reminded})

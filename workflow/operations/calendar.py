@@ -1,22 +1,20 @@
 """The calendar: the notice of a year is loaded or corrected, and every deadline it moves moves with it.
 
-The days are rows of one entry; each case of which a deadline moves or becomes certain has an entry of its own. The cases
-may be done in batches, each in its own transaction: what their deadlines should be follows from the rows alone, so what
-was cut off is finished by importing the same notice again.
+The days are rows of one entry, stored at once; each case of which a deadline moves or becomes certain has an entry of its
+own. The cases are gone through afterwards (`calendar_passes`): what their deadlines should be follows from the rows alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, true
 from sqlalchemy.orm import Session
 
-from models import CalendarYear, Case, Database, Entry, Holiday, Timer
+from models import CalendarPass, CalendarYear, Case, Entry, Holiday, Timer
 from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather
 from workflow.context import Context
@@ -65,6 +63,9 @@ class Preview:
     taken_back: int
     moves: tuple[Move, ...]
     counts: Counts
+    worked_out: int
+    total: int
+    """The bases worked out one by one, of those in question; `moves` and `counts` are of these."""
 
     @property
     def changes_nothing(self) -> bool:
@@ -74,14 +75,15 @@ class Preview:
 # ───────────────────────────── Before and in the act
 
 
-def preview_notice(session: Session, notice: Notice, *, ctx: Context) -> Preview:
-    """Say which days a notice changes and which timers it would move; nothing is written."""
+def preview_notice(session: Session, notice: Notice, *, ctx: Context, most: int | None = None) -> Preview:
+    """Say which days a notice changes and which timers it would move, of `most` bases or of all; nothing is written."""
     demand(session, ctx, *OFFICE)
     days = list(_day_changes(session, notice))
     is_new = session.get(CalendarYear, notice.year) is None
     known = _calendar_with(session, notice, ctx) if days or is_new else calendar(session)
     counts, moves = Counts(), list[Move]()
-    for batch in in_batches(cases_in_question(session, notice.year, known)):
+    ids = cases_in_question(session, notice.year, known)
+    for batch in in_batches(ids[:most]):
         located = gather.look_at(session, batch)
         for moved in planned_moves(session, located, _moving(known), ctx):
             counts += _counted(moved)
@@ -95,13 +97,15 @@ def preview_notice(session: Session, notice: Notice, *, ctx: Context) -> Preview
         taken_back=kinds.count("taken_back"),
         moves=tuple(moves),
         counts=counts,
+        worked_out=len(ids[:most]),
+        total=len(ids),
     )
 
 
 def load_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done | None:
-    """Keep the days of a notice with their one entry; None when they are what is kept already.
+    """Keep the days of a notice with their one entry, and begin the pass that moves the timers; that takes later steps.
 
-    The timers are moved by `move_timers`, in this transaction or in later ones; whoever calls both bumps the world last.
+    None when the days are what is kept already: then only what an earlier pass may have left is gone through.
     """
     demand(session, ctx, *OFFICE)
     faults = Faults()
@@ -110,6 +114,7 @@ def load_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) 
     days = list(_day_changes(session, notice))
     is_new = session.get(CalendarYear, notice.year) is None
     if not days and not is_new:
+        _begin_pass(session, notice.year, anew=False, ctx=ctx)
         return None
     kept = {"source": notice.source, "loaded_at": ctx.at}
     year = Change(
@@ -118,7 +123,7 @@ def load_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) 
         key=str(notice.year),
         values={"year": notice.year, **kept} if is_new else kept,
     )
-    return record(
+    done = record(
         session,
         STREAM,
         kind=LOADED,
@@ -127,6 +132,22 @@ def load_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) 
         ctx=ctx,
         content={"year": notice.year, "reason": why},
     )
+    _begin_pass(session, notice.year, anew=True, ctx=ctx)
+    bump(session)
+    return done
+
+
+def _begin_pass(session: Session, year: int, *, anew: bool, ctx: Context) -> None:
+    """Go through the bases in question from the first; unless `anew`, one that is under way goes on where it is."""
+    row = session.get(CalendarPass, year, with_for_update=True)
+    if row is not None and row.done_at is None and not anew:
+        return
+    total = len(cases_in_question(session, year, calendar(session)))
+    row = row or CalendarPass(year=year)
+    row.after, row.looked_at, row.total = None, 0, total
+    row.cases = row.timers = row.certain = row.failed = 0
+    row.begun_at, row.done_at = ctx.at, None if total else ctx.at
+    session.add(row)
 
 
 def move_timers(session: Session, case_ids: Sequence[str], *, year: int, ctx: Context) -> Counts:
@@ -140,60 +161,6 @@ def move_timers(session: Session, case_ids: Sequence[str], *, year: int, ctx: Co
         write(session, as_changes(replace(moved, step=replace(moved.step, form=told)), ctx))
         counts += _counted(moved)
     return counts
-
-
-def import_notice(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done:
-    """Load a notice and move every timer it moves, all in this one transaction.
-
-    Raises BadInput `notice_unchanged` when there is nothing to do. What an earlier import left undone is finished.
-    """
-    loaded = load_notice(session, notice, reason=reason, ctx=ctx)
-    counts = Counts()
-    for batch in in_batches(cases_in_question(session, notice.year, calendar(session))):
-        counts += move_timers(session, batch, year=notice.year, ctx=ctx)
-    if loaded is None and not counts.cases:
-        faults = Faults()
-        faults.add("notice", "notice_unchanged")
-        faults.done()
-    if loaded is not None:
-        bump(session)
-    return replace(loaded or _earlier(session, notice.year), counts=counts.by_name)
-
-
-def import_in_batches(
-    database: Database,
-    notice: Notice,
-    *,
-    reason: str,
-    context: Callable[[Session], Context],
-    progress: Callable[[int, int], None],
-) -> tuple[Done | None, Counts]:
-    """The same in a transaction for the days and one per batch of cases, so that other work goes on between them.
-
-    Cut off in between, it is finished by the next import of the same notice.
-    """
-    loaded = database.run(lambda session: _load_alone(session, notice, reason=reason, ctx=context(session)))
-    with database.reading() as session:
-        ids = cases_in_question(session, notice.year, calendar(session))
-    counts, done = Counts(), 0
-    for batch in in_batches(ids):
-        counts += database.run(partial(_move_alone, case_ids=batch, year=notice.year, context=context))
-        done += len(batch)
-        progress(done, len(ids))
-    return loaded, counts
-
-
-def _load_alone(session: Session, notice: Notice, *, reason: str, ctx: Context) -> Done | None:
-    loaded = load_notice(session, notice, reason=reason, ctx=ctx)
-    if loaded is not None:
-        bump(session)
-    return loaded
-
-
-def _move_alone(
-    session: Session, *, case_ids: Sequence[str], year: int, context: Callable[[Session], Context]
-) -> Counts:
-    return move_timers(session, case_ids, year=year, ctx=context(session))
 
 
 # ───────────────────────────── What a notice changes
@@ -237,10 +204,13 @@ def _calendar_with(session: Session, notice: Notice, ctx: Context) -> Calendar:
     return calendar_of(days, {**years, notice.year: ctx.today})
 
 
-def cases_in_question(session: Session, year: int, known: Calendar) -> list[str]:
+def cases_in_question(
+    session: Session, year: int, known: Calendar, *, after: str | None = None, limit: int | None = None
+) -> list[str]:
     """The living cases with a timer that the days of a year can move or make certain, in the order they are locked.
 
-    That is a deadline in the year, one that is provisional and known by now, or one counted in working days.
+    All of them, or up to so many after one. The timer is a deadline in the year, one that is provisional and known by
+    now, or one counted in working days.
     """
     first, last = date(year, 1, 1), date(year, 12, 31)
     touched = or_(
@@ -252,8 +222,10 @@ def cases_in_question(session: Session, year: int, known: Calendar) -> list[str]
         select(Case.id)
         .join(Timer, Timer.case_id == Case.id)
         .where(Case.closed_at.is_(None), Timer.ended_seq.is_(None), Timer.status != FIRED, touched)
+        .where(Case.id > after if after is not None else true())
         .distinct()
         .order_by(Case.id)
+        .limit(limit)
     )
     return list(session.scalars(query))
 
@@ -298,12 +270,3 @@ def loading_of(session: Session, year: int) -> Row | None:
         if json.loads(row["body"])["details"].get("year") == year:
             return dict(row)
     return None
-
-
-def _earlier(session: Session, year: int) -> Done:
-    """The deed that an import finishes."""
-    row = loading_of(session, year)
-    assert row is not None
-    return Done(
-        subject=str(year), stream=STREAM, seq=row["seq"], hash=row["hash"], recorded_at=row["recorded_at"]
-    )
