@@ -24,7 +24,8 @@ from tests.bench.acts import SCENES, supply
 from tests.bench.clients import ENGINE, Client
 from tests.bench.pairs import Options, Ratio, interleaved, middle, middles
 from tests.bench.places import KINDS, LABELS, Places
-from tests.workflow.sealed import AT, SealedLog
+from tests.workflow.sealed import AT, CTX, ORIGIN, SealedLog
+from workflow.operations.keys import make_key
 from workflow.operations.sealing import seal
 from workflow.packet.verify import Folder, check
 from workflow.packet.writing import write_packet
@@ -69,7 +70,7 @@ def bench_sealing(places: Places, options: Options) -> Iterator[Ratio]:
 
 
 class _sealer:  # noqa: N801 — a context manager
-    """A process that seals every half second while it is told to."""
+    """A process that seals and signs every half second while it is told to."""
 
     def __init__(self, url: str) -> None:
         context = multiprocessing.get_context("spawn")
@@ -87,7 +88,9 @@ class _sealer:  # noqa: N801 — a context manager
 
 def _keep_sealing(link: Connection, url: str) -> None:
     database = Database(url)
-    seal(database, signer=None, at=AT)
+    with tempfile.TemporaryDirectory() as folder:
+        signer = make_key(database, Path(folder) / "log.key", ORIGIN, ctx=CTX)
+    seal(database, signer=signer, at=AT)
     is_on = False
     while True:
         if link.poll(BEAT):
@@ -98,7 +101,7 @@ def _keep_sealing(link: Connection, url: str) -> None:
             is_on = bool(word)
             link.send("ready")
         elif is_on:
-            seal(database, signer=None, at=AT)
+            seal(database, signer=signer, at=AT)
 
 
 # ───────────────────────────── Verifying

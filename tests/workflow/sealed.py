@@ -16,7 +16,7 @@ from workflow.context import Actor, Context, Source
 from workflow.log import FIELDS, FORMAT, GENESIS, canonical, entry_hash
 from workflow.notes import Signer
 from workflow.operations.keys import make_key
-from workflow.operations.sealing import Pace, seal
+from workflow.operations.sealing import seal
 from workflow.packet.writing import EVERYTHING, Scope, write_packet
 
 AT = datetime(2026, 11, 28, 2, tzinfo=UTC)
@@ -65,7 +65,7 @@ class SealedLog:
                 session.merge(Stream(name=name, seq=seq, head=head))
 
     def seal(self) -> None:
-        seal(self.database, signer=self.signer, at=AT, pace=Pace(every=1))
+        seal(self.database, signer=self.signer, at=AT, pace=None)
 
     def packet(self, *, scope: Scope = EVERYTHING, with_documents: bool = True) -> bytes:
         file = io.BytesIO()

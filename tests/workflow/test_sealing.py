@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from models import Checkpoint, Database, Entry, Leaf, LogKey, Node, Sealing
 from models.schema import copy
 from tests.conftest import Templates
 from tests.university import University
+from tests.workflow.sealed import SealedLog
 from workflow.context import Actor, Context, Source
 from workflow.errors import WorkflowError
 from workflow.keyfile import KeyFault, read_key, successor, write_key
@@ -25,6 +27,7 @@ from workflow.operations import keys, sealing
 from workflow.operations.keys import make_key, rotate_key, signer_in_force
 from workflow.operations.sealing import BATCH, USUAL, Pace, next_batch, public_keys, seal, take_in
 from workflow.tree import STEP, Tree, node_place
+from workflow.verify_tree import verify_tree
 
 AT = datetime(2026, 11, 28, 2, tzinfo=UTC)
 CTX = Context(actor=Actor(system="cli"), at=AT, source=Source.COMMAND)
@@ -211,7 +214,7 @@ def test_sealer_cut_off_anywhere_leaves_a_whole_tree(
 ) -> None:
     signer = make_key(database, file, ORIGIN, ctx=CTX)
     written(database, 299)
-    for name in ("_grow", "_moved", "write_checkpoint"):
+    for name in ("_grow", "_moved", "write_checkpoints"):
         with monkeypatch.context() as patch:
             patch.setattr(sealing, name, _cut_off_after(getattr(sealing, name)))
             with pytest.raises(KeyboardInterrupt):
@@ -255,6 +258,10 @@ def checkpoints(database: Database) -> list[Checkpoint]:
         return list(session.scalars(select(Checkpoint).order_by(Checkpoint.size)))
 
 
+def covered_sizes(database: Database) -> list[int]:
+    return [row.size for row in checkpoints(database)]
+
+
 def test_checkpoint_is_signed_after_so_many_entries_or_so_much_time(database: Database, file: Path) -> None:
     signer = make_key(database, file, ORIGIN, ctx=CTX)
     sizes = []
@@ -264,6 +271,65 @@ def test_checkpoint_is_signed_after_so_many_entries_or_so_much_time(database: Da
         sizes.append(checkpoints(database)[-1].size)
 
     assert sizes == [1, 1, 101, 101, 101, 102, 102, 352]
+
+
+def test_each_hundredth_entry_of_a_burst_has_its_checkpoint(database: Database, tmp_path: Path) -> None:
+    """A burst is taken in by few transactions; no two checkpoints lie further apart for that."""
+    log = SealedLog.made(database, tmp_path, entries=0)
+    log.seal()
+    log.write(0, 37)
+    seal(database, signer=log.signer, at=AT)
+    log.write(37, BATCH + 250)
+
+    seal(database, signer=log.signer, at=AT)
+
+    sizes = covered_sizes(database)
+    assert sizes == [1, 101, 201, 301, 401, 501, 538, 638, 738, 788]
+    assert all(after - before <= USUAL.every for before, after in pairwise(sizes))
+    with database.reading() as session:
+        assert verify_tree(session).findings == ()
+
+
+def test_burst_that_came_while_the_key_was_away_has_its_checkpoints_afterwards(
+    database: Database, file: Path
+) -> None:
+    signer = make_key(database, file, ORIGIN, ctx=CTX)
+    seal(database, signer=signer, at=AT)
+    written(database, 2 * BATCH)
+    seal(database, signer=None, at=AT)
+
+    seal(database, signer=signer, at=AT, pace=Pace(every=1))
+
+    assert covered_sizes(database) == list(range(1, 2 * BATCH + 2))
+
+
+def test_first_checkpoint_of_a_long_log_does_for_everything_before_it(database: Database, file: Path) -> None:
+    written(database, 450)
+    seal(database, signer=None, at=AT)
+    signer = make_key(database, file, ORIGIN, ctx=CTX)
+
+    seal(database, signer=signer, at=AT)
+
+    assert covered_sizes(database) == [451]
+
+
+def test_signing_a_burst_costs_no_more_statements_than_signing_once(database: Database, file: Path) -> None:
+    signer = make_key(database, file, ORIGIN, ctx=CTX)
+    seal(database, signer=signer, at=AT)
+    counts = []
+    for entries in (100, 450):
+        written(database, entries)
+        statements: list[str] = []
+
+        def counted(*given: object) -> None:
+            statements.append(str(given[2]))  # noqa: B023 — called in this round
+
+        event.listen(database.engine, "before_cursor_execute", counted)
+        seal(database, signer=signer, at=AT)
+        event.remove(database.engine, "before_cursor_execute", counted)
+        counts.append(len(statements))
+
+    assert counts[1] <= counts[0] + 4
 
 
 def test_pace_can_be_set(database: Database, file: Path) -> None:

@@ -16,7 +16,7 @@ from workflow.errors import WorkflowError
 from workflow.keyfile import KeyFault, read_key, successor, take_over, write_key
 from workflow.notes import Signer
 from workflow.operations.deeds import Done, record
-from workflow.operations.sealing import LOG, key_in_force, write_checkpoint
+from workflow.operations.sealing import LOG, key_in_force, write_checkpoints
 
 STREAM = "system:log"
 
@@ -44,7 +44,7 @@ def succeed_key(session: Session, last: Signer, signer: Signer, *, ctx: Context,
     if row is None or row.hint != last.public.hint:
         raise WorkflowError("key_not_in_force", key=last.public.hint, in_force=row.hint if row else None)
     if size > covered:
-        write_checkpoint(session, last, size=size, at=at)
+        write_checkpoints(session, last, sizes=[size], at=at)
     changes = [
         Change(table="log_keys", op=UPDATE, key=row.hint, values={"until_size": size}),
         _new(signer, from_size=size + 1),

@@ -24,12 +24,12 @@ from workflow.tree import STEP, Tree, node_place
 
 LOG = "log"
 BATCH = 500
-"""Entries taken in by one transaction."""
+"""Entries taken in, or checkpoints signed, by one transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """When a checkpoint is signed: when it would cover so many new entries, or when one has waited so long."""
+    """When a checkpoint is signed: at each so many new entries, also within a burst, or when one has waited so long."""
 
     every: int = 100
     at_latest: timedelta = timedelta(minutes=10)
@@ -80,9 +80,9 @@ def seal(
     pace: Pace | None = USUAL,
     whole: bool = False,
 ) -> Sealed:
-    """Take in every entry there is and sign a checkpoint when one is due; without a signer nothing is signed.
+    """Take in every entry there is and sign the checkpoints that are due; without a signer nothing is signed.
 
-    `pace`: None, and a checkpoint is due as soon as there is anything to cover. `whole`: look through the whole log
+    `pace`: None, and one checkpoint is due as soon as there is anything to cover. `whole`: look through the whole log
     instead of its end.
     """
     taken = 0
@@ -92,10 +92,7 @@ def seal(
         if _moved(batch) != batch.seen and database.run(partial(take_in, batch=batch)):
             taken += len(batch.entries)
         if signer is not None:
-            with database.reading() as session:
-                is_due = _is_due(session, tree_size(session), at=at, pace=pace)
-            if is_due:
-                database.run(partial(sign, signer=signer, at=at, pace=pace))
+            _sign_what_is_due(database, signer=signer, at=at, pace=pace)
         if len(batch.entries) < BATCH:
             break
     with database.reading() as session:
@@ -220,39 +217,59 @@ def covered_size(session: Session) -> int:
 # ───────────────────────────── Signing
 
 
+def _sign_what_is_due(database: Database, *, signer: Signer, at: datetime, pace: Pace | None) -> None:
+    """Sign until nothing is due any more, or another sealer is at it."""
+    signed = True
+    while signed:
+        with database.reading() as session:
+            is_due = bool(_due(session, tree_size(session), at=at, pace=pace))
+        signed = is_due and database.run(partial(sign, signer=signer, at=at, pace=pace)) > 0
+
+
 def sign(session: Session, *, signer: Signer, at: datetime, pace: Pace | None = USUAL) -> int:
-    """Sign a checkpoint of the tree when one is due; return how many entries it covers, 0 when none was signed.
+    """Sign the checkpoints of the tree that are due; return how many entries the last covers, 0 when none was signed.
 
     Raises WorkflowError `key_not_in_force` when the key is not the one the log goes by.
     """
     state = _locked(session)
-    if state is None or not _is_due(session, state.size, at=at, pace=pace):
+    sizes = _due(session, state.size, at=at, pace=pace) if state is not None else []
+    if not sizes:
         return 0
-    write_checkpoint(session, signer, size=state.size, at=at)
-    return state.size
+    write_checkpoints(session, signer, sizes=sizes, at=at)
+    return sizes[-1]
 
 
-def _is_due(session: Session, size: int, *, at: datetime, pace: Pace | None) -> bool:
+def _due(session: Session, size: int, *, at: datetime, pace: Pace | None) -> list[int]:
+    """The sizes whose checkpoints are due, the smallest first.
+
+    Entries that came in a burst have one at each step of the pace, and the last covers all there is. Before the very
+    first there was no key, and it does for everything.
+    """
     last = session.execute(
         select(Checkpoint.size, Checkpoint.signed_at).order_by(Checkpoint.size.desc()).limit(1)
     ).first()
-    fresh = size - (last.size if last else 0)
-    if fresh <= 0 or pace is None or last is None:
-        return fresh > 0
-    return fresh >= pace.every or at - last.signed_at >= pace.at_latest
+    if size <= (last.size if last else 0):
+        return []
+    if pace is None or last is None:
+        return [size]
+    if size - last.size < pace.every and at - last.signed_at < pace.at_latest:
+        return []
+    return [*range(last.size + pace.every, size, pace.every), size][:BATCH]
 
 
-def write_checkpoint(session: Session, signer: Signer, *, size: int, at: datetime) -> None:
-    """Write the checkpoint of a size; whoever calls it holds the sealer's row."""
+def write_checkpoints(session: Session, signer: Signer, *, sizes: Sequence[int], at: datetime) -> None:
+    """Write the checkpoints of some sizes, the smallest first; whoever calls it holds the sealer's row."""
     key = key_in_force(session)
-    if key is None or key.hint != signer.public.hint or size < key.from_size:
+    if key is None or key.hint != signer.public.hint or sizes[0] < key.from_size:
         raise WorkflowError(
             "key_not_in_force", key=signer.public.hint, in_force=key.hint if key is not None else None
         )
-    top = root(Tree(session).node, size)
-    note = signer.note(Head(origin=signer.origin, size=size, root=top).text)
-    session.add(Checkpoint(size=size, root=top.hex(), signed_at=at, note=note))
-    session.flush()
+    tree, rows = Tree(session), []
+    for size in sizes:
+        top = root(tree.node, size)
+        note = signer.note(Head(origin=signer.origin, size=size, root=top).text)
+        rows.append({"size": size, "root": top.hex(), "signed_at": at, "note": note})
+    session.execute(insert(Checkpoint), rows)
 
 
 def key_in_force(session: Session) -> LogKey | None:
