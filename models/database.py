@@ -75,7 +75,9 @@ class Database:
         So a process that is stopped in the middle of its work gives back what it had locked, and finds its transaction
         gone when it wakes. SQLite has no such bound: the file's lock is a process's until it commits or ends.
         """
-        return Database(self.url, still=still)
+        bounded = Database(self.url, still=still)
+        bounded.is_closed_for_writing = self.is_closed_for_writing
+        return bounded
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -83,8 +85,7 @@ class Database:
 
         Raises ReadOnly when this process must not write.
         """
-        if self.is_closed_for_writing:
-            raise ReadOnly
+        self.demand_open()
         with self._sessions() as session:
             yield session
             session.commit()
@@ -123,6 +124,11 @@ class Database:
     def close_for_writing(self) -> None:
         """Let this process read only, until it ends: what it would write on is not to be trusted."""
         self.is_closed_for_writing = True
+
+    def demand_open(self) -> None:
+        """Raise ReadOnly when this process must not write; for work that begins elsewhere than in a transaction."""
+        if self.is_closed_for_writing:
+            raise ReadOnly
 
     def dispose(self) -> None:
         self.engine.dispose()

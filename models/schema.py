@@ -59,10 +59,11 @@ def upgrade(database: Database, *, application: Database | None = None) -> None:
     """Bring the database to the present schema, in one transaction and alone; one that is there stays as it is.
 
     `application`: the same database under the role the application uses. Where that is not the owner, it is given what
-    it needs and no more (`grant_rights`).
+    it needs and no more (`grant_rights`). Raises ReadOnly when this process must not write.
     """
     from alembic import command
 
+    (application or database).demand_open()
     with database.engine.begin() as connection:
         _alone(connection)
         command.upgrade(_config(connection), "head")
@@ -194,8 +195,9 @@ def copy(source: Database, target: Database, *, progress: Progress | None = None
     """Copy every row into an empty database of either kind, in one transaction; entries keep their order and their bytes.
 
     The target is brought to the present schema first, the source must have it. Raises CannotCopy otherwise, and when
-    the target holds anything.
+    the target holds anything; ReadOnly when the source is closed for writing, for nobody moves on with such a log.
     """
+    source.demand_open()
     current, head = status(source)
     if current != head:
         raise CannotCopy(f"the source is at {current}, not at {head}; upgrade it first")

@@ -39,8 +39,9 @@ def sweep(
     `each` is told what each batch did.
 
     A batch that fails is done again case by case; a case that fails alone is parked as an incident, and the others go
-    on. When nothing could be done or parked the next tick tries again.
+    on. When nothing could be done or parked the next tick tries again. Raises ReadOnly when this process must not write.
     """
+    database.demand_open()
     total = Swept()
     while not stop():
         try:

@@ -72,7 +72,14 @@ def create_app(config: Config, *, database: Database | None = None) -> Flask:
     )
     app.extensions["lianpei.config"] = config
     app.extensions["lianpei.database"] = database or Database(config.database_url)
-    guard(app.extensions["lianpei.database"], config.checkpoint_dir)
+    found = guard(app.extensions["lianpei.database"], config.checkpoint_dir)
+    if found is not None:
+        app.logger.critical(
+            "the log is not the one of the newest checkpoint in %s: %s %s",
+            config.checkpoint_dir,
+            found.kind,
+            dict(found.details),
+        )
     csrf.init_app(app)
     for place in PLACES:
         module = importlib.import_module(place)

@@ -1,8 +1,7 @@
-"""At the start the log is compared with the newest checkpoint outside; on another log, or a shorter one, nothing is written."""
+"""Whoever opens the database compares its log with the newest checkpoint outside; on another log, or a shorter one, nothing is written."""
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,14 +10,13 @@ from models import Database
 from workflow.verify import Finding
 from workflow.verify_tree import outside_finding
 
-log = logging.getLogger(__name__)
-
 
 def guard(database: Database, folder: Path | None) -> Finding | None:
     """Close the database for writing when its log is not the one the folder's newest checkpoint was made of.
 
-    The alarm is the finding, a line of the log, a banner on every page and a red `/health`. Whoever has found out why, and
-    wants to go on from here, takes that checkpoint out of the folder, keeps it, and starts again.
+    A command says so and refuses to write; a site says so in a line of its log, a banner on every page and a red `/health`.
+    Whoever has found out why, and wants to go on from here, takes that checkpoint out of the folder, keeps it, and starts
+    again.
     """
     if folder is None:
         return None
@@ -30,10 +28,4 @@ def guard(database: Database, folder: Path | None) -> Finding | None:
         return None
     if found is not None:
         database.close_for_writing()
-        log.critical(
-            "the log is not the one of the newest checkpoint in %s: %s %s",
-            folder,
-            found.kind,
-            dict(found.details),
-        )
     return found

@@ -6,8 +6,10 @@ It reads from the left, page by page, so that its memory does not grow with the 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -337,15 +339,29 @@ def _node_finding(place: int) -> Finding:
 
 
 def outside_finding(session: Session, folder: Path) -> Finding | None:
-    """Compare the log with the newest checkpoint a folder outside holds; None when there is none or all is well."""
-    files = sorted(folder.glob("checkpoint-*.txt"))
-    if not files:
+    """Compare the log with the newest checkpoint a folder outside holds; None when there is none or all is well.
+
+    The session has read nothing yet: a checkpoint that is signed and brought there meanwhile would seem to be of a
+    longer log. A checkpoint that cannot be read is a fault.
+    """
+    newest = _newest(folder)
+    if newest is None:
         return None
     try:
-        head = Head.read(files[-1].read_text(encoding="utf-8"))
-    except (BadNote, UnicodeDecodeError):
-        return Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=0, details={"file": files[-1].name})
+        head = Head.read(newest.read_text(encoding="utf-8"))
+    except (BadNote, UnicodeDecodeError, OSError):
+        return Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=0, details={"file": newest.name})
     keys = public_keys(session)
     if keys and head.origin != keys[-1][0].origin:
         return Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=head.size, details={"origin": head.origin})
     return compared(session, head)
+
+
+def _newest(folder: Path) -> Path | None:
+    """The newest checkpoint's file, by its name; the folder may hold very many. None where there is none, or no folder."""
+    try:
+        with os.scandir(folder) as files:
+            names = [file.name for file in files if fnmatch(file.name, "checkpoint-*.txt")]
+    except OSError:
+        return None
+    return folder / max(names) if names else None

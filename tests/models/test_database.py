@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from models import Counter, Database, UnitName
-from models.database import ATTEMPTS, answers, driver_cursor, is_passing, streamed
+from models.database import ATTEMPTS, ReadOnly, answers, driver_cursor, is_passing, streamed
 from models.schema import create_all
 
 
@@ -352,3 +352,12 @@ def test_errors_while_streaming_are_sqlalchemys(database: Database) -> None:
         with pytest.raises(DBAPIError):
             next(streamed(session.connection(), "SELECT nothing FROM nowhere", [], page=2))
         session.rollback()
+
+
+def test_database_closed_for_writing_is_so_over_bounded_connections_too(database: Database) -> None:
+    database.close_for_writing()
+    bounded = database.bounded(15)
+
+    with pytest.raises(ReadOnly), bounded.transaction():
+        pass
+    bounded.dispose()

@@ -19,7 +19,7 @@ from workflow.log import entry_hash
 from workflow.merkle import leaf_hash
 from workflow.operations.keys import rotate_key
 from workflow.operations.sealing import tree_size
-from workflow.operations.watching import PAUSE, ROUND, watch
+from workflow.operations.watching import PAUSE, ROUND, Part, look, watch
 from workflow.queries.sealing import STALE, log_alarm, log_faults
 from workflow.side_by_side import sound_until, stretches
 from workflow.verify import Finding, Verdict, verify
@@ -358,6 +358,31 @@ def test_folder_outside_speaks_against_another_log(database: Database, tmp_path:
     ):
         later.write_text(wrong, encoding="utf-8")
         assert said() == kind
+
+
+def test_checkpoint_brought_outside_while_the_log_is_looked_at_is_no_fault(
+    database: Database, tmp_path: Path
+) -> None:
+    log = SealedLog.made(database, tmp_path, entries=20)
+    folder = FolderPlace(folder=tmp_path / "outside")
+    take_out(database, folder)
+    went_on: list[int] = []
+
+    def go_on(*_given: object) -> None:
+        if not went_on:
+            went_on.append(1)
+            log.write(20, 3)
+            log.seal()
+            take_out(database, folder)
+
+    with database.reading() as session:
+        session.connection()
+        event.listen(session.get_bind(), "after_cursor_execute", go_on)
+        seen = look(session, Part(position=0, newest=0), folder=folder.folder)
+        event.remove(session.get_bind(), "after_cursor_execute", go_on)
+
+    assert len(list(folder.folder.iterdir())) == 2
+    assert list(seen.findings) == []
 
 
 def test_leaf_is_the_hash_of_what_the_entry_says(log: SealedLog) -> None:

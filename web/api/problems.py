@@ -8,6 +8,7 @@ from flask import Response, current_app
 from pydantic import BaseModel
 from werkzeug.exceptions import HTTPException
 
+from models.database import ReadOnly
 from web.api.shapes.entries import Entry
 from web.api.shapes.problems import Fault, Kind, Problem, Reason
 from web.api.tongue import language, t
@@ -34,6 +35,7 @@ STATUS: Mapping[Kind, int] = {
     Kind.UNCONFIRMED: 422,
     Kind.KEY_REUSED: 422,
     Kind.VERSION_MISSING: 428,
+    Kind.READ_ONLY: 503,
     Kind.FAILED: 500,
 }
 
@@ -74,6 +76,8 @@ def refused_as(error: Exception) -> Refused | None:
         return error
     if isinstance(error, NotFound):
         return Refused(Kind.NOT_FOUND)
+    if isinstance(error, ReadOnly):
+        return Refused(Kind.READ_ONLY)
     if isinstance(error, WorkflowError) and error.code == "key_reused":
         return Refused(Kind.KEY_REUSED)
     return None

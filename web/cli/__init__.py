@@ -7,6 +7,7 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from models.database import ReadOnly
 from web.cli import (
     auditing,
     calendars,
@@ -35,6 +36,9 @@ class Commands(click.Group):
             click.echo(
                 say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True
             )
+            ctx.exit(1)
+        except ReadOnly:
+            click.echo(say(ctx, "cli.not_written"), err=True)
             ctx.exit(1)
         except PacketFault as fault:
             click.echo(say(ctx, f"packet_fault.{fault.code}", **fault.params), err=True)

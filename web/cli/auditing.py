@@ -22,7 +22,7 @@ from workflow.notes import BadNote, Head
 from workflow.operations.deeds import EARLIEST as FIRST
 from workflow.operations.deeds import LATEST as LAST
 from workflow.packet.taking import case_called, take_packet, unit_called
-from workflow.packet.writing import Scope
+from workflow.packet.writing import Scope, write_packet
 from workflow.queries.as_of import Standing, standings
 from workflow.side_by_side import verify_log, verify_sealed
 from workflow.snapshot import Row
@@ -111,10 +111,17 @@ def export(
             until=until.date() if until else None,
         )
     with _whole_or_none(target) as file, desk.progress("exporting") as progress:
-        written = take_packet(
-            desk.database, file, signer=signer, ctx=ctx, at=machine_time(), scope=scope,
-            with_documents=not without_documents, progress=progress,
-        )  # fmt: skip
+        if desk.database.is_closed_for_writing:
+            # Evidence of a log that is not to be trusted: as it is, and nothing is written to it.
+            with desk.database.reading() as session:
+                written = write_packet(
+                    session, file, scope=scope, with_documents=not without_documents, progress=progress
+                )
+        else:
+            written = take_packet(
+                desk.database, file, signer=signer, ctx=ctx, at=machine_time(), scope=scope,
+                with_documents=not without_documents, progress=progress,
+            )  # fmt: skip
     desk.tell("log_exported", count=written.entries, size=written.size, file=str(target))
 
 

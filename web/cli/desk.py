@@ -20,6 +20,7 @@ from models.schema import upgrade
 from schedules.delivery import MailServer, Robot
 from schedules.delivery.robots import BadRobot, is_installed, read_robots
 from web.config import Config
+from web.guarding import guard
 from web.words import t
 from workflow import clock
 from workflow.context import Actor, Context, Source
@@ -45,14 +46,26 @@ class Desk:
 
     @cached_property
     def database(self) -> Database:
-        return Database(self.config.database_url)
+        """The database, closed for writing and that said aloud where its log is not the one of the newest checkpoint outside."""
+        database = Database(self.config.database_url)
+        self._compare(database)
+        return database
+
+    def _compare(self, database: Database) -> None:
+        found = guard(database, self.config.checkpoint_dir)
+        if found is not None:
+            self.warn("read_only", kind=str(found.kind), folder=str(self.config.checkpoint_dir))
 
     def upgrade(self) -> None:
-        """Bring the schema up to date, under the role that owns it where that is another one."""
+        """Bring the schema up to date, under the role that owns it where that is another one.
+
+        Raises ReadOnly. A database without tables could not be compared before, and is afterwards.
+        """
         if self.config.owner_database_url is None:
             upgrade(self.database)
         else:
             upgrade(Database(self.config.owner_database_url), application=self.database)
+        self._compare(self.database)
 
     @property
     def mail_server(self) -> MailServer | None:

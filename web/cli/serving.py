@@ -16,6 +16,7 @@ from typing import Any
 import click
 from flask import Flask
 
+from models.database import ReadOnly
 from schedules.heartbeat import Scheduler
 from schedules.holidays import move_deadlines
 from schedules.outside import CommandPlace, FolderPlace, MailPlace, Place
@@ -25,7 +26,6 @@ from web.app import create_app
 from web.cli.desk import Desk, as_json
 from web.cli.keys import make_first, tell_fault
 from web.config import DEFAULT_SECRET, INSTANCE, UnsafeConfiguration, new_secret
-from web.guarding import guard
 from web.words import t
 from workflow.keyfile import KeyFault
 from workflow.operations.editions import install, is_empty
@@ -44,9 +44,11 @@ def run(desk: Desk, host: str | None, port: int | None) -> None:
     """Serve the site and run the scheduler in one process. 启动网站和调度（单机）。"""
     _log_to_stderr()
     _keep_secret(desk)
-    _prepare(desk)
-    _keep_key(desk)
-    if desk.database.is_closed_for_writing:
+    try:
+        _prepare(desk)
+        _keep_key(desk)
+    except ReadOnly:
+        # The site shows the alarm and lets auditors look.
         _serve(desk, host, port)
         return
     scheduler = _scheduler(desk)
@@ -78,9 +80,7 @@ def scheduler(desk: Desk, status_only: bool, json_wanted: bool) -> None:
         _status(desk, json_wanted)
         return
     _log_to_stderr()
-    _guard(desk)
-    if desk.database.is_closed_for_writing:
-        sys.exit(1)
+    desk.database.demand_open()
     beat = _scheduler(desk)
     beat.serve(begun=lambda: desk.tell("scheduler_runs", name=beat.name))
 
@@ -130,13 +130,10 @@ def _tell(desk: Desk, work: ClockWork) -> None:
 
 
 def _prepare(desk: Desk) -> None:
-    """Bring the embedded database up to date and, when it is new, fill it."""
+    """Bring the embedded database up to date and, when it is new, fill it. Raises ReadOnly."""
     from web.demo.loading import load_demonstration
 
     desk.upgrade()
-    _guard(desk)
-    if desk.database.is_closed_for_writing:
-        return
     with desk.database.transaction() as session:
         empty = is_empty(session)
         if not empty or desk.config.is_production:
@@ -189,18 +186,11 @@ def _keep_secret(desk: Desk) -> None:
     desk.config = replace(desk.config, secret_key=Path(file).read_text().strip())
 
 
-def _guard(desk: Desk) -> None:
-    """Compare the log with the newest checkpoint outside, and say aloud what is wrong."""
-    found = guard(desk.database, desk.config.checkpoint_dir)
-    if found is not None:
-        desk.warn("read_only", kind=str(found.kind), folder=str(desk.config.checkpoint_dir))
-
-
 def _keep_key(desk: Desk) -> None:
     """An embedded installation makes the key that signs its log; one that cannot be used is told of, and the site runs."""
     with desk.database.reading() as session:
         has_key = key_in_force(session) is not None
-    if has_key or desk.database.is_closed_for_writing:
+    if has_key:
         return
     try:
         make_first(desk, None)

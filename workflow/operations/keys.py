@@ -96,7 +96,11 @@ def signer_in_force(session: Session, file: Path) -> Signer:
 
 
 def make_key(database: Database, file: Path, origin: str, *, ctx: Context) -> Signer:
-    """Draw the log's first key, write its file and record it; a file left by a cut-off try is used. Raises KeyFault."""
+    """Draw the log's first key, write its file and record it; a file left by a cut-off try is used.
+
+    Raises KeyFault, and ReadOnly when this process must not write.
+    """
+    database.demand_open()
     with database.reading() as session:
         if key_in_force(session) is not None:
             raise KeyFault("key_exists", file="log_keys")
@@ -111,7 +115,8 @@ def make_key(database: Database, file: Path, origin: str, *, ctx: Context) -> Si
 
 
 def rotate_key(database: Database, file: Path, *, ctx: Context, at: datetime) -> Signer:
-    """Draw the next key and put it in force. Raises KeyFault or WorkflowError, and then the last one stays."""
+    """Draw the next key and put it in force. Raises KeyFault, WorkflowError or ReadOnly, and then the last one stays."""
+    database.demand_open()
     with database.reading() as session:
         last = signer_in_force(session, file)
     waiting = successor(file)

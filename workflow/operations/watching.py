@@ -98,12 +98,12 @@ def claim(session: Session, *, at: datetime) -> Part | None:
 
 
 def look(session: Session, part: Part, *, folder: Path | None) -> Seen:
-    """Check what is new, a slice of the whole, and what stands above it."""
+    """Check what is new, a slice of the whole, and what stands above it. The session has read nothing yet."""
+    outside = outside_finding(session, folder) if folder is not None else None
     size = tree_size(session)
     until_new = min(size, part.newest + MOST_NEW)
     slice_size = max(SMALLEST, -(-size // ROUND // WIDTH) * WIDTH)
     until = min(size, part.position + slice_size)
-    outside = outside_finding(session, folder) if folder is not None else None
     findings = chain(
         head_findings(session),
         [outside] if outside is not None else [],

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     UNCONFIRMED = "unconfirmed"
     KEY_REUSED = "key_reused"
     VERSION_MISSING = "version_missing"
+    READ_ONLY = "read_only"
     FAILED = "failed"
 
 
