@@ -803,6 +803,9 @@ REFUSED: Mapping[str, Callable[[Site], Send]] = {
     "an unknown login": lambda site: posted(
         site.browser(), "/login", "/login", login="nobody", password="x" * 12
     ),
+    "a token that opens nothing": lambda site: (
+        lambda: site.app.test_client().get("/api/v1/me", headers={"Authorization": "Bearer lp_nobodys"})
+    ),
     "a wrong password": lambda site: posted(
         site.browser(), "/login", "/login", login="office", password="x" * 12
     ),

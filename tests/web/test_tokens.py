@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select
+import time_machine
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from models import Account, ApiToken, Database, IdempotencyKey
 from tests.web.signing_in import Browser, Site, site_over
+from workflow.clock import machine_time
 
 SHOWN = re.compile(r">(lp_[A-Za-z0-9_-]{43})<")
 
@@ -178,3 +181,108 @@ def test_use_of_a_token_is_noted(site: Site) -> None:
 
     assert before is None
     assert _tokens(site)[0].last_used_at is not None
+
+
+# ───────────────────────────── Tokens that open nothing
+
+
+def _failures(site: Site) -> list[tuple[str, str, dict[str, str]]]:
+    """Stream, source and details of the failures at the door."""
+    return [
+        (entry.stream, entry.source, json.loads(entry.body)["details"])
+        for entry in site.entries("sign_in_failed")
+    ]
+
+
+def test_token_that_opens_nothing_leaves_one_entry_without_it(site: Site) -> None:
+    ended = _issued(site.browser("leader"))
+    _expire(site)
+    unknown = "lp_" + "x" * 43
+
+    answers = [_me(site, text).status_code for text in (ended, unknown)]
+
+    person = f"person:{site.university.people['leader']}"
+    known, stranger = _failures(site)
+    assert answers == [401, 401]
+    assert known == (person, "api", {"token": _tokens(site)[0].id})
+    assert stranger[:2] == ("system:accounts", "api")
+    assert re.fullmatch(r"\{'mark': '[0-9a-f]{64}'\}", str(stranger[2]))
+    bodies = "".join(entry.body for entry in site.entries())
+    for text in (ended, unknown):
+        assert text not in bodies
+        assert hashlib.sha256(text.encode()).hexdigest() not in bodies.replace(_issue_entry(site), "")
+
+
+def _issue_entry(site: Site) -> str:
+    """The entry of a token's issue keeps its hash, as the table does."""
+    (entry,) = site.entries("token_issued")
+    return entry.body
+
+
+def test_request_without_a_token_leaves_no_entry(site: Site) -> None:
+    before = site.entry_count()
+
+    site.app.test_client().get("/api/v1/me")
+
+    assert site.entry_count() == before
+
+
+def test_tokens_that_open_nothing_do_not_flood_the_log(site: Site) -> None:
+    """Five entries, then one when the pause is over, which doubles; those nobody was given count together."""
+    ended = _issued(site.browser("leader"))
+    _expire(site)
+    counts = []
+    with time_machine.travel(machine_time(), tick=False) as clock:
+        for seconds in (0, 59, 2, 100, 21):
+            clock.shift(seconds)
+            for number in range(9):
+                _me(site, ended)
+                _me(site, f"lp_{number:043d}")
+            streams = [stream for stream, _, _ in _failures(site)]
+            counts.append((streams.count("system:accounts"), len(streams)))
+
+    assert counts == [(5, 10), (5, 10), (6, 12), (6, 12), (7, 14)]
+
+
+def test_while_its_door_is_shut_a_token_costs_no_write(site: Site) -> None:
+    for number in range(9):
+        _me(site, f"lp_{number:043d}")
+    begun: list[object] = []
+    event.listen(site.database.engine, "begin", begun.append)
+
+    answer = _me(site, "lp_" + "x" * 43)
+
+    assert (answer.status_code, begun) == (401, [])
+
+
+def test_token_that_is_turned_away_shuts_no_other_door(site: Site) -> None:
+    good = _issued(site.browser("other_leader"))
+    for number in range(9):
+        _me(site, f"lp_{number:043d}")
+
+    assert _me(site, good).status_code == 200
+
+
+def test_bad_token_at_once_is_logged_no_oftener(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = site_over(database, monkeypatch)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: _me(site, f"lp_{number:043d}").status_code, range(24)))
+
+    assert answers == [401] * 24
+    assert len(_failures(site)) == 5
+
+
+def test_over_a_log_that_is_not_the_one_outside_programs_read_and_write_nothing(site: Site) -> None:
+    text = _issued(site.browser("leader"))
+    before = site.entry_count()
+    site.database.close_for_writing()
+    sent = {"Authorization": f"Bearer {text}", "Idempotency-Key": "1", "Accept-Language": "en"}
+
+    read, wrong = _me(site, text), _me(site, "lp_" + "x" * 43)
+    asked = {"lifecycle": "base", "unit": site.university.units["计算机学院"]}
+    act = site.app.test_client().post("/api/v1/cases", headers=sent, json=asked)
+
+    assert (read.status_code, wrong.status_code, act.status_code) == (200, 401, 503), act.get_data()
+    assert (act.json or {})["type"] == "read_only"
+    assert site.entry_count() == before

@@ -55,7 +55,7 @@ NOT_REPLAYED: Mapping[str, str] = {
     "incidents": "what a machine could not do; their closing is an entry",
     "installation": "a number that moves with each change of the world, and the demonstration's clock",
     "invitations": "links, kept as a hash; their use is an entry",
-    "knocks": "failures at the door with a login nobody has; each is an entry",
+    "knocks": "failures at the door with a login nobody has or a token; each is an entry",
     "leaves": "the tree over the log; the verifier computes it again",
     "log_keys": "public keys; their changes are entries, and the verifier compares them",
     "log_watch": "how far the continuous check has come",

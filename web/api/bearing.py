@@ -8,11 +8,12 @@ from datetime import datetime
 from flask import current_app, request
 from sqlalchemy.exc import DBAPIError
 
+from models.database import ReadOnly
 from web import door
 from web.api.problems import Refused
 from web.api.shapes.problems import Kind
 from workflow import clock
-from workflow.operations.tokens import USED_AGAIN, note_use
+from workflow.operations.tokens import USED_AGAIN, note_use, turn_away, unopened
 from workflow.queries.tokens import Bearer, bearer_of
 
 HEADER = re.compile(r"Bearer +([A-Za-z0-9._~+/=-]{1,200})", re.IGNORECASE)
@@ -27,6 +28,7 @@ def bearer() -> Bearer:
         at = clock.now(session)
         found = bearer_of(session, given[1], at=at)
     if found is None:
+        _turn_away(given[1])
         raise Refused(Kind.NO_TOKEN)
     _note(found, at)
     return found
@@ -38,5 +40,18 @@ def _note(found: Bearer, at: datetime) -> None:
         return
     try:
         door.database().run(lambda session: note_use(session, found.token_id, at=at))
-    except DBAPIError:
+    except (DBAPIError, ReadOnly):
         current_app.logger.warning("the use of token %s could not be noted", found.token_id)
+
+
+def _turn_away(text: str) -> None:
+    """Log a token that opens nothing, the first times and then now and then; it opens nothing either way."""
+    database = door.database()
+    with database.reading() as session:
+        found = unopened(session, text, at=clock.now(session), secret=door.config().secret_key)
+    if found is None:
+        return
+    try:
+        database.run(lambda session: turn_away(session, found, at=clock.now(session)))
+    except (DBAPIError, ReadOnly):
+        current_app.logger.warning("a token that opens nothing could not be logged")

@@ -98,7 +98,13 @@ class SignedIn:
 
 def mark_of(login: str, *, secret: str) -> str:
     """A login's keyed hash: alike for every spelling of it, and useless without the secret."""
-    return hmac.new(secret.encode(), f"login\n{canonical_login(login)}".encode(), hashlib.sha256).hexdigest()
+    return keyed("login", canonical_login(login), secret=secret)
+
+
+def keyed(sort: str, text: str, *, secret: str) -> str:
+    """The keyed hash of what somebody gave at the door, told apart by its sort; useless without the secret."""
+    given = f"{sort}\n{text}".encode("utf-8", "surrogatepass")
+    return hmac.new(secret.encode(), given, hashlib.sha256).hexdigest()
 
 
 def knock(session: Session, login: str, password: str, *, at: datetime, secret: str) -> Knock:
@@ -209,14 +215,7 @@ def _turn_away(session: Session, account: dict[str, Any], *, at: datetime, sourc
 def _turn_away_unknown(session: Session, mark: str, *, at: datetime, source: Source) -> None:
     """Count a failure with a login nobody has, as one with an account is counted."""
     ctx = Context(actor=Actor(system=DOORKEEPER), at=at, source=source)
-    session.execute(insert_into(session, Failures).values(mark=mark, failed_count=0).on_conflict_do_nothing())
-    row = session.execute(select(Failures.__table__).where(Failures.mark == mark).with_for_update()).one()
-    if row.locked_until is None or row.locked_until <= at:
-        counted = {
-            "failed_count": row.failed_count + 1,
-            "locked_until": _pause_until(row.failed_count + 1, at),
-        }
-        write(session, [Change(table="knocks", op=UPDATE, key=mark, values=counted)])
+    count_failure(session, mark, at=at)
     record(
         session,
         "system:accounts",
@@ -226,6 +225,20 @@ def _turn_away_unknown(session: Session, mark: str, *, at: datetime, source: Sou
         ctx=ctx,
         content={"mark": mark},
     )
+
+
+def count_failure(session: Session, mark: str, *, at: datetime) -> bool:
+    """Count a failure under a mark; False, and nothing is counted, while its door is shut."""
+    session.execute(insert_into(session, Failures).values(mark=mark, failed_count=0).on_conflict_do_nothing())
+    row = session.execute(select(Failures.__table__).where(Failures.mark == mark).with_for_update()).one()
+    if row.locked_until is not None and row.locked_until > at:
+        return False
+    counted = {
+        "failed_count": row.failed_count + 1,
+        "locked_until": _pause_until(row.failed_count + 1, at),
+    }
+    write(session, [Change(table="knocks", op=UPDATE, key=mark, values=counted)])
+    return True
 
 
 def _pause_until(failures: int, at: datetime) -> datetime | None:

@@ -10,12 +10,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from models import ApiToken, new_key
+from models import Account, ApiToken, Knock, new_key
 from models.changes import INSERT, UPDATE, Change, write
 from workflow import entries
 from workflow.blockers import Fault
-from workflow.context import Context
+from workflow.context import Actor, Context, Source
 from workflow.errors import BadInput, NotFound
+from workflow.operations.accounts import DOORKEEPER, count_failure, keyed
+from workflow.operations.deeds import record
 
 LONGEST_NAME = 100
 LONGEST_DAYS = 366
@@ -111,3 +113,50 @@ def revoke(session: Session, token_id: str, *, ctx: Context) -> None:
 def note_use(session: Session, token_id: str, *, at: datetime) -> None:
     """Remember when a token was last used; no entry, for what was done with it has its own."""
     write(session, [Change(table="api_tokens", op=UPDATE, key=token_id, values={"last_used_at": at})])
+
+
+# ───────────────────────────── Tokens that open nothing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unopened:
+    """A token that opened nothing: where its failures are counted, where and how the log tells of it."""
+
+    counted_as: str
+    stream: str
+    token_id: str
+    """Of one that has ended or whose account is closed; empty for one nobody was ever given."""
+    mark: str
+    """Its keyed hash, by which an unknown one is recognised when it comes again."""
+
+
+def unopened(session: Session, text: str, *, at: datetime, secret: str) -> Unopened | None:
+    """What is to be logged of a token that opened nothing; None while its door is shut. Reads only.
+
+    Each token somebody was given has a door of its own; all that nobody was given share one, for they cost nothing to
+    make up.
+    """
+    row = session.execute(
+        select(ApiToken.id, Account.person_id)
+        .join(Account, Account.id == ApiToken.account_id)
+        .where(ApiToken.sha256 == digest(text))
+    ).first()
+    found = Unopened(
+        counted_as=keyed("token of", row.id if row else "", secret=secret),
+        stream=f"person:{row.person_id}" if row else "system:accounts",
+        token_id=row.id if row else "",
+        mark=keyed("token", text, secret=secret),
+    )
+    until = session.scalar(select(Knock.locked_until).where(Knock.mark == found.counted_as))
+    return found if until is None or until <= at else None
+
+
+def turn_away(session: Session, found: Unopened, *, at: datetime) -> None:
+    """Log that a token opened nothing, unless its door was shut meanwhile; of its text nothing is kept."""
+    if not count_failure(session, found.counted_as, at=at):
+        return
+    ctx = Context(actor=Actor(system=DOORKEEPER), at=at, source=Source.API)
+    content = {"token": found.token_id} if found.token_id else {"mark": found.mark}
+    record(
+        session, found.stream, kind="sign_in_failed", subject=found.token_id, changes=[], ctx=ctx, content=content
+    )  # fmt: skip
