@@ -26,6 +26,9 @@ from workflow.operations.outside import Parcel, delivered, is_waiting, lease, no
 
 COMMAND_SECONDS = 30.0
 
+MISSED = 100
+"""So many of the latest checkpoints it missed are brought to a place; to a folder, which costs nobody's patience, far more."""
+
 
 class NotTaken(Exception):
     """A place did not take the checkpoint; the message says why."""
@@ -37,8 +40,16 @@ class Place(Protocol):
     @property
     def name(self) -> str: ...
 
-    def take(self, parcel: Parcel) -> None:
-        """Keep the checkpoint; the same one may come twice. Raises NotTaken."""
+    @property
+    def at_once(self) -> int:
+        """How many checkpoints it takes at once."""
+
+    @property
+    def missed(self) -> int:
+        """How many of those it missed it is brought."""
+
+    def take(self, parcels: Sequence[Parcel]) -> None:
+        """Keep the checkpoints, the smallest first; the same ones may come twice. Raises NotTaken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +58,14 @@ class FolderPlace:
 
     folder: Path
     name: str = "directory"
+    at_once: int = MISSED
+    missed: int = 100 * MISSED
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            self._keep(parcel)
+
+    def _keep(self, parcel: Parcel) -> None:
         target = self.folder / file_name(parcel.size)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -82,38 +99,44 @@ class MailPlace:
     server: MailServer
     address: str
     name: str = "mail"
+    at_once: int = MISSED
+    missed: int = MISSED
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcels: Sequence[Parcel]) -> None:
         try:
             with self.server.open() as line:
-                line.send(self._letter(parcel))
+                line.send(self._letter(parcels))
         except (Refused, Broken, Unreachable) as error:
             raise NotTaken(f"{type(error).__name__}: {error}") from error
 
-    def _letter(self, parcel: Parcel) -> EmailMessage:
-        subject, text = checkpoint_letter(parcel.size)
+    def _letter(self, parcels: Sequence[Parcel]) -> EmailMessage:
+        """One letter, with a file for each checkpoint."""
+        subject, text = checkpoint_letter([parcel.size for parcel in parcels])
         letter = EmailMessage(policy=SMTP)
         letter["From"], letter["To"], letter["Subject"] = self.server.sender, self.address, subject
-        digest = hashlib.sha256(parcel.note.encode()).hexdigest()[:32]
+        digest = hashlib.sha256("".join(parcel.note for parcel in parcels).encode()).hexdigest()[:32]
         letter["Message-ID"] = f"<checkpoint-{digest}@{self.server.sender.rpartition('@')[2] or 'localhost'}>"
         letter.set_content(text)
-        letter.add_attachment(
-            parcel.note.encode(),
-            "text",
-            "plain",
-            filename=file_name(parcel.size),
-            params={"charset": "utf-8"},
-        )
+        for parcel in parcels:
+            letter.add_attachment(
+                parcel.note.encode(),
+                "text",
+                "plain",
+                filename=file_name(parcel.size),
+                params={"charset": "utf-8"},
+            )
         return letter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPlace:
-    """A command that gets the checkpoint on its standard input, run without a shell and for a limited time."""
+    """A command that gets a checkpoint on its standard input, run for each without a shell and for a limited time."""
 
     words: Sequence[str]
     seconds: float = COMMAND_SECONDS
     name: str = "command"
+    at_once: int = 1
+    missed: int = MISSED
 
     @classmethod
     def read(cls, text: str) -> CommandPlace:
@@ -123,7 +146,11 @@ class CommandPlace:
             raise ValueError("LIANPEI_CHECKPOINT_COMMAND names no command")
         return cls(words=words)
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            self._run(parcel)
+
+    def _run(self, parcel: Parcel) -> None:
         try:
             running = subprocess.Popen(
                 self.words,
@@ -147,17 +174,27 @@ class CommandPlace:
 
 
 def take_out(database: Database, place: Place) -> int:
-    """Take the newest checkpoint to a place that has not got it; return how many it took. A failure is tried again later."""
+    """Take to a place the checkpoints it has not got; return how many it took. A failure is tried again later."""
+    count = 0
+    while count < place.missed and (taken := _take_next(database, place)):
+        count += taken
+    return count
+
+
+def _take_next(database: Database, place: Place) -> int:
+    """Take out what the place takes at once; 0 when there is nothing, somebody else is at it, or it failed."""
     with database.reading() as session:
         if not is_waiting(session, place.name, at=machine_time()):
             return 0
-    parcel = database.run(partial(lease, place=place.name, at=machine_time()))
-    if parcel is None:
+    parcels = database.run(
+        partial(lease, place=place.name, at_once=place.at_once, missed=place.missed, at=machine_time())
+    )
+    if not parcels:
         return 0
     try:
-        place.take(parcel)
+        place.take(parcels)
     except NotTaken as failure:
         database.run(partial(not_delivered, place=place.name, failure=str(failure), at=machine_time()))
         return 0
-    database.run(partial(delivered, place=place.name, parcel=parcel, at=machine_time()))
-    return 1
+    database.run(partial(delivered, place=place.name, size=parcels[-1].size, at=machine_time()))
+    return len(parcels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -61,10 +61,13 @@ class About:
     """The last day of a link that works once; None for the address of a page."""
 
 
-def checkpoint_letter(size: int) -> tuple[str, str]:
-    """The subject and the text of the mail that brings a checkpoint to the auditors, in both languages."""
+def checkpoint_letter(sizes: Sequence[int]) -> tuple[str, str]:
+    """The subject and the text of the mail that brings checkpoints to the auditors, in both languages."""
+    size, earlier = sizes[-1], len(sizes) - 1
     subject = " / ".join(say("notice.checkpoint_subject", language, size=size) for language in LANGUAGES)
     lines = [say("notice.checkpoint_text", language, size=size) for language in LANGUAGES]
+    if earlier:
+        lines += [say("notice.checkpoint_earlier", language, count=earlier) for language in LANGUAGES]
     return subject, "\n".join(lines) + "\n"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -34,15 +34,17 @@ class Elsewhere:
     """Keeps what it is given, or fails as told."""
 
     name: str = "elsewhere"
+    at_once: int = 1
+    missed: int = 100
     taken: list[int] = field(default_factory=list)
     failing: bool = False
     meanwhile: Callable[[], object] = lambda: None
 
-    def take(self, parcel: Parcel) -> None:
+    def take(self, parcels: Sequence[Parcel]) -> None:
         self.meanwhile()
         if self.failing:
             raise NotTaken("no route")
-        self.taken.append(parcel.size)
+        self.taken += [parcel.size for parcel in parcels]
 
 
 def row(log: SealedLog, name: str = "elsewhere") -> CheckpointPlace:
@@ -50,18 +52,51 @@ def row(log: SealedLog, name: str = "elsewhere") -> CheckpointPlace:
         return session.get_one(CheckpointPlace, name)
 
 
-def test_newest_checkpoint_goes_out_once(log: SealedLog) -> None:
+def sealed_further(log: SealedLog, count: int) -> None:
+    """So many entries more, a checkpoint for each."""
+    for number in range(count):
+        log.write(5 + number, 1)
+        log.seal()
+
+
+def test_each_checkpoint_goes_out_once(log: SealedLog) -> None:
     place = Elsewhere()
 
     assert [take_out(log.database, place) for _ in range(3)] == [1, 0, 0]
-    log.write(5, 3)
-    log.seal()
-    log.write(8, 3)
-    log.seal()
-    take_out(log.database, place)
+    sealed_further(log, 3)
+    assert [take_out(log.database, place) for _ in range(2)] == [3, 0]
 
-    assert place.taken == [6, 12]
-    assert (row(log).size, row(log).failure, row(log).attempts) == (12, None, 0)
+    assert place.taken == [6, 7, 8, 9]
+    assert (row(log).size, row(log).failure, row(log).attempts) == (9, None, 0)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_place_gets_the_latest_of_those_it_missed_the_smallest_first(log: SealedLog, at_once: int) -> None:
+    place = Elsewhere(at_once=at_once, missed=5)
+    take_out(log.database, place)
+    sealed_further(log, 8)
+
+    assert take_out(log.database, place) == 5
+
+    assert place.taken == [6, 10, 11, 12, 13, 14]
+    assert row(log).size == 14
+
+
+def test_place_that_fails_on_the_way_goes_on_where_it_stopped(log: SealedLog) -> None:
+    place = Elsewhere()
+    sealed_further(log, 3)
+
+    def fail_at_the_third() -> None:
+        place.failing = len(place.taken) == 2
+
+    place.meanwhile = fail_at_the_third
+    with time_machine.travel(AT, tick=False) as clock:
+        stopped = take_out(log.database, place)
+        place.meanwhile = lambda: setattr(place, "failing", False)
+        clock.shift(timedelta(seconds=31))
+        went_on = take_out(log.database, place)
+
+    assert (stopped, went_on, place.taken) == (2, 2, [6, 7, 8, 9])
 
 
 def test_log_without_checkpoints_sends_none(database: Database) -> None:
@@ -115,10 +150,12 @@ def test_folder_gets_a_file_for_each_checkpoint(log: SealedLog, tmp_path: Path) 
     folder = FolderPlace(folder=tmp_path / "outside" / "here")
 
     take_out(log.database, folder)
-    folder.take(Parcel(size=6, note=log.notes()[-1]))
+    sealed_further(log, 2)
+    take_out(log.database, folder)
+    folder.take([Parcel(size=6, note=log.notes()[0])])
 
     assert {file.name: file.read_text("utf-8") for file in folder.folder.iterdir()} == {
-        "checkpoint-000000000006.txt": log.notes()[-1]
+        f"checkpoint-{size:012d}.txt": note for size, note in zip((6, 7, 8), log.notes(), strict=True)
     }
 
 
@@ -126,7 +163,7 @@ def test_folder_keeps_what_it_has_when_another_checkpoint_claims_its_place(tmp_p
     (tmp_path / file_name(7)).write_text("another", encoding="utf-8")
 
     with pytest.raises(NotTaken, match="there already"):
-        FolderPlace(folder=tmp_path).take(PARCEL)
+        FolderPlace(folder=tmp_path).take([PARCEL])
     assert (tmp_path / file_name(7)).read_text("utf-8") == "another"
 
 
@@ -134,7 +171,7 @@ def test_folder_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     with pytest.raises(NotTaken, match="Not a directory|File exists"):
-        FolderPlace(folder=tmp_path / "file").take(PARCEL)
+        FolderPlace(folder=tmp_path / "file").take([PARCEL])
 
 
 def test_mailbox_gets_the_checkpoint_as_it_is(log: SealedLog, postbox: tuple[Postbox, MailServer]) -> None:
@@ -142,23 +179,33 @@ def test_mailbox_gets_the_checkpoint_as_it_is(log: SealedLog, postbox: tuple[Pos
     place = MailPlace(server=server, address="auditors@example.org")
 
     take_out(log.database, place)
+    sealed_further(log, 2)
+    take_out(log.database, place)
     box.refusing = True
     with pytest.raises(NotTaken, match="451"):
-        place.take(PARCEL)
+        place.take([PARCEL])
 
-    (letter,) = box.received
-    (attached,) = letter.iter_attachments()
-    assert (letter["To"], attached.get_filename()) == ("auditors@example.org", file_name(6))
-    assert attached.get_content().replace("\r\n", "\n") == log.notes()[-1]
+    notes = log.notes()
+    for letter, sizes in zip(box.received, ((6,), (7, 8)), strict=True):
+        attached = {part.get_filename(): part.get_content() for part in letter.iter_attachments()}
+        assert letter["To"] == "auditors@example.org"
+        assert attached.keys() == {file_name(size) for size in sizes}
+        for size in sizes:
+            assert attached[file_name(size)].replace("\r\n", "\n") == notes[size - 6]
+    bodies = [letter.get_body(("plain",)) for letter in box.received]
+    one, two = [body.get_content() for body in bodies if body is not None]
+    assert "earlier" not in one
+    assert "1 earlier checkpoint is attached, too" in two
+    assert "另附此前的1个检查点" in two
 
 
 def test_command_gets_the_checkpoint_on_its_input(tmp_path: Path) -> None:
     kept = tmp_path / "it is kept; here"
     code = "import sys; open(sys.argv[1], 'ab').write(sys.stdin.buffer.read())"
 
-    CommandPlace(words=[sys.executable, "-c", code, str(kept)]).take(PARCEL)
+    CommandPlace(words=[sys.executable, "-c", code, str(kept)]).take([PARCEL, PARCEL])
 
-    assert kept.read_text("utf-8") == PARCEL.note
+    assert kept.read_text("utf-8") == PARCEL.note * 2
 
 
 @pytest.mark.parametrize(
@@ -170,12 +217,12 @@ def test_command_gets_the_checkpoint_on_its_input(tmp_path: Path) -> None:
 )
 def test_command_that_fails_or_hangs_is_given_up(code: str, said: str) -> None:
     with pytest.raises(NotTaken, match=said):
-        CommandPlace(words=[sys.executable, "-c", code], seconds=1.5).take(PARCEL)
+        CommandPlace(words=[sys.executable, "-c", code], seconds=1.5).take([PARCEL])
 
 
 def test_command_that_is_none_is_told() -> None:
     with pytest.raises(NotTaken, match="No such file"):
-        CommandPlace.read("no-such-command --at all").take(PARCEL)
+        CommandPlace.read("no-such-command --at all").take([PARCEL])
     for text in ("", "'unclosed"):
         with pytest.raises(ValueError, match="command|quotation"):
             CommandPlace.read(text)

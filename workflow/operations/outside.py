@@ -32,37 +32,41 @@ def is_waiting(session: Session, place: str, *, at: datetime) -> bool:
     return row is None or (row.size < newest and row.next_try_at <= at)
 
 
-def lease(session: Session, place: str, *, at: datetime) -> Parcel | None:
-    """Take on the newest checkpoint for a place, when it has not got it and nobody else is at it.
+def lease(session: Session, place: str, *, at_once: int, missed: int, at: datetime) -> list[Parcel]:
+    """Take on the next checkpoints for a place, the smallest first, when it has not got them and nobody else is at it.
 
-    Only the newest: it covers whatever the earlier ones did.
+    The newest covers whatever the earlier ones did; those tell where in between a log was changed. So after an outage
+    the latest `missed` are brought, `at_once` at a time.
     """
     session.execute(
         insert_into(session, CheckpointPlace)
         .values(name=place, size=0, delivered_at=None, attempts=0, next_try_at=at, failure=None)
         .on_conflict_do_nothing()
     )
-    newest = session.execute(
-        select(Checkpoint.size, Checkpoint.note).order_by(Checkpoint.size.desc()).limit(1)
-    ).first()
-    if newest is None:
-        return None
+    newest = session.scalar(select(func.max(Checkpoint.size))) or 0
     leased = session.execute(
         update(CheckpointPlace)
         .where(
-            CheckpointPlace.name == place,
-            CheckpointPlace.size < newest.size,
-            CheckpointPlace.next_try_at <= at,
+            CheckpointPlace.name == place, CheckpointPlace.size < newest, CheckpointPlace.next_try_at <= at
         )
         .values(next_try_at=at + LEASE)
-        .returning(CheckpointPlace.name)
+        .returning(CheckpointPlace.size)
     ).first()
-    return Parcel(size=newest.size, note=newest.note) if leased is not None else None
+    if leased is None:
+        return []
+    too_old = session.scalar(select(Checkpoint.size).order_by(Checkpoint.size.desc()).offset(missed).limit(1))
+    rows = session.execute(
+        select(Checkpoint.size, Checkpoint.note)
+        .where(Checkpoint.size > max(leased.size, too_old or 0))
+        .order_by(Checkpoint.size)
+        .limit(at_once)
+    )
+    return [Parcel(size=row.size, note=row.note) for row in rows]
 
 
-def delivered(session: Session, place: str, parcel: Parcel, *, at: datetime) -> None:
-    """The place has the checkpoint."""
-    _set(session, place, size=parcel.size, delivered_at=at, attempts=0, next_try_at=at, failure=None)
+def delivered(session: Session, place: str, *, size: int, at: datetime) -> None:
+    """The place has the checkpoint of a size, and those before it."""
+    _set(session, place, size=size, delivered_at=at, attempts=0, next_try_at=at, failure=None)
 
 
 def not_delivered(session: Session, place: str, *, failure: str, at: datetime) -> None:
