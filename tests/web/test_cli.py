@@ -13,7 +13,7 @@ import time_machine
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select, text
 
-from models import Account, Case, Database, Edition, Entry, Grant, Timer
+from models import Account, Case, CheckpointPlace, Database, Edition, Entry, Grant, Timer
 from tests.university import ROUTED_FILE, University
 from web.cli import main
 
@@ -312,8 +312,31 @@ def test_scheduler_status_is_bad_when_none_runs(furnished: Shell) -> None:
     assert answer.exit_code == 1
     assert json.loads(answer.stdout) == {
         "healthy": False, "last_tick": None, "lag_seconds": 0, "due": 0, "overdue": 0, "incidents": 0,
-        "failure": None, "schedulers": [],
+        "failure": None, "schedulers": [], "outside": [],
     }  # fmt: skip
+
+
+def test_scheduler_status_warns_of_few_places_and_of_one_that_failed(
+    furnished: Shell, tmp_path: Path
+) -> None:
+    database = Database(furnished.url)
+    with database.transaction() as session:
+        session.add(CheckpointPlace(name="command", size=7, attempts=3, next_try_at=AT, failure="no route"))
+        session.add(CheckpointPlace(name="mail", size=7, attempts=3, next_try_at=AT, failure="of old"))
+    database.dispose()
+    two = {"LIANPEI_CHECKPOINT_DIR": str(tmp_path), "LIANPEI_CHECKPOINT_COMMAND": "keep it"}
+
+    none = furnished("scheduler", "--status")
+    failing = furnished("scheduler", "--status", "--json", **two)
+    chinese = furnished("scheduler", "--status", LIANPEI_LANG="zh", **two)
+
+    assert "checkpoints go to 0 places outside, and should go to 2" in none.stderr
+    assert failing.stderr == "Warning: the last checkpoint was not taken by “command”: no route\n"
+    assert json.loads(failing.stdout)["outside"] == [
+        {"name": "directory", "size": 0, "delivered_at": None, "failure": None},
+        {"name": "command", "size": 7, "delivered_at": None, "failure": "no route"},
+    ]
+    assert "失败：no route" in chinese.stderr
 
 
 def test_unreadable_port_is_wrong_usage(shell: Shell) -> None:

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select, update
 
-from models import Checkpoint, Database, Entry, Heartbeat, Leaf
+from models import Checkpoint, CheckpointPlace, Database, Entry, Heartbeat, Leaf
 from schedules.heartbeat import Scheduler
 from schedules.outside import FolderPlace, take_out
 from schedules.seal import Sealer
 from tests.university import University
 from tests.web.signing_in import site_over
-from tests.workflow.sealed import CTX, SealedLog
+from tests.workflow.sealed import AT, CTX, SealedLog
 from web.cli import main
 from workflow.clock import machine_time
 from workflow.notes import PublicKey, signers
@@ -200,6 +200,8 @@ def test_page_says_what_protects_the_log(
     log = SealedLog.made(database, tmp_path, entries=4)
     take_out(database, FolderPlace(folder=tmp_path / "outside"))
     log.write(4, 3)
+    with database.transaction() as session:
+        session.add(CheckpointPlace(name="mail", size=0, attempts=1, next_try_at=AT, failure="451 later"))
     auditor.client.set_cookie("lang", "en")
 
     page = auditor.get("/audit/checkpoints").get_data(as_text=True)
@@ -207,6 +209,9 @@ def test_page_says_what_protects_the_log(
     assert "lianpei key new" in empty
     assert "covers the first 5 entries; the 3 after them" in page
     assert "at least 2 places outside" in page
+    assert "The last checkpoint was not taken by: " in page
+    assert "451 later" in page
+    assert "not taken by" not in empty
     assert log.signer.public.text.partition("+")[0] in page
     note = auditor.get("/audit/checkpoints/5.txt")
     assert note.get_data(as_text=True) == log.notes()[-1]

@@ -6,6 +6,7 @@ from flask import Response, render_template
 
 from web import door, pages
 from web.audit import blueprint
+from web.words import t
 from workflow.errors import NotFound
 from workflow.queries.sealing import ENOUGH, log_faults, note_of, seal_state
 
@@ -14,9 +15,12 @@ from workflow.queries.sealing import ENOUGH, log_faults, note_of, seal_state
 def checkpoints() -> str:
     """How far the log is sealed, signed and kept outside, and what protects the rest."""
     with pages.looking() as look:
+        state = seal_state(look.session)
+        failing = [t(f"audit.checkpoint_place.{name}", door.language()) for name in state.failing]
         return render_template(
             "audit/checkpoints.html",
-            state=seal_state(look.session),
+            state=state,
+            failing=", ".join(failing),
             enough=ENOUGH,
             faults=log_faults(look.session),
         )

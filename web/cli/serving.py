@@ -31,7 +31,7 @@ from workflow.keyfile import KeyFault
 from workflow.operations.editions import install, is_empty
 from workflow.operations.sealing import Pace, key_in_force
 from workflow.queries.schedulers import ClockWork, clock_work
-from workflow.queries.sealing import ENOUGH
+from workflow.queries.sealing import ENOUGH, deliveries
 
 pass_desk = click.make_pass_decorator(Desk)
 
@@ -99,10 +99,19 @@ def sweep(desk: Desk, json_wanted: bool) -> None:
 
 
 def _status(desk: Desk, json_wanted: bool) -> None:
+    """Tell how the clock's work stands, and warn of what is amiss with the places outside, which is no fault of it."""
+    names = [place.name for place in _places(desk)]
     with desk.database.reading() as session:
-        work = clock_work(session)
+        work, outside = clock_work(session), deliveries(session, names)
+    for place in outside:
+        if place.failure is not None:
+            desk.warn(
+                "place_failing",
+                place=t(f"audit.checkpoint_place.{place.name}", desk.language),
+                failure=place.failure,
+            )
     if json_wanted:
-        as_json(_as_told(work))
+        as_json({**_as_told(work), "outside": [asdict(place) for place in outside]})
     else:
         _tell(desk, work)
     sys.exit(0 if work.is_well else 1)
@@ -216,7 +225,7 @@ def _sealer(desk: Desk) -> Sealer:
 
 
 def _places(desk: Desk) -> list[Place]:
-    """The places outside that get every checkpoint."""
+    """The places outside that get every checkpoint; fewer than there should be are told of."""
     config, found = desk.config, list[Place]()
     if config.checkpoint_dir is not None:
         found.append(FolderPlace(folder=config.checkpoint_dir))

@@ -51,6 +51,11 @@ class SealState:
     def lacks_places(self) -> bool:
         return len([place for place in self.places if place["delivered_at"] is not None]) < ENOUGH
 
+    @property
+    def failing(self) -> Sequence[str]:
+        """The places to which the last delivery failed."""
+        return [place["name"] for place in self.places if place["failure"] is not None]
+
 
 def seal_state(session: Session) -> SealState:
     """How far the log is sealed, signed and kept outside."""
@@ -110,6 +115,27 @@ def inclusion_of(session: Session, entry_id: int) -> Inclusion | None:
     lines = [PROOF, f"index {number}", *(b64encode(node).decode() for node in path)]
     text = "\n".join(lines) + f"\n\n{newest.note}"
     return Inclusion(number=number, size=newest.size, signed_at=newest.signed_at, text=text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What a place outside has taken so far, and why it did not take the last."""
+
+    name: str
+    size: int = 0
+    delivered_at: datetime | None = None
+    failure: str | None = None
+
+
+def deliveries(session: Session, names: Sequence[str]) -> list[Delivery]:
+    """How the places of some names stand, in their order; one that was never tried has taken nothing."""
+    rows = session.execute(
+        select(
+            CheckpointPlace.name, CheckpointPlace.size, CheckpointPlace.delivered_at, CheckpointPlace.failure
+        ).where(CheckpointPlace.name.in_(names))
+    ).mappings()
+    known = {row["name"]: Delivery(**row) for row in rows}
+    return [known.get(name, Delivery(name=name)) for name in names]
 
 
 def note_of(session: Session, size: int) -> str | None:
