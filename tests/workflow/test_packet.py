@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import subprocess
@@ -14,18 +16,32 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from models import Blob, Database
+from models import Blob, Database, Entry
 from tests.conftest import Templates
 from tests.university import University
 from tests.workflow.sealed import AT, CTX, SealedLog
 from workflow.errors import NotFound
 from workflow.keyfile import read_key
+from workflow.notes import Head
 from workflow.operations.keys import make_key, rotate_key
 from workflow.operations.sealing import seal
 from workflow.packet import verify
 from workflow.packet.taking import case_called, take_packet, unit_called
-from workflow.packet.verify import Archive, Bad, Checkpoint, Folder, Key, Verdict, check, ed25519_holds
+from workflow.packet.verify import (
+    MOST_FINDINGS,
+    MOST_KEYS,
+    Archive,
+    Bad,
+    Checkpoint,
+    Folder,
+    Key,
+    Verdict,
+    check,
+    check_entry,
+    ed25519_holds,
+)
 from workflow.packet.writing import PacketFault, Scope, write_packet
+from workflow.queries.sealing import inclusion_of
 
 VECTORS = [
     ("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -350,3 +366,108 @@ def test_folder_and_archive_are_read_alike(whole: bytes, tmp_path: Path) -> None
 def test_key_line_that_is_none_is_refused(line: str) -> None:
     with pytest.raises(Bad):
         Key(line)
+
+
+def test_many_files_too_many_do_not_hide_the_first_bad_entry(whole: bytes) -> None:
+    files = parts(whole)
+    lines = files["entries.jsonl"].splitlines(keepends=True)
+    files["entries.jsonl"] = b"".join([*lines[:50], *lines[51:]])
+    files |= {f"extra{number}": b"" for number in range(MOST_FINDINGS + 20)}
+
+    found = verdict(packed(files))
+
+    assert kinds(found)[0] == ("missing", 50)
+    assert kinds(found).count(("file_extra", None)) == MOST_FINDINGS
+
+
+def test_lines_without_end_are_not_read_to_the_end(whole: bytes) -> None:
+    """A few kilobytes may unpack to millions of lines, and anybody may send them."""
+    files = {**parts(whole), "entries.jsonl": b"\n" * 100_000}
+    archive = Archive(io.BytesIO(packed(files)), most=10_000_000)
+
+    found = check(archive)
+
+    assert kinds(found)[0] == ("unreadable", 0)
+    assert len(found.findings) == MOST_FINDINGS
+    assert archive._left > 9_950_000 - len(files["keys.txt"])
+
+
+def test_keys_without_number_are_refused(whole: bytes) -> None:
+    files = parts(whole)
+    files["keys.txt"] *= MOST_KEYS + 1
+
+    assert [(one.kind, one.place) for one in verdict(packed(files)).findings] == [("file_bad", "keys.txt")]
+
+
+@pytest.mark.parametrize(
+    "scope", [None, [], "case", {"everything": "x"}, {"case": None}, {"case": ["x"]}, {"unit": {}}, False]
+)
+def test_scope_of_another_shape_is_refused(whole: bytes, scope: object) -> None:
+    files = parts(whole)
+    files["packet.json"] = json.dumps({**json.loads(files["packet.json"]), "scope": scope}).encode()
+
+    found = verdict(packed(files))
+
+    assert [(one.kind, one.place) for one in found.findings] == [("file_bad", "packet.json")]
+
+
+def unpacked(packet: bytes, folder: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(packet)) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "elsewhere.jsonl"])
+def test_link_in_the_place_of_a_file_is_not_followed(whole: bytes, tmp_path: Path, target: str) -> None:
+    folder = unpacked(whole, tmp_path / "packet")
+    (folder / "entries.jsonl").rename(tmp_path / "elsewhere.jsonl")
+    (folder / "entries.jsonl").symlink_to(tmp_path / target)
+
+    found = check(Folder(str(folder)))
+
+    assert [(one.kind, one.place) for one in found.findings] == [("file_bad", "entries.jsonl")]
+
+
+def test_linked_folder_is_a_file_too_many(whole: bytes, tmp_path: Path) -> None:
+    folder = unpacked(whole, tmp_path / "packet")
+    (folder / "more").symlink_to(tmp_path)
+
+    found = check(Folder(str(folder)))
+
+    assert [(one.kind, one.place) for one in found.findings] == [("file_extra", "more")]
+
+
+def test_folder_holds_where_names_are_not_taken_to_be_utf_8(whole: bytes, tmp_path: Path) -> None:
+    folder = unpacked(whole, tmp_path / "packet")
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "gbk"}
+
+    done = subprocess.run(
+        [sys.executable, "verify.py"], cwd=folder, env=plain, capture_output=True, check=False, timeout=60
+    )
+
+    assert (done.returncode, done.stderr) == (0, b""), done.stdout.decode()
+
+
+def test_checkpoint_of_nothing_is_compared_too(log: SealedLog, whole: bytes) -> None:
+    empty, other = hashlib.sha256(b"").digest(), bytes(32)
+
+    def note(root: bytes) -> str:
+        return log.signer.note(Head(origin=log.signer.origin, size=0, root=root).text)
+
+    assert kinds(verdict(whole, note(empty))) == []
+    assert kinds(verdict(whole, note(other))) == [("checkpoint_differs", 0)]
+
+
+def test_path_of_a_proof_holds_hashes_only(log: SealedLog) -> None:
+    """Every hash of the path has its 32 bytes; a shorter one is no proof, whatever it leads to."""
+    with log.database.reading() as session:
+        row = session.execute(select(Entry.id, Entry.body).order_by(Entry.id).limit(1)).one()
+        proof = inclusion_of(session, row.id)
+    assert proof is not None
+    lines = proof.text.split("\n")
+    lines[2] = base64.b64encode(bytes(31)).decode()
+    keys = [Key(f"0 - {log.signer.public.text}")]
+
+    assert check_entry(row.body.encode(), proof.text.encode(), keys)[1] == proof.number
+    with pytest.raises(Bad, match="file_bad"):
+        check_entry(row.body.encode(), "\n".join(lines).encode(), keys)

@@ -28,6 +28,7 @@ LONGEST_LINE = 16 * 1024 * 1024
 LONGEST_NOTE = 16_384
 CHUNK = 1 << 20
 MOST_FINDINGS = 100
+MOST_KEYS = 1000
 EXPECTED = ("packet.json", "keys.txt", "entries.jsonl", "proofs/tree.txt")
 BESIDE = ("verify.py", "说明.txt")
 SCOPE = frozenset(("case", "unit", "since", "until"))
@@ -70,6 +71,10 @@ KINDS = {
 
 class Bad(Exception):
     """What was read cannot be what it should be."""
+
+
+class Enough(Exception):
+    """So many entries are bad that the rest is not looked at."""
 
 
 class Finding:
@@ -227,7 +232,7 @@ def root_by_inclusion(leaf: bytes, number: int, size: int, path: list[bytes]) ->
 
 # ───────────────────────────── Checkpoints and keys
 
-KEY = re.compile(r"(\d{1,18}) (\d{1,18}|-) ([^\s+]{1,120})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)")
+KEY = re.compile(r"([0-9]{1,18}) ([0-9]{1,18}|-) ([^\s+]{1,120})\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)")
 SIGNED = re.compile(r"— (\S+) (\S+)")
 NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
@@ -286,8 +291,9 @@ class Checkpoint:
     def fault(self, keys: list[Key]) -> str | None:
         """What is wrong with its signature, or None."""
         for name, signature in self._signatures:
+            hint = signature[:4].hex()
             for key in keys:
-                if (key.name, key.hint) == (name, signature[:4].hex()) and key.signs(self.size):
+                if key.hint == hint and key.name == name and key.signs(self.size):
                     holds = self.origin == name and ed25519_holds(key.raw, self._text, signature[4:])
                     return None if holds else "bad_signature"
         return "unknown_key"
@@ -382,13 +388,20 @@ class Folder:
         found = []
         for folder, folders, files in os.walk(self._path):
             folders[:] = [name for name in folders if name != "__pycache__"]
+            links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
             found += [
-                os.path.relpath(os.path.join(folder, name), self._path).replace(os.sep, "/") for name in files
+                os.path.relpath(os.path.join(folder, name), self._path).replace(os.sep, "/")
+                for name in files + links
             ]
-        return sorted(found)
+        # A packet's names are UTF-8, whatever this machine takes names to be.
+        return sorted(os.fsencode(name).decode("utf-8", "replace") for name in found)
 
     def open(self, name: str) -> Any:
-        return open(os.path.join(self._path, *name.split("/")), "rb")
+        path = os.path.join(self._path, *name.split("/"))
+        # A link leads out of the packet, and a device never ends.
+        if os.path.islink(path) or not os.path.isfile(path):
+            raise Bad(name)
+        return open(path, "rb")
 
 
 class Archive:
@@ -474,6 +487,8 @@ class Check:
             self._files(about)
         except Bad as bad:
             self._found("file_bad", place=str(bad))
+        except Enough:
+            pass
         except Exception as error:  # a hostile file may break its reading in any way
             self._found("file_bad", place=type(error).__name__)
         keys = [key.text for key in self.keys]
@@ -481,9 +496,16 @@ class Check:
         return Verdict(self.entries, self.tree.size, self.findings, keys, root=root, whole=self.whole)
 
     def _found(self, kind: str, number: int | None = None, place: str = "") -> Finding:
+        """Keep a finding. Of an entry and of none they are counted apart, so that many of the one hide none of the other.
+
+        Raises Enough for an entry too many.
+        """
         finding = Finding(kind, number, place)
-        if len(self.findings) < MOST_FINDINGS:
+        alike = sum((found.number is None) == (number is None) for found in self.findings)
+        if alike < MOST_FINDINGS:
             self.findings.append(finding)
+        elif number is not None:
+            raise Enough
         return finding
 
     # ── what the packet says of itself
@@ -506,7 +528,7 @@ class Check:
                 about.keys() != wanted
                 or about["format"] != PACKET
                 or about["documents"] not in ("files", "hashes")
-                or not about["scope"].keys() <= SCOPE
+                or not _is_scope(about["scope"])
             ):
                 raise Bad("packet.json")
         except (ValueError, AttributeError):
@@ -527,6 +549,8 @@ class Check:
         except UnicodeDecodeError:
             raise Bad("keys.txt") from None
         if lines[-1:] != [""]:
+            raise Bad("keys.txt")
+        if len(lines) > MOST_KEYS:
             raise Bad("keys.txt")
         self.keys = [Key(line) for line in lines[:-1]]
         if not _in_line(self.keys):
@@ -556,6 +580,8 @@ class Check:
         """Follow the proof and the entries side by side, from the left."""
         with self.source.open("entries.jsonl") as entries, self.source.open("proofs/tree.txt") as proof:
             line = self._line(entries)
+            if 0 in self.marks:
+                self._compare()
             while True:
                 step = proof.readline(200)
                 if not step:
@@ -706,7 +732,7 @@ class Check:
         for left in sorted(self.marks):
             if left > size:
                 self._found("shorter", size, f"{size} < {left}")
-            elif left:
+            else:
                 self._found("no_proof", place=str(left))
 
     def _files(self, about: dict[str, Any]) -> None:
@@ -720,6 +746,12 @@ class Check:
             with self.source.open(f"documents/{digest}") as file:
                 if _hashed(file) != digest:
                     self._found("document_differs", place=digest)
+
+
+def _is_scope(scope: Any) -> bool:
+    return (
+        isinstance(scope, dict) and scope.keys() <= SCOPE and all(isinstance(x, str) for x in scope.values())
+    )
 
 
 def _is_number(digits: bytes) -> bool:
@@ -783,6 +815,8 @@ def check_entry(entry: bytes, proof: bytes, keys: list[Key]) -> tuple[Checkpoint
         path = [decoded(line.decode("ascii")) for line in lines[2:]]
     except (Bad, UnicodeDecodeError):
         raise Bad("file_bad") from None
+    if any(len(node) != 32 for node in path):
+        raise Bad("file_bad")
     if checkpoint.origin not in {key.name for key in keys}:
         raise Bad("other_log")
     fault = checkpoint.fault(keys)
