@@ -7,7 +7,9 @@ Which rows an entry must have made:
   compared, and a row made before is compared in the columns entries have changed.
 
 Besides, what follows from a case is computed again (`projections`), every notice an entry names is in the outbox,
-counters stand at the last number given, and files and editions have the bytes their hashes name.
+counters stand at the last number given, files and editions have the bytes their hashes name, the bytes of every document are
+there, no more personal values are erased than entries tell, every running deadline is looked at in time, and the clock of a
+demonstration is where entries moved it.
 """
 
 from __future__ import annotations
@@ -22,10 +24,24 @@ from datetime import date, datetime
 from itertools import groupby, islice
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from models import Base, Blob, Case, Counter, Disclosure, Edition, Entry, Grant, Notice
+from models import (
+    Base,
+    Blob,
+    Case,
+    Counter,
+    Disclosure,
+    Edition,
+    Entry,
+    Grant,
+    Installation,
+    Notice,
+    StoredDocument,
+    Timer,
+)
 from models.changes import INSERT, key_column, key_value, plain
 from workflow import clock, gather
 from workflow.definition.problems import DefinitionProblems
@@ -45,6 +61,8 @@ from workflow.replay import (
     moment,
 )
 from workflow.snapshot import Row
+from workflow.timers import OPEN
+from workflow.unreadable import Unreadable, is_of_a_value, undecodable, unreadable
 from workflow.world import definition_of
 
 BATCH = 100
@@ -62,6 +80,15 @@ NUMBERED = ("application_number", "base_number")
 NUMBER = re.compile(r"(\D+\d{4}-)(\d+)", re.ASCII)
 """A number drawn from a counter: the counter's name and how far it had come."""
 
+OF_CASES = func.substr(Entry.stream, 1, 5) == "case:"
+"""Not LIKE, to which SQLite's upper and lower case are one."""
+
+ERASED = "person_erased"
+"""The kind of an entry that tells of an erasure."""
+
+UNREADABLE = "?"
+"""In the place of a value nobody can read."""
+
 Progress = Callable[[int, int], None]
 """Told how many entries have been folded, of how many."""
 
@@ -70,9 +97,18 @@ def examine(session: Session, *, progress: Progress | None = None) -> list[Discr
     """Fold the whole log and name every field in which a table differs; the session should see one consistent state.
 
     Memory stays bounded: cases are folded a batch at a time, and changes of shared rows wait in a temporary file.
+    Values nobody can read are named first, and nothing else then: no row that holds one can be compared.
     """
+    strange = list(islice(map(_strange, unreadable(session)), LIMIT))
+    if strange:
+        return strange
     work = _Work(session=session, progress=progress)
-    return list(islice(work.discrepancies(), LIMIT))
+    try:
+        return list(islice(work.discrepancies(), LIMIT))
+    except DBAPIError as error:
+        if not is_of_a_value(error):
+            raise
+        return list(islice(map(_strange, undecodable(session)), LIMIT))
 
 
 def as_of(session: Session, case_id: str, day: date) -> Mapping[str, tuple[Mapping[str, Any], ...]]:
@@ -127,6 +163,8 @@ class _Work:
     own: frozenset[str] = field(default_factory=_own_tables)
     numbers: dict[str, int] = field(default_factory=dict)
     editions: set[tuple[str, str, str]] = field(default_factory=set)
+    erased: int = 0
+    """Personal values that entries tell were erased."""
     folded: int = 0
     total: int = 0
     held: tuple[Row, ...] = ()
@@ -143,6 +181,9 @@ class _Work:
         yield from self._of_numbers()
         yield from self._of_editions()
         yield from self._of_files()
+        yield from self._of_erasures()
+        yield from self._of_waking()
+        yield from self._of_clock()
 
     # ── reading the log
 
@@ -160,12 +201,13 @@ class _Work:
             self.progress(self.folded, self.total)
 
     def _of_other_streams(self) -> Iterator[Discrepancy]:
-        query = select(Entry.id, Entry.stream, Entry.seq, Entry.body).where(~Entry.stream.like("case:%"))
+        query = select(Entry.id, Entry.stream, Entry.seq, Entry.body).where(~OF_CASES)
         ordered = query.order_by(Entry.stream, Entry.seq).execution_options(yield_per=PAGE)
         for row, body in self._taken(self.session.execute(ordered)):
             if body is None:
                 yield _unfoldable(row)
                 continue
+            self.erased += _erased_by(body)
             for change in body["changes"]:
                 self.shared.add(row.id, change, _place(row))
 
@@ -267,7 +309,7 @@ class _Work:
 
     def _without_case(self) -> Iterator[Discrepancy]:
         kept = select(Case.id).where(Case.id == Entry.case_id).exists()
-        query = select(Entry.case_id).where(Entry.stream.like("case:%"), Entry.seq == 1, ~kept).limit(LIMIT)
+        query = select(Entry.case_id).where(OF_CASES, Entry.seq == 1, ~kept).limit(LIMIT)
         for case_id in self.session.scalars(query):
             yield Discrepancy(table="cases", key=str(case_id), column="id", expected=case_id, found=None)
 
@@ -311,6 +353,63 @@ class _Work:
                 yield Discrepancy(
                     table="blobs", key=row.sha256, column="content", expected=row.sha256, found=computed
                 )
+        yield from self._of_named_files()
+
+    def _of_named_files(self) -> Iterator[Discrepancy]:
+        """The bytes a document names are there, and wait for no day on which they would be thrown away."""
+        query = (
+            select(StoredDocument.sha256, Blob.sha256.label("kept"), Blob.until)
+            .outerjoin(Blob, Blob.sha256 == StoredDocument.sha256)
+            .where(or_(Blob.sha256.is_(None), Blob.until.is_not(None)))
+            .distinct()
+        )
+        for row in self.session.execute(query.order_by(StoredDocument.sha256)):
+            if row.kept is None:
+                yield Discrepancy(
+                    table="blobs", key=row.sha256, column="sha256", expected=row.sha256, found=None
+                )
+            else:
+                yield Discrepancy(
+                    table="blobs", key=row.sha256, column="until", expected=None, found=plain(row.until)
+                )
+
+    def _of_erasures(self) -> Iterator[Discrepancy]:
+        """As many personal values are erased as entries tell: of an erased one nothing else could be said any more."""
+        query = select(func.count()).select_from(Disclosure).where(Disclosure.salt.is_(None))
+        found = self.session.execute(query).scalar_one()
+        if found != self.erased:
+            yield Discrepancy(table="disclosures", key="*", column="salt", expected=self.erased, found=found)
+
+    def _of_waking(self) -> Iterator[Discrepancy]:
+        """No running deadline is looked at later than it falls: nobody would notice that it had."""
+        late = or_(Timer.wake_at.is_(None), Timer.wake_at > Timer.due_at)
+        query = select(Timer.id, Timer.due_at, Timer.wake_at).where(Timer.status == OPEN, late).limit(LIMIT)
+        for row in self.session.execute(query.order_by(Timer.id)):
+            yield Discrepancy(
+                table="timers",
+                key=row.id,
+                column="wake_at",
+                expected=plain(row.due_at),
+                found=plain(row.wake_at),
+            )
+
+    def _of_clock(self) -> Iterator[Discrepancy]:
+        """A clock nobody moved by an entry shows the machine's time."""
+        offset = self.session.scalar(select(Installation.value).where(Installation.name == clock.OFFSET))
+        if offset and not self.shared.tells_of("installation", clock.OFFSET):
+            yield Discrepancy(
+                table="installation", key=clock.OFFSET, column="value", expected=0, found=offset
+            )
+
+
+def _erased_by(body: Mapping[str, Any]) -> int:
+    details = body["details"] if body["kind"] == ERASED and isinstance(body["details"], dict) else {}
+    count = details.get("count", 0)
+    return count if type(count) is int else 0
+
+
+def _strange(found: Unreadable) -> Discrepancy:
+    return Discrepancy(table=found.table, key=found.key, column=found.column, expected=None, found=UNREADABLE)
 
 
 def _unfoldable(row: Any) -> Discrepancy:
@@ -403,6 +502,12 @@ class _Shared:
     def add(self, number: int, change: Mapping[str, Any], entry: str) -> None:
         row = (change["table"], change["key"], number, json.dumps(change), entry)
         self._file.execute("INSERT INTO changes VALUES (?, ?, ?, ?, ?)", row)
+
+    def tells_of(self, table: str, key: str) -> bool:
+        """Whether any entry changed a row."""
+        return bool(
+            self._file.execute("SELECT 1 FROM changes WHERE name = ? AND key = ?", (table, key)).fetchone()
+        )
 
     def differences(self, session: Session) -> Iterator[Discrepancy]:
         """Fold the rows in the order in which their entries were written, and compare them with the tables."""

@@ -27,7 +27,7 @@ REPEATED: Mapping[str, str] = {
 AS_TEXT: Mapping[str, Mapping[str, str]] = {
     "sqlite": {
         "body": "CASE typeof(body) WHEN 'text' THEN CAST(body AS BLOB) END",
-        "recorded_at": "replace(recorded_at, ' ', 'T') || 'Z'",
+        "recorded_at": "replace(replace(recorded_at, 'T', 't'), ' ', 'T') || 'Z'",
     },
     "postgresql": {
         "body": "convert_to(body, 'UTF8')",

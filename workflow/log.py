@@ -177,3 +177,11 @@ class Commitment:
 def commitment(salt: str, value: Any) -> str:
     """Return the SHA-256 of `lianpei-commitment/1`, the salt and the value's canonical text."""
     return hashlib.sha256(f"lianpei-commitment/1\n{salt}\n{canonical(value)}".encode()).hexdigest()
+
+
+def commits(salt: str, value: Any, digest: str) -> bool:
+    """Whether a commitment is one to this value; no entry commits to what it could not hold, such as a fraction."""
+    try:
+        return commitment(salt, value) == digest
+    except (TypeError, ValueError):
+        return False

@@ -16,7 +16,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from models import Base
 from models.changes import INSERT, UPDATE, key_column, plain
-from workflow.log import CASE_FIELDS, FIELDS, UNLOGGED_COLUMNS, NotPlain, commitment, read, sealed
+from workflow.log import CASE_FIELDS, FIELDS, UNLOGGED_COLUMNS, NotPlain, commitment, commits, read, sealed
 
 INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z")
 
@@ -129,7 +129,7 @@ class Salts:
         digest = _digest(expected)
         if digest is not None:
             salt = self.known.get(digest)
-            return salt is None or commitment(salt, found) == digest
+            return salt is None or commits(salt, found, digest)
         if _is_seal(expected):
             return isinstance(found, str) and sealed(found) == expected["sha256"]
         if isinstance(expected, dict) and isinstance(found, dict):
@@ -144,12 +144,28 @@ class Salts:
         """The value found, fit to be shown: where the log only commits, so does this."""
         digest = _digest(expected)
         if digest is not None:
-            return {"commitment": commitment(self.known.get(digest) or "", found)}
+            return {"commitment": _committed(self.known.get(digest) or "", found)}
         if _is_seal(expected):
             return {"sha256": sealed(str(found))}
         if isinstance(expected, dict) and isinstance(found, dict):
             return {name: self.shown(expected.get(name), item) for name, item in found.items()}
         return found
+
+
+def _committed(salt: str, found: Any) -> str | None:
+    """The commitment to a value; None for one no entry can hold, such as a fraction."""
+    try:
+        return commitment(salt, found)
+    except (TypeError, ValueError):
+        return None
+
+
+def _held(value: Any) -> Any:
+    """The value of a column in JSON's own types; a JSON column may hold what no entry can, and is of those types anyway."""
+    try:
+        return plain(value)
+    except TypeError:
+        return value
 
 
 def _digest(value: Any) -> str | None:
@@ -188,7 +204,7 @@ def differences(
     for column in Base.metadata.tables[table].columns:
         if column.name in left_out:
             continue
-        value = plain(found[column.name])
+        value = _held(found[column.name])
         if column.name not in expected:
             if not whole:
                 continue

@@ -55,7 +55,7 @@ class Tree:
             .order_by(Leaf.number)
         ).all()
         _unbroken([number for number, _ in rows], first)
-        return [leaf_hash(bytes.fromhex(digest)) for _, digest in rows]
+        return [leaf_hash(_raw(digest)) for _, digest in rows]
 
     def _nodes(self, base: int, row: int) -> list[bytes]:
         first = node_place(base, row * WIDTH)
@@ -65,7 +65,7 @@ class Tree:
             .order_by(Node.place)
         ).all()
         _unbroken([place for place, _ in rows], first)
-        return [bytes.fromhex(digest) for _, digest in rows]
+        return [_raw(digest) for _, digest in rows]
 
 
 def node_place(level: int, place: int) -> int:
@@ -76,3 +76,10 @@ def node_place(level: int, place: int) -> int:
 def _unbroken(numbers: list[int], first: int) -> None:
     if numbers != list(range(first, first + len(numbers))):
         raise BrokenTree(f"rows from {first}")
+
+
+def _raw(digest: str) -> bytes:
+    try:
+        return bytes.fromhex(digest)
+    except ValueError:
+        raise BrokenTree(f"no hash: {digest}") from None

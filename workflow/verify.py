@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, String, cast, func, literal, select
+from sqlalchemy import ColumnElement, LargeBinary, Row, String, Text, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from models import Case, Disclosure, Entry, Stream
@@ -26,10 +26,11 @@ from workflow.log import (
     FORMAT,
     GENESIS,
     NotPlain,
-    commitment,
+    commits,
     read,
     respelled,
 )
+from workflow.unreadable import FAILURES, is_of_a_value, undecodable, unreadable
 
 PAGE = 500
 """Entries read at once."""
@@ -144,12 +145,15 @@ def verify(session: Session, *, progress: Progress | None = None, span: Span = W
     """Check every entry of the span's streams; the session should see one consistent state."""
     total = entries_in(session, span) if progress is not None else 0
     run = _Run(session=session)
-    for page in rows(session, *span.bounds(), page=PAGE):
-        run.take(page)
-        if progress is not None:
-            progress(run.entries, total)
-    run.close()
-    run.findings += _without_entries(session, span)
+    try:
+        for page in rows(session, *span.bounds(), page=PAGE):
+            run.take(page)
+            if progress is not None:
+                progress(run.entries, total)
+        run.close()
+        run.findings += _without_entries(session, span)
+    except FAILURES as error:
+        run.findings += beyond_reading(session, error, READ)
     return Verdict(entries=run.entries, streams=run.streams, findings=tuple(run.findings[:LIMIT]))
 
 
@@ -193,6 +197,39 @@ class _Run:
 
 
 # ───────────────────────────── Reading
+
+
+READ = ("entries", "cases", "streams", "disclosures")
+"""The tables a verification of the entries reads."""
+
+
+def beyond_reading(session: Session, error: Exception, tables: Sequence[str]) -> Iterator[Finding]:
+    """What the reading of some tables failed over: the values nobody can read. Other errors are raised again.
+
+    What comes behind such a value was not looked at, and that alone keeps the log from being called sound.
+    """
+    if not is_of_a_value(error):
+        raise error
+    found = [*unreadable(session, tables)] or [*undecodable(session, tables)]
+    for one in found[:LIMIT]:
+        details = {"table": one.table, "key": one.key, "column": one.column}
+        stream, seq = _named(session, one.key) if one.table == "entries" else (f"{one.table}:{one.key}", 0)
+        yield Finding(kind=Kind.UNREADABLE, stream=stream, seq=seq, details=details)
+    if not found:
+        yield Finding(kind=Kind.UNREADABLE, stream=", ".join(tables), seq=0, details={"error": repr(error)})
+
+
+def _named(session: Session, key: str) -> tuple[str, int]:
+    """The place an entry claims, as well as it can be read."""
+    text = Text if session.get_bind().dialect.name == "postgresql" else LargeBinary
+    row = session.execute(
+        select(cast(Entry.stream, text), cast(Entry.seq, text)).where(cast(Entry.id, String) == key)
+    ).first()
+    stream, seq = (
+        value if isinstance(value, str) else bytes(value).decode(errors="replace")
+        for value in row or ("", "")
+    )
+    return stream, int(seq) if seq.isdecimal() else 0
 
 
 def _exact(session: Session, doubted: Sequence[glance.Row]) -> dict[int, Row[Any]]:
@@ -259,7 +296,7 @@ def _checked(seen: glance.Row, row: Row[Any] | None, chain: _Chain) -> Iterator[
         faults = list(_shape(row, body))
         yield from faults
         if not faults:
-            yield from _columns(row, body)
+            yield from _columns(seen, row, body)
     prev = body.get("prev") if isinstance(body, dict) else None
     yield from chain.link(seq, prev, {seen[HASH], computed})
 
@@ -274,14 +311,15 @@ def _shape(row: Row[Any], body: Any) -> Iterator[Finding]:
         yield Finding(kind=Kind.NOT_CANONICAL, stream=row.stream, seq=row.seq)
 
 
-def _columns(row: Row[Any], body: Mapping[str, Any]) -> Iterator[Finding]:
-    held = row._mapping
+def _columns(seen: glance.Row, row: Row[Any], body: Mapping[str, Any]) -> Iterator[Finding]:
+    """Compare the columns with the text; an instant or a day also as it is spelled, for by that SQLite sorts."""
+    held, spelled = row._mapping, dict(zip(REPEATED, seen[STREAM:], strict=True))
     actor = str(body["actor"])
     person = actor.removeprefix("person:") if actor.startswith("person:") else None
     said = [(column, body[name]) for column, name in REPEATED.items()]
     for column, expected in (*said, ("actor_id", person)):
         found = held[column]
-        if found != expected and plain(found) != expected:
+        if found != expected and plain(found) != expected or spelled.get(column, expected) != expected:
             details = {"column": column, "expected": expected, "found": plain(found)}
             yield Finding(kind=Kind.COLUMN_DIFFERS, stream=row.stream, seq=row.seq, details=details)
 
@@ -300,7 +338,7 @@ def _values(session: Session, page: Sequence[glance.Row]) -> Iterator[Finding]:
         kept = known.get(digest)
         if kept is None:
             kind = Kind.VALUE_MISSING
-        elif (kept.salt, kept.value) != (None, None) and commitment(kept.salt, kept.value) != digest:
+        elif (kept.salt, kept.value) != (None, None) and not commits(kept.salt, kept.value, digest):
             kind = Kind.COMMITMENT_BROKEN
         else:
             continue

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from models import Checkpoint, Leaf, Node
@@ -25,7 +25,8 @@ from workflow.merkle import EMPTY, Frontier, folded, leaf_hash, root
 from workflow.notes import BadNote, Head, signers
 from workflow.operations.sealing import public_keys, tree_size
 from workflow.tree import LEVEL, STEP, WIDTH, BrokenTree, Tree, node_place
-from workflow.verify import LIMIT, PAGE, Finding, Kind, Progress, Verdict
+from workflow.unreadable import FAILURES
+from workflow.verify import LIMIT, PAGE, Finding, Kind, Progress, Verdict, beyond_reading
 
 TREE = "tree"
 """In the place of a stream: the entry is known by its number in the tree only."""
@@ -36,8 +37,20 @@ def verify_tree(
 ) -> Verdict:
     """Check the whole tree, every checkpoint there is and those given from outside; the session sees one consistent state."""
     work = _Stretch(session=session, until=tree_size(session), is_last=True, progress=progress)
-    findings = tuple(islice(work.findings(outside), LIMIT))
+    findings = tuple(islice(read_on(session, work.findings(outside)), LIMIT))
     return Verdict(entries=work.frontier.size, findings=findings)
+
+
+READ = ("entries", "leaves", "nodes", "sealing", "checkpoints", "log_keys")
+"""The tables a check of the tree reads."""
+
+
+def read_on(session: Session, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """The findings, and behind them the values over which the reading failed, if it did."""
+    try:
+        yield from findings
+    except FAILURES as error:
+        yield from beyond_reading(session, error, READ)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +75,7 @@ def verify_stretch(session: Session, first: int, until: int | None, *, outside: 
     begins = frontier.root
     end = tree_size(session) if until is None else until
     work = _Stretch(session=session, frontier=frontier, until=end, is_last=until is None)
-    is_sound = next(work.findings(outside), None) is None
+    is_sound = next(read_on(session, work.findings(outside)), None) is None
     return Passed(
         leaves=work.frontier.size - first, begins=begins, ends=work.frontier.root, is_sound=is_sound
     )
@@ -95,6 +108,8 @@ class _Stretch:
         known = self.first if self.first else -1
         keys = public_keys(self.session)
         yield from self._given(outside, keys)
+        if self.first == 0:
+            yield from self._compared()
         for rows in pages(self.session, self.first, self.until):
             leaves = []
             for row in rows:
@@ -186,6 +201,8 @@ class _Stretch:
                 yield Finding(kind=Kind.SHORTER, stream=TREE, seq=reached, details={"wanted": left})
         if reached != self.until:
             yield Finding(kind=Kind.MISSING, stream=TREE, seq=reached, details={"until": self.until - 1})
+        if self.is_last:
+            yield from stray_findings(self.session, self.until)
 
 
 # ───────────────────────────── Parts, for the whole and for the continuous check
@@ -274,6 +291,26 @@ def row_findings(session: Session, rows: Sequence[glance.Row]) -> Iterator[Findi
                 yield _node_finding(place)
 
 
+def stray_findings(session: Session, size: int) -> Iterator[Finding]:
+    """Leaves and nodes beside the tree: an entry with such a leaf would never be taken in, and a node would stop its growth."""
+    beside = select(Leaf.number).where(or_(Leaf.number < 0, Leaf.number >= size)).order_by(Leaf.number)
+    for number in session.scalars(beside.limit(LIMIT)):
+        yield Finding(kind=Kind.TREE_DIFFERS, stream=TREE, seq=number, details={"size": size})
+    first = node_place(STEP, 0)
+    levels = [level for level in range(STEP, 64, STEP) if size >> level]
+    inside = [
+        and_(Node.place >= node_place(level, 0), Node.place < node_place(level, size >> level))
+        for level in levels
+    ]
+    for place in session.scalars(
+        select(Node.place)
+        .where(or_(Node.place < first, not_(or_(false(), *inside))))
+        .order_by(Node.place)
+        .limit(LIMIT)
+    ):
+        yield _node_finding(place)
+
+
 def upper_findings(session: Session) -> Iterator[Finding]:
     """Whether the nodes over other nodes follow from them."""
     for row in session.execute(select(Node.place, Node.hash).where(Node.place >= 2 * STEP * LEVEL)):
@@ -345,16 +382,20 @@ def outside_finding(session: Session, folder: Path) -> Finding | None:
     longer log. A checkpoint that cannot be read is a fault.
     """
     newest = _newest(folder)
-    if newest is None:
-        return None
+    return next(read_on(session, _outside_findings(session, newest)), None) if newest is not None else None
+
+
+def _outside_findings(session: Session, file: Path) -> Iterator[Finding]:
     try:
-        head = Head.read(newest.read_text(encoding="utf-8"))
-    except (BadNote, UnicodeDecodeError, OSError):
-        return Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=0, details={"file": newest.name})
+        head = Head.read(file.read_text(encoding="utf-8"))
+    except (OSError, BadNote, UnicodeDecodeError):
+        yield Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=0, details={"file": file.name})
+        return
     keys = public_keys(session)
     if keys and head.origin != keys[-1][0].origin:
-        return Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=head.size, details={"origin": head.origin})
-    return compared(session, head)
+        yield Finding(kind=Kind.BAD_CHECKPOINT, stream=TREE, seq=head.size, details={"origin": head.origin})
+    elif (found := compared(session, head)) is not None:
+        yield found
 
 
 def _newest(folder: Path) -> Path | None:

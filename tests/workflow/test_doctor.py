@@ -9,10 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import JSON, Boolean, Date, Integer, Table, select, text
+from sqlalchemy import JSON, Boolean, Date, Integer, Table, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from models import Base, Case, Database, Entry, Timer
+from models import Base, Case, Database, Disclosure, Entry, Installation, Timer
 from models.changes import UPDATE, Change, key_column
 from models.types import Key, UTCDateTime
 from tests.conftest import KINDS, Templates
@@ -289,6 +289,67 @@ def test_exchanged_file_is_named(history: Lived) -> None:
     assert [(one.table, one.key, one.column) for one in found] == [("blobs", chosen, "content")]
 
 
+def test_lost_file_is_named(history: Lived) -> None:
+    documents, blobs = Base.metadata.tables["documents"], Base.metadata.tables["blobs"]
+    with passing(history.database) as session:
+        without_foreign_keys(session)
+        chosen = session.scalars(select(documents.c.sha256).limit(1)).one()
+        session.execute(blobs.delete().where(blobs.c.sha256 == chosen))
+
+        found = examine(session)
+
+    assert found == [Discrepancy(table="blobs", key=chosen, column="sha256", expected=chosen, found=None)]
+
+
+def test_file_of_a_document_set_down_to_be_thrown_away_is_named(history: Lived) -> None:
+    documents, blobs = Base.metadata.tables["documents"], Base.metadata.tables["blobs"]
+    with passing(history.database) as session:
+        chosen = session.scalars(select(documents.c.sha256).limit(1)).one()
+        session.execute(
+            blobs.update().where(blobs.c.sha256 == chosen).values(until=datetime(2020, 1, 1, tzinfo=UTC))
+        )
+
+        found = examine(session)
+
+    assert [(one.table, one.key, one.column, one.found) for one in found] == [
+        ("blobs", chosen, "until", "2020-01-01T00:00:00.000000Z")
+    ]
+
+
+@pytest.mark.parametrize("wakes", [None, timedelta(days=900)])
+def test_deadline_nobody_would_look_at_is_named(history: Lived, wakes: timedelta | None) -> None:
+    with passing(history.database) as session:
+        chosen = session.execute(select(Timer.id, Timer.due_at).where(Timer.status == "open").limit(1)).one()
+        wake_at = chosen.due_at + wakes if wakes is not None else None
+        session.execute(update(Timer).where(Timer.id == chosen.id).values(wake_at=wake_at))
+
+        found = examine(session)
+
+    assert [(one.table, one.key, one.column) for one in found] == [("timers", chosen.id, "wake_at")]
+
+
+def test_clock_moved_without_an_entry_is_named(history: Lived) -> None:
+    with passing(history.database) as session:
+        session.execute(insert(Installation).values(name="clock_offset_seconds", value=86400))
+
+        found = examine(session)
+
+    assert found == [
+        Discrepancy(table="installation", key="clock_offset_seconds", column="value", expected=0, found=86400)
+    ]
+
+
+def test_entry_of_a_stream_that_only_looks_like_a_case_is_folded(database: Database) -> None:
+    """SQLite's LIKE knows no case; nobody's entry stands between the cases and the others."""
+    here = University.founded(database)
+    founding(here, "units")
+    with database.transaction() as session:
+        unlock(session)
+        session.execute(text("UPDATE entries SET stream = 'CASE:office', body = '{}'"))
+
+    assert [(one.table, one.key) for one in findings(database)] == [("entries", "CASE:office#1")]
+
+
 def test_exchanged_document_is_named(history: Lived) -> None:
     documents, blobs = Base.metadata.tables["documents"], Base.metadata.tables["blobs"]
     with passing(history.database) as session:
@@ -332,13 +393,17 @@ def test_personal_value_is_found_without_being_told(history: Lived) -> None:
     assert "Zhang San" not in str(found)
 
 
-def test_erased_personal_value_gives_no_finding(history: Lived) -> None:
+def test_values_erased_without_an_entry_are_named(history: Lived) -> None:
+    """Whatever stands in a row whose value is erased cannot be compared: so the erasing itself must be told of."""
     with passing(history.database) as session:
         session.execute(Base.metadata.tables["disclosures"].update().values(salt=None, value=None))
         session.execute(text("UPDATE duties SET contact_name = '-' WHERE contact_name IS NOT NULL"))
         session.execute(text("UPDATE people SET name = '-', email = NULL"))
+        count = session.scalar(select(func.count()).select_from(Disclosure))
 
-        assert examine(session) == []
+        found = examine(session)
+
+    assert found == [Discrepancy(table="disclosures", key="*", column="salt", expected=0, found=count)]
 
 
 def test_edit_overwritten_by_a_later_act_is_still_found(database: Database) -> None:

@@ -42,18 +42,18 @@ WITH: Mapping[str, Mapping[str, object]] = {
 """What a check constraint wants edited along with a column."""
 
 NOT_REPLAYED: Mapping[str, str] = {
-    "blobs": "bytes, compared with the hash that names them",
+    "blobs": "bytes, compared with the hash that names them and looked up for each document",
     "calendar_passes": "how far the deadlines were moved after a loading; each move is an entry",
     "checkpoint_places": "where checkpoints were taken to; the verifier's",
     "checkpoints": "signed heads of the tree; the verifier's",
     "counters": "compared with the numbers the entries gave",
-    "disclosures": "what entries commit to; the verifier opens every commitment",
+    "disclosures": "what entries commit to; the verifier opens every commitment, and those erased are counted",
     "drafts": "typed and not sent: nothing was decided",
     "entries": "the log itself; the verifier's",
     "heartbeats": "of the schedulers, which decide nothing",
     "idempotency_keys": "answers that were given, each naming its entry",
     "incidents": "what a machine could not do; their closing is an entry",
-    "installation": "a number that moves with each change of the world, and the demonstration's clock",
+    "installation": "a number that moves with each change of the world; the demonstration's clock, which entries move",
     "invitations": "links, kept as a hash; their use is an entry",
     "knocks": "failures at the door with a login nobody has or a token; each is an entry",
     "leaves": "the tree over the log; the verifier computes it again",

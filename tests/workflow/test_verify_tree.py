@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from models import Checkpoint, Database, Entry, Leaf, LogKey, LogWatch, Node, Sealing, Stream
@@ -16,7 +16,8 @@ from tests.conftest import KINDS, Templates
 from tests.workflow.history import unlock
 from tests.workflow.sealed import AT, CTX, SealedLog, entry_row
 from workflow.log import entry_hash
-from workflow.merkle import leaf_hash
+from workflow.merkle import EMPTY, leaf_hash
+from workflow.notes import Head
 from workflow.operations.keys import rotate_key
 from workflow.operations.sealing import tree_size
 from workflow.operations.watching import PAUSE, ROUND, Part, look, watch
@@ -128,6 +129,20 @@ def change_a_root(session: Session) -> None:
     session.execute(update(Checkpoint).where(Checkpoint.size == 601).values(root="0" * 64))
 
 
+def put_a_leaf_before_the_tree(session: Session) -> None:
+    """Its entry would never be taken in, for it has a leaf."""
+    session.execute(insert(Leaf).values(number=-1, entry_id=9999, hash="0" * 64))
+
+
+def put_a_leaf_behind_the_tree(session: Session) -> None:
+    session.execute(insert(Leaf).values(number=601, entry_id=9999, hash="0" * 64))
+
+
+def put_a_node_behind_the_tree(session: Session) -> None:
+    """The tree could not grow over it."""
+    session.execute(insert(Node).values(place=(8 << 48) + 2, hash="0" * 64))
+
+
 def change_the_key(session: Session) -> None:
     session.execute(update(LogKey).values(until_size=600))
 
@@ -144,6 +159,9 @@ TAMPERING: dict[Callable[[Session], None], tuple[str, int | None]] = {
     change_a_checkpoint: ("bad_checkpoint", 601),
     change_a_root: ("bad_checkpoint", 601),
     change_the_key: ("bad_checkpoint", 601),
+    put_a_leaf_before_the_tree: ("tree_differs", -1),
+    put_a_leaf_behind_the_tree: ("tree_differs", 601),
+    put_a_node_behind_the_tree: ("tree_differs", 512),
 }  # fmt: skip
 
 
@@ -226,6 +244,25 @@ def test_checkpoint_of_another_log_is_told(log: SealedLog) -> None:
     assert [kind for kind, _ in found(verdict)] == ["bad_checkpoint"]
 
 
+def test_checkpoint_of_nothing_is_compared_too(log: SealedLog) -> None:
+    def note(root: bytes) -> str:
+        return log.signer.note(Head(origin=log.signer.origin, size=0, root=root).text)
+
+    with log.database.reading() as session:
+        assert found(verify_tree(session, outside=[note(EMPTY)])) == []
+        assert found(verify_tree(session, outside=[note(bytes(32))])) == [("checkpoint_differs", 0)]
+
+
+def test_file_outside_that_cannot_be_read_is_told(log: SealedLog, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint-000000000601.txt").mkdir()
+
+    with log.database.reading() as session:
+        one = outside_finding(session, tmp_path)
+
+    assert one is not None
+    assert (str(one.kind), one.details) == ("bad_checkpoint", {"file": "checkpoint-000000000601.txt"})
+
+
 def test_log_with_two_keys_is_sound(database: Database, tmp_path: Path) -> None:
     log = SealedLog.made(database, tmp_path, entries=5)
     log.signer = rotate_key(database, log.file, ctx=CTX, at=AT)
@@ -289,6 +326,20 @@ def test_check_that_has_stopped_is_no_good_sign(database: Database, tmp_path: Pa
     with database.reading() as session:
         assert log_alarm(session, at=AT + STALE) is None
         assert log_alarm(session, at=AT + STALE + PAUSE) == "stale"
+
+
+def test_check_cannot_be_put_off_to_a_far_day(database: Database, tmp_path: Path) -> None:
+    """Nobody's row, and no clock that was set back, silences it."""
+    SealedLog.made(database, tmp_path, entries=5)
+    watch(database, at=AT + timedelta(days=900))
+    with database.reading() as session:
+        assert log_alarm(session, at=AT) == "stale"
+
+    watch(database, at=AT)
+
+    with database.reading() as session:
+        assert log_alarm(session, at=AT) is None
+        assert session.scalars(select(LogWatch.checked_at)).one() == AT
 
 
 def test_each_part_is_looked_at_once(database: Database, tmp_path: Path) -> None:

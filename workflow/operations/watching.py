@@ -13,16 +13,18 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from models import Database, LogWatch
 from models.database import insert_into
 from workflow.operations.sealing import tree_size
 from workflow.tree import WIDTH
-from workflow.verify import Finding
+from workflow.unreadable import FAILURES
+from workflow.verify import Finding, beyond_reading
 from workflow.verify_tree import (
     NUMBER,
+    READ,
     chain_findings,
     head_findings,
     leaf_findings,
@@ -30,6 +32,7 @@ from workflow.verify_tree import (
     outside_finding,
     pages,
     row_findings,
+    stray_findings,
     upper_findings,
 )
 
@@ -67,7 +70,7 @@ def watch(database: Database, *, at: datetime, folder: Path | None = None) -> in
     """Look at the next part when it is time, and keep what was found; return how many faults it has."""
     with database.reading() as session:
         row = session.get(LogWatch, WATCH)
-        if row is not None and row.due_at > at:
+        if row is not None and at < row.due_at <= at + PAUSE:
             return 0
     part = database.run(partial(claim, at=at))
     if part is None:
@@ -79,7 +82,10 @@ def watch(database: Database, *, at: datetime, folder: Path | None = None) -> in
 
 
 def claim(session: Session, *, at: datetime) -> Part | None:
-    """Take the next part on, so that nobody else looks at it; None when it is not yet time."""
+    """Take the next part on, so that nobody else looks at it; None when it is not yet time.
+
+    A time further off than any pause was never set by a check, or by one whose clock was ahead: it counts as come.
+    """
     session.execute(
         insert_into(session, LogWatch)
         .values(
@@ -90,7 +96,7 @@ def claim(session: Session, *, at: datetime) -> Part | None:
     )  # fmt: skip
     row = session.execute(
         update(LogWatch)
-        .where(LogWatch.name == WATCH, LogWatch.due_at <= at)
+        .where(LogWatch.name == WATCH, or_(LogWatch.due_at <= at, LogWatch.due_at > at + PAUSE))
         .values(due_at=at + PAUSE)
         .returning(LogWatch.position, LogWatch.newest)
     ).first()
@@ -98,7 +104,18 @@ def claim(session: Session, *, at: datetime) -> Part | None:
 
 
 def look(session: Session, part: Part, *, folder: Path | None) -> Seen:
-    """Check what is new, a slice of the whole, and what stands above it. The session has read nothing yet."""
+    """Check what is new, a slice of the whole, and what stands above it; of a log that cannot be read that it cannot.
+
+    The session has read nothing yet.
+    """
+    try:
+        return _look(session, part, folder)
+    except FAILURES as error:
+        findings = list(islice(beyond_reading(session, error, READ), KEPT))
+        return Seen(position=part.position, newest=part.newest, findings=findings)
+
+
+def _look(session: Session, part: Part, folder: Path | None) -> Seen:
     outside = outside_finding(session, folder) if folder is not None else None
     size = tree_size(session)
     until_new = min(size, part.newest + MOST_NEW)
@@ -110,9 +127,12 @@ def look(session: Session, part: Part, *, folder: Path | None) -> Seen:
         upper_findings(session),
         _between(session, part.newest, until_new, chained=True),
         _between(session, part.position, until),
+        stray_findings(session, size),
     )
     return Seen(
-        position=0 if until >= size else until, newest=until_new, findings=list(islice(findings, KEPT))
+        position=0 if until >= size else until,
+        newest=until_new,
+        findings=list(islice(findings, KEPT)),
     )
 
 

@@ -34,7 +34,7 @@ class SealState:
     covered: int
     """Of them those the newest checkpoint covers."""
     outside: int
-    """Of them those a checkpoint outside covers."""
+    """Of them those a checkpoint outside covers; a place that says it has more than was ever signed has nothing."""
     unsealed: int
     """Entries not in the tree yet, counted up to a bound."""
     places: Sequence[Row]
@@ -67,11 +67,12 @@ def seal_state(session: Session) -> SealState:
         .where(Entry.id > floor, Leaf.number.is_(None))
         .limit(COUNTED)
     )
+    covered = session.scalar(select(func.max(Checkpoint.size))) or 0
     places = _rows(session, select(CheckpointPlace.__table__).order_by(CheckpointPlace.name))
     return SealState(
         size=size,
-        covered=session.scalar(select(func.max(Checkpoint.size))) or 0,
-        outside=max((place["size"] for place in places), default=0),
+        covered=covered,
+        outside=max((place["size"] for place in places if place["size"] <= covered), default=0),
         unsealed=session.scalar(select(func.count()).select_from(late.subquery())) or 0,
         places=places,
         checkpoints=_rows(
@@ -154,7 +155,7 @@ def log_alarm(session: Session, *, at: datetime) -> str | None:
         return None
     if row.findings["shown"]:
         return "found"
-    return "stale" if row.checked_at is None or at - row.checked_at > STALE else None
+    return "stale" if row.checked_at is None or abs(at - row.checked_at) > STALE else None
 
 
 def log_faults(session: Session) -> list[Row]:
