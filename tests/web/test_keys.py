@@ -164,6 +164,15 @@ def test_export_of_nothing_leaves_nothing(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.parametrize("words", [("--from", "0001-01-01"), ("--to", "9999-12-31")])
+def test_export_of_days_beyond_the_calendar_is_wrong_usage(
+    shell: Shell, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    done = shell("log", "export", "--out", str(tmp_path / "packet.zip"), *words)
+
+    assert (done.exit_code, "the day must lie between" in done.stderr) == (2, True), done.stderr
+
+
 def test_export_without_a_key_says_what_to_do(shell: Shell, tmp_path: Path) -> None:
     done = shell("log", "export", "--out", str(tmp_path / "packet.zip"))
 

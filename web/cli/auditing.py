@@ -101,6 +101,9 @@ def export(
     """Write a packet that can be checked where this product has never been. 导出审计包。"""
     if target.exists():
         raise click.UsageError(desk.say("file_exists", file=str(target)))
+    for bound in (since, until):
+        if bound is not None:
+            _within_the_calendar(desk, bound.date())
     signer = signer_or_none(desk)
     with desk.database.reading() as session:
         ctx = desk.context(session)
@@ -176,10 +179,14 @@ def doctor(desk: Desk, json_wanted: bool, day: datetime | None, number: str | No
     sys.exit(1 if found else 0)
 
 
-def _stood(desk: Desk, day: date, number: str | None, *, json_wanted: bool) -> None:
-    """Tell each base as the log had left it; exit status 1 where there was none."""
+def _within_the_calendar(desk: Desk, day: date) -> None:
     if not FIRST <= day <= LAST:
         raise click.UsageError(desk.say("day_out_of_range", first=FIRST, last=LAST))
+
+
+def _stood(desk: Desk, day: date, number: str | None, *, json_wanted: bool) -> None:
+    """Tell each base as the log had left it; exit status 1 where there was none."""
+    _within_the_calendar(desk, day)
     count = 0
     with desk.database.reading() as session:
         editions = editions_in_use(session)
