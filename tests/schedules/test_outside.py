@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from models import CheckpointPlace, Database
 from schedules.delivery import MailServer
 from schedules.outside import CommandPlace, FolderPlace, MailPlace, NotTaken, file_name, take_out
 from tests.schedules.test_delivery import Postbox, postbox
 from tests.workflow.sealed import AT, SealedLog
+from workflow.clock import machine_time
 from workflow.operations.outside import LEASE, Parcel
 from workflow.queries.sealing import seal_state
 
@@ -97,6 +98,23 @@ def test_place_that_fails_on_the_way_goes_on_where_it_stopped(log: SealedLog) ->
         went_on = take_out(log.database, place)
 
     assert (stopped, went_on, place.taken) == (2, 2, [6, 7, 8, 9])
+
+
+def test_place_said_to_have_more_than_was_signed_is_sent_to_all_the_same(log: SealedLog) -> None:
+    """Somebody sets its row so that it would never be sent to again, and all would look well kept."""
+    place = Elsewhere()
+    take_out(log.database, place)
+    with log.database.transaction() as session:
+        session.execute(
+            update(CheckpointPlace).values(size=10**6, next_try_at=machine_time() + timedelta(days=900))
+        )
+    with log.database.reading() as session:
+        state = seal_state(session)
+    assert (state.outside, state.unprotected) == (0, 6)
+
+    taken = take_out(log.database, place)
+
+    assert (taken, place.taken, row(log).size) == (1, [6, 6], 6)
 
 
 def test_log_without_checkpoints_sends_none(database: Database) -> None:

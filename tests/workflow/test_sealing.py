@@ -137,6 +137,27 @@ def test_entry_left_behind_the_floor_is_found_by_a_look_at_the_whole(database: D
     assert seal(database, signer=None, at=AT, whole=True).taken == 1
 
 
+def test_entry_with_an_id_below_all_others_is_found_by_a_look_at_the_whole(database: Database) -> None:
+    with database.transaction() as session:
+        entry = an_entry("system:below", 1)
+        entry.id = -5
+        session.add(entry)
+
+    assert seal(database, signer=None, at=AT, whole=True).taken == 1
+
+
+def test_checkpoint_dated_far_ahead_does_not_keep_the_next_waiting(
+    database: Database, tmp_path: Path
+) -> None:
+    """Its date is not signed: whoever sets it ahead, or has set the clock back, stops no checkpoint."""
+    log = SealedLog.made(database, tmp_path, entries=5)
+    with database.transaction() as session:
+        session.execute(update(Checkpoint).values(signed_at=AT + timedelta(days=900)))
+    log.write(5, 1)
+
+    assert seal(database, signer=log.signer, at=AT).covered == 7
+
+
 def test_restored_elsewhere_the_sealer_goes_on(database: Database) -> None:
     """The other server counts its transactions from lower numbers: the mark of the old one would never be reached."""
     written(database, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from models import Checkpoint, CheckpointPlace
@@ -29,14 +29,15 @@ def is_waiting(session: Session, place: str, *, at: datetime) -> bool:
     """Whether there is a checkpoint to take to a place now; asked before anything is written."""
     row = session.get(CheckpointPlace, place)
     newest = session.scalar(select(func.max(Checkpoint.size))) or 0
-    return row is None or (row.size < newest and row.next_try_at <= at)
+    return row is None or (row.size != newest and not at < row.next_try_at <= at + LONGEST_PAUSE)
 
 
 def lease(session: Session, place: str, *, at_once: int, missed: int, at: datetime) -> list[Parcel]:
     """Take on the next checkpoints for a place, the smallest first, when it has not got them and nobody else is at it.
 
     The newest covers whatever the earlier ones did; those tell where in between a log was changed. So after an outage
-    the latest `missed` are brought, `at_once` at a time.
+    the latest `missed` are brought, `at_once` at a time. A place that is said to have more than there is, or to be tried
+    later than after any pause, is sent the newest all the same: nothing that was delivered has said so.
     """
     session.execute(
         insert_into(session, CheckpointPlace)
@@ -47,17 +48,20 @@ def lease(session: Session, place: str, *, at_once: int, missed: int, at: dateti
     leased = session.execute(
         update(CheckpointPlace)
         .where(
-            CheckpointPlace.name == place, CheckpointPlace.size < newest, CheckpointPlace.next_try_at <= at
+            CheckpointPlace.name == place,
+            CheckpointPlace.size != newest,
+            or_(CheckpointPlace.next_try_at <= at, CheckpointPlace.next_try_at > at + LONGEST_PAUSE),
         )
         .values(next_try_at=at + LEASE)
         .returning(CheckpointPlace.size)
     ).first()
     if leased is None:
         return []
+    had = leased.size if leased.size < newest else newest - 1
     too_old = session.scalar(select(Checkpoint.size).order_by(Checkpoint.size.desc()).offset(missed).limit(1))
     rows = session.execute(
         select(Checkpoint.size, Checkpoint.note)
-        .where(Checkpoint.size > max(leased.size, too_old or 0))
+        .where(Checkpoint.size > max(had, too_old or 0))
         .order_by(Checkpoint.size)
         .limit(at_once)
     )

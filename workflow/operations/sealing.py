@@ -105,12 +105,12 @@ def seal(
 def next_batch(session: Session, *, whole: bool = False) -> Batch:
     """Read the entries that are not in the tree, as far as this snapshot shows them, the lowest id first."""
     seen = _state(session)
-    floor = 0 if whole else seen.floor
+    above = [] if whole else [Entry.id > seen.floor]
     running_from, running_until = _running(session)
     rows = session.execute(
         select(Entry.id, Entry.hash)
         .outerjoin(Leaf, Leaf.entry_id == Entry.id)
-        .where(Entry.id > floor, Leaf.number.is_(None))
+        .where(*above, Leaf.number.is_(None))
         .order_by(Entry.id)
         .limit(BATCH)
     ).all()
@@ -252,7 +252,7 @@ def _due(session: Session, size: int, *, at: datetime, pace: Pace | None) -> lis
         return []
     if pace is None or last is None:
         return [size]
-    if size - last.size < pace.every and at - last.signed_at < pace.at_latest:
+    if size - last.size < pace.every and abs(at - last.signed_at) < pace.at_latest:
         return []
     return [*range(last.size + pace.every, size, pace.every), size][:BATCH]
 
