@@ -30,12 +30,11 @@ from web.admin.sheets import (
     typed,
 )
 from web.words import t
-from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain.names import role_label
 from workflow.holidays import LARGEST, Notice, read_notice, text_of, written
-from workflow.operations.calendar import Preview, load_notice, loading_of, preview_notice
+from workflow.operations.calendar import NOTHING_NEW, Preview, load_notice, loading_of, preview_notice
 from workflow.operations.calendar_passes import Come, under_way
 from workflow.operations.deeds import Done, Faults
 from workflow.queries import calendar as loaded
@@ -169,7 +168,7 @@ def _earlier(session: Session, notice: Notice) -> Done:
     """The deed of an earlier loading, whose deadlines are moved further. Raises BadInput where there is none."""
     row = loading_of(session, notice.year)
     if row is None:
-        raise BadInput((Fault(field="notice", code="notice_unchanged"),))
+        raise BadInput((NOTHING_NEW,))
     return Done(
         subject=str(notice.year),
         stream=row["stream"],
@@ -259,7 +258,7 @@ def _consequences(page: Page, read: Typed, key: str, *, overtaken: bool) -> str:
     with pages.looking() as look:
         found = preview_notice(look.session, notice, ctx=look.ctx, most=MOST_WORKED_OUT)
         if found.changes_nothing:
-            raise BadInput((Fault(field="notice", code="notice_unchanged"),))
+            raise BadInput((NOTHING_NEW,))
         lines = _lines(look, found)
     sent = {
         "year": str(notice.year),

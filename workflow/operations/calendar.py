@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from models import CalendarPass, CalendarYear, Case, Entry, Holiday, Timer
 from models.changes import INSERT, UPDATE, Change, write
 from workflow import gather
+from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.holidays import Notice
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, record
@@ -30,6 +31,8 @@ STREAM = "system:calendar"
 LOADED, MOVED = "calendar_loaded", "calendar_moved"
 PLAIN = "plain"
 """The kind of a day that a corrected notice took back."""
+NOTHING_NEW = Fault(field="notice", code="notice_unchanged")
+"""What is said of a notice that is loaded already and moves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
