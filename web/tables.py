@@ -13,6 +13,7 @@ from typing import Any
 from flask import Response
 
 from web import door
+from web.documents import disposition
 from workflow.operations.papers import note_taken
 
 EXPORTS = {
@@ -35,7 +36,7 @@ def taken_out(
     content = b"".join(encoded(as_csv(heads, rows)) if kind == "csv" else as_xlsx(heads, rows))
     door.act(lambda session, ctx: note_taken(session, kind="export", content=taken, ctx=ctx))
     answer = Response(content, mimetype=None, content_type=EXPORTS[kind])
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["Content-Disposition"] = disposition(name)
     return answer
 
 

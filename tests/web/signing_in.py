@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask import Config as Settings
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache, ChoiceLoader, DictLoader
@@ -158,6 +158,7 @@ def _built(config: Config, database: Database, patch: pytest.MonkeyPatch) -> Fla
     patch.setattr(web.app, "PLACES", tuple(there))
     app = web.app.create_app(config, database=database)
     app.config["TESTING"] = False
+    app.after_request(_can_be_sent)
     app.jinja_env.bytecode_cache = COMPILED
     for place, endpoints in STUBS.items():
         if place.rpartition(".")[2] not in app.blueprints:
@@ -166,6 +167,13 @@ def _built(config: Config, database: Database, patch: pytest.MonkeyPatch) -> Fla
     fallback = DictLoader({"error.html": "{{ code }} {{ key }}"})
     app.jinja_loader = ChoiceLoader([app.jinja_loader, fallback])
     return app
+
+
+def _can_be_sent(answer: Response) -> Response:
+    """A server sends headers in Latin-1 and gives up on any other sign; the test client would take it."""
+    for _, value in answer.headers:
+        value.encode("latin-1")
+    return answer
 
 
 def _is_there(place: str) -> bool:

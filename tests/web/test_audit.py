@@ -378,7 +378,9 @@ def test_export_takes_what_the_filter_leaves_and_leaves_one_entry(site: Site) ->
     answer = _export(site.browser("auditor"), f"?case={case_id}")
     rows = _read(answer)
 
-    assert answer.headers["Content-Disposition"].startswith("attachment")
+    attachment = answer.headers["Content-Disposition"]
+    assert attachment.startswith('attachment; filename="____-20')
+    assert "filename*=UTF-8''%E5%AE%A1%E8%AE%A1%E6%97%A5%E5%BF%97-20" in attachment
     assert [row[1] for row in rows[1:]] == [f"case:{case_id}"] * (before - 1)
     assert [int(row[2]) for row in rows[1:]] == list(range(before - 1, 0, -1))
     assert rows[1][3] == "2026-03-10 10:00:00"

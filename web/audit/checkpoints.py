@@ -6,6 +6,7 @@ from flask import Response, render_template
 
 from web import door, pages
 from web.audit import blueprint
+from web.documents import disposition
 from web.words import t
 from workflow.errors import NotFound
 from workflow.queries.sealing import ENOUGH, log_faults, note_of, seal_state
@@ -34,5 +35,5 @@ def checkpoint(size: int) -> Response:
     if note is None:
         raise NotFound("no_such_checkpoint", size=size)
     answer = Response(note, content_type="text/plain; charset=utf-8")
-    answer.headers.set("Content-Disposition", "attachment", filename=f"checkpoint-{size:012d}.txt")
+    answer.headers["Content-Disposition"] = disposition(f"checkpoint-{size:012d}.txt")
     return answer

@@ -15,6 +15,7 @@ from web.audit import blueprint
 from web.audit.files import as_jsonl, as_xes
 from web.audit.filters import as_address, wanted
 from web.audit.wording import act_text, kind_text, who_text, word
+from web.documents import disposition
 from web.tables import EXPORTS, as_csv, as_xlsx, encoded
 from web.words import t
 from workflow.blockers import Fault
@@ -67,7 +68,7 @@ def export() -> Response | Redirect:
         stream_with_context(_content(chosen, file, done.counts["until"], language)), content_type=FILES[file]
     )
     name = f"{t('audit.file_name', language)}-{beijing_day(done.recorded_at).isoformat()}.{file}"
-    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    answer.headers["Content-Disposition"] = disposition(name)
     return answer
 
 
