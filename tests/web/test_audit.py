@@ -404,6 +404,25 @@ def test_export_sent_twice_leaves_one_entry(lite: Site) -> None:
     assert lite.entry_count() == 4
 
 
+def test_one_page_gives_every_kind_of_file(lite: Site) -> None:
+    _fill(lite, 3)
+    browser = lite.browser("auditor")
+    page = browser.get("/audit").get_data(as_text=True)
+    token, key = TOKEN.search(page), KEY.search(page)
+    assert token is not None
+    assert key is not None
+    both = {"csrf_token": token.group(1), "key": key.group(1)}
+
+    answers = [
+        browser.client.post("/audit/export", data={**both, "file": file}) for file in ("csv", "xlsx", "jsonl")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [json.loads(entry.body)["details"]["file"] for entry in lite.entries("export")[-3:]] == [
+        "csv", "xlsx", "jsonl",
+    ]  # fmt: skip
+
+
 def test_export_streams_more_than_one_batch(lite: Site) -> None:
     _fill(lite, 1100)
 

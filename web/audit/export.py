@@ -62,7 +62,7 @@ def export() -> Response | Redirect:
             session, what=["audit", as_address(chosen), file], ctx=ctx, kind=Done,
             work=lambda: _taken(session, ctx, chosen, file),
         ),
-        key=pages.sent_key(),
+        key=f"{pages.sent_key()}:{file}",  # a page that has given one file away stays open for the others
     )  # fmt: skip
     answer = Response(
         stream_with_context(_content(chosen, file, done.counts["until"], language)), content_type=FILES[file]
