@@ -66,6 +66,18 @@ def typed(here: University, mark: str = "80") -> dict[str, str]:
     }
 
 
+def test_act_that_only_its_form_can_allow_is_offered(lite: Site) -> None:
+    case_id = at_vote(lite.university)
+    step = walk(lite, MEMBERS[0], case_id, "send_back")
+
+    page, form = text_of(step.browser.get(f"/bases/{case_id}")), step.form()
+    empty = step.preview({}, form=form)
+
+    assert f'href="{step.address}"' in page
+    assert "至少填写一项" not in page + text_of(form)
+    assert "以下各项至少填写一项：退回原因、意见" in text_of(empty)
+
+
 def test_ballot_goes_from_what_is_decided_to_its_receipt(site: Site) -> None:
     here = site.university
     case_id = at_vote(here)

@@ -21,6 +21,9 @@ from workflow.plan.rights import lender_for, rights, route_open
 from workflow.plan.values import Form
 from workflow.snapshot import Row, Snapshot, held_roles
 
+OF_THE_FORM = frozenset({"one_of_wanted"})
+"""Reasons that only the form removes: nothing of the case stands in the way, so they count once the form is sent."""
+
 
 def act_of(snapshot: Snapshot, name: str) -> Act:
     act = snapshot.definition.acts.get(name)

@@ -13,6 +13,7 @@ from workflow.definition.values.acts import TO_UNDO, Act, ActKind
 from workflow.guards import GUARDS
 from workflow.plan.balloting import ballot, motion
 from workflow.plan.blocking import (
+    OF_THE_FORM,
     act_of,
     copies_misplaced,
     effective_day,
@@ -36,10 +37,9 @@ def probe(snapshot: Snapshot, name: str, ctx: Context, *, on_behalf_of: str | No
     """Say what stands in the way of an act before its form is filled in, also of one done for somebody else."""
     act = act_of(snapshot, name)
     view = view_of(snapshot, act, Form(on_behalf_of=on_behalf_of), ctx)
-    blockers, warnings = reasons(view, ctx.actor, confirmer=None)
-    return Plan(
-        act=act, blockers=in_order(blockers), warnings=in_order(warnings), on_behalf_of=view.on_behalf_of
-    )
+    found, warnings = reasons(view, ctx.actor, confirmer=None)
+    blockers = in_order([blocker for blocker in found if blocker.code not in OF_THE_FORM])
+    return Plan(act=act, blockers=blockers, warnings=in_order(warnings), on_behalf_of=view.on_behalf_of)
 
 
 def decide(snapshot: Snapshot, name: str, form: Form, ctx: Context, *, proposed_by: Actor | None) -> Plan:
