@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from models import Base, Database, Disclosure, Entry
 from models.changes import write
 from tests.university import PEOPLE
-from tests.web.signing_in import KEY, TOKEN, Browser, Site, site_over
+from tests.web.signing_in import KEY, PASSWORD, TOKEN, Browser, Site, site_over
 from tests.web.test_admin import count_queries
 from tests.web.xes import faults_of_xes
 from web.audit.values import column_text
@@ -230,6 +230,32 @@ def test_entry_shows_old_and_new_and_its_place_in_the_chain(site: Site) -> None:
     assert 'rel="next"' not in page
     assert site.entries()[2].hash in page
     assert json.loads(site.entries()[2].body)["prev"] in page
+
+
+def test_entry_tells_only_what_is_another_than_before(lite: Site) -> None:
+    browser = lite.browser()
+    browser.send("/login", {"login": "auditor", "password": PASSWORD})
+
+    page = browser.get(f"/audit/{lite.entries('signed_in')[-1].id}").get_data(as_text=True)
+
+    assert "最近登录" in page
+    assert "连续未成功次数" not in page.partition("<details>")[0]
+
+
+def test_chips_name_what_they_stand_for(lite: Site) -> None:
+    case_id = lite.university.open()
+    university = lite.university
+    browser = lite.browser("auditor")
+
+    def chip(query: str) -> list[str]:
+        page = unescape(browser.get(f"/audit?{query}").get_data(as_text=True))
+        return re.findall(r'<li><a class="btn btn-outline-secondary"[^>]*>([^<]*?) <', page)
+
+    assert chip(f"case={case_id}") == ["基地：未命名的申报"]
+    assert chip(f"stream=case:{case_id}") == ["序列：未命名的申报"]
+    assert chip(f"stream=person:{university.people['leader']}") == ["序列：leader"]
+    assert chip("stream=system:meetings") == ["序列：会议"]
+    assert chip("stream=system:nothing") == ["序列：nothing"]
 
 
 def test_erased_name_is_shown_as_erased(lite: Site) -> None:

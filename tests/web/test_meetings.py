@@ -37,6 +37,25 @@ def meeting_over(site: Site, count: int, *, present: tuple[str, ...] = MEMBERS) 
     return f"/meetings/{called(site.university, *cases, present=present).subject}"
 
 
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("zh", ["水城人民医院研究生联合培养基地", "领导小组表决", "2026-01", "地点", "会议状态", "进行中"]),
+        ("en", ["水城人民医院研究生联合培养基地", "vote of the leading group", "2026-01", "Place", "open"]),
+    ],
+)
+def test_entry_of_a_meeting_names_what_it_speaks_of(lite: Site, language: str, words: list[str]) -> None:
+    meeting_over(lite, 1)
+    browser = lite.browser("auditor")
+    browser.client.set_cookie("lang", language)
+
+    page = text_of(browser.get(f"/audit/{lite.entries('meeting_convened')[-1].id}"))
+    cells = re.findall(r'<t[dh] [^>]*data-label="[^"]*"[^>]*>([^<]*)<', page)
+
+    assert [word for word in words if not any(word == cell for cell in cells)] == []
+    assert [cell for cell in cells if re.match(r"[0-9a-f]{8}-[0-9a-f]{4}-", cell)] == []
+
+
 def items(site: Site) -> list[AgendaItem]:
     with site.database.reading() as session:
         return list(session.scalars(select(AgendaItem).order_by(AgendaItem.place)))

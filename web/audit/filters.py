@@ -80,6 +80,24 @@ def chips(look: pages.Look, chosen: LogFilter, definition: Definition) -> list[C
     ]
 
 
+def _base_name(look: pages.Look, case_id: str) -> str:
+    names = office.base_names(look.session, [case_id])
+    return names[case_id] or t("audit.unnamed", look.language) if case_id in names else case_id
+
+
+def _stream_text(look: pages.Look, stream: str) -> str:
+    """What a stream tells of: a base or a person by name, a part of the system by its word."""
+    kind, _, key = stream.partition(":")
+    match kind:
+        case "case":
+            return _base_name(look, key)
+        case "person":
+            return queries.names_of(look.session, people=[key]).person(key) or stream
+        case "system":
+            return word("audit.streams.", key, look.language)
+    return stream
+
+
 def chip_text(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
     """One part of a filter in words, of the address or as the entry of an export keeps it."""
     return t(f"audit.chip.{name}", look.language, value=_said(look, definition, name, value))
@@ -98,9 +116,11 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
         case "source":
             return word("entry.sources.", value, look.language)
         case "case":
-            return office.base_names(look.session, [value]).get(value) or value
+            return _base_name(look, value)
         case "actor" | "behalf":
             return queries.names_of(look.session, people=[value]).person(value) or value
+        case "stream":
+            return _stream_text(look, value)
         case "since" | "until":
             return written(date.fromisoformat(str(value)), look.language)
         case "refused" | "mine" | "overdue":

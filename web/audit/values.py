@@ -20,6 +20,7 @@ from workflow.definition.values.routes import BACK_TO, MORE_TIME_FOR
 from workflow.explain.names import NO_VALUE, headed, role_label
 from workflow.explain.values import value_text
 from workflow.queries.log import disclosed, is_undisclosed
+from workflow.queries.names import steps_of_rounds, things_named
 from workflow.words import article_text, say, written
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -44,6 +45,7 @@ CODES: Mapping[str, str] = {
     "bases.level": "level.",
     "deadline_decisions.kind": "audit.decided.",
     "holidays.kind": "audit.holiday.",
+    "meetings.status": "meetings.is.",
     "partners.kind": "partner_kind.",
     "pending_acts.status": "audit.pending.",
     "seats.kind": "audit.seat.",
@@ -71,6 +73,8 @@ class Values:
         self._units = {key: row["name"] for key, row in queries.units_by_id(look.session).items()}
         self._names = queries.names_of(look.session, people=sorted(keys))
         self._people = self._names.people
+        self._things = things_named(look.session, keys)
+        self._rounds = steps_of_rounds(look.session, keys)
 
     @classmethod
     def of_rows(
@@ -90,8 +94,8 @@ class Values:
     # ───────────────────────────── The parts of the page
 
     def changes(self) -> list[dict[str, Any]]:
-        """Old and new values, table by table."""
-        return [
+        """Old and new values, table by table; a row in which nothing is another than before says nothing."""
+        told = [
             {
                 "table": word("audit.table.", change.get("table", ""), self._language),
                 "key": change.get("key", ""),
@@ -100,15 +104,16 @@ class Values:
             }
             for change in self._body.get("changes") or ()
         ]
+        return [change for change in told if change["values"]]
 
     def _columns(self, change: Mapping[str, Any]) -> Any:
         table, now = change.get("table", ""), change.get("set") or {}
         was = change.get("was") or {}
         for name, value in now.items():
-            if value is None and change.get("op") == "insert":
+            if value == was.get(name):
                 continue
             yield {
-                "name": headed(column_text(name, self._language), self._language),
+                "name": headed(column_text(name, self._language, table=table), self._language),
                 "old": self._cell(table, name, was.get(name), was),
                 "new": self._cell(table, name, value, now),
             }
@@ -312,12 +317,22 @@ class Values:
         if isinstance(value, list):
             return written([self._text(item) for item in value] or None, self._language)
         if isinstance(value, str):
-            return self._units.get(value) or self._people.get(value) or _moment_text(value, self._language)
+            return self._named_by(value) or _moment_text(value, self._language)
         return written(value, self._language)
 
+    def _named_by(self, key: str) -> str | None:
+        """What an identifier stands for; None for any other text, and for what nothing is named after."""
+        if key in self._rounds:
+            return self._step(self._rounds[key])
+        if key in self._things:
+            return self._things[key] or t("audit.unnamed", self._language)
+        return self._units.get(key) or self._people.get(key)
 
-def column_text(name: str, language: str) -> str:
-    """What a column is called."""
+
+def column_text(name: str, language: str, *, table: str = "") -> str:
+    """What a column is called, in its table where that has a word of its own for it."""
+    if f"audit.value_of.{table}.{name}" in catalogue():
+        return t(f"audit.value_of.{table}.{name}", language)
     return (
         word("column.", name, language)
         if f"column.{name}" in catalogue()

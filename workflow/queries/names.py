@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import Person, Unit
+from models import JointBase, Meeting, Partner, Person, Round, Unit
 from workflow.snapshot import Row
 
 FOUND = 20
@@ -66,3 +66,26 @@ def people_found(session: Session, text: str) -> list[Row]:
         select(Person.id, Person.name, Person.staff_number).where(matches).order_by(Person.name, Person.id)
     )
     return [dict(row) for row in session.execute(statement.limit(FOUND)).mappings()]
+
+
+def things_named(session: Session, keys: Iterable[str]) -> dict[str, str]:
+    """The names of bases and partners, and the numbers of meetings, among some identifiers of anything; nothing for one without."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    known = (
+        (JointBase.case_id, func.coalesce(JointBase.base_name, JointBase.base_number)),
+        (Partner.id, Partner.name),
+        (Meeting.id, Meeting.number),
+    )
+    rows = (row for key, name in known for row in session.execute(select(key, name).where(key.in_(wanted))))
+    return {key: name or "" for key, name in rows}
+
+
+def steps_of_rounds(session: Session, keys: Iterable[str]) -> dict[str, str]:
+    """The step each of some rounds is of."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    rows = session.execute(select(Round.id, Round.step).where(Round.id.in_(wanted)))
+    return {row.id: row.step for row in rows}
