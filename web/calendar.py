@@ -294,9 +294,9 @@ def export(kind: str) -> Response:
         rows = tuple(queries.deadline_rows(look.session, look.rights, wish.wanted, at=look.ctx.at))
         lines = _export_lines(look, rows)
         heads = [t(f"calendar.column.{name}", look.language) for name in COLUMNS]
-        name = f"{t('calendar.file_name', look.language)}-{look.ctx.today.isoformat()}.{kind}"
+        title, on = t("calendar.file_name", look.language), look.ctx.today
     taken = {"act": "calendar", "filters": _in_the_log(wish), "count": len(lines), "file": kind}
-    return taken_out(heads, lines, name=name, kind=kind, taken=taken)
+    return taken_out(heads, lines, title=title, on=on, kind=kind, taken=taken)
 
 
 def _export_lines(look: Look, rows: tuple[Row, ...]) -> list[list[str]]:

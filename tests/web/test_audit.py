@@ -242,6 +242,16 @@ def test_entry_tells_only_what_is_another_than_before(lite: Site) -> None:
     assert "连续未成功次数" not in page.partition("<details>")[0]
 
 
+@pytest.mark.parametrize("what", ["bases", "calendar"])
+def test_export_of_a_list_is_told_by_its_name(lite: Site, what: str) -> None:
+    browser = lite.browser("auditor")
+    assert browser.get(f"/{what}/export.csv").status_code == 200
+
+    page = browser.get("/audit?kind=export").get_data(as_text=True)
+
+    assert f">导出：{'基地' if what == 'bases' else '期限'}列表<" in page
+
+
 def test_chips_name_what_they_stand_for(lite: Site) -> None:
     case_id = lite.university.open()
     university = lite.university
@@ -494,6 +504,14 @@ def test_workbook_holds_the_same_rows_as_text_alone(site: Site) -> None:
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "inlineStr", "n"}
     assert [[text.removeprefix("'") for text in row] for row in lines] == cells
     assert any("=cmd()" in row for row in cells)
+    assert (sheet.title, sheet.freeze_panes, sheet["A1"].font.b, sheet["A2"].font.b) == (
+        "审计日志",
+        "A2",
+        True,
+        False,
+    )
+    widths = {letter: column.width for letter, column in sheet.column_dimensions.items()}
+    assert (widths["A"], widths["D"], widths["Q"]) == (8, 22, 48)
 
 
 def test_lines_hold_each_entrys_own_text(site: Site) -> None:

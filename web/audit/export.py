@@ -101,7 +101,8 @@ def _content(chosen: LogFilter, file: str, until: int, language: str) -> Iterato
         else:
             heads = [t(f"audit.column.{name}", language) for name in COLUMNS]
             cells = (_cells(row, of(row), language) for row in log_rows(session, chosen, until=until))
-            yield from encoded(as_csv(heads, cells)) if file == "csv" else as_xlsx(heads, cells)
+            title = t("audit.file_name", language)
+            yield from encoded(as_csv(heads, cells)) if file == "csv" else as_xlsx(title, heads, cells)
 
 
 def activity(row: Mapping[str, Any], definition: Definition, language: str) -> str:

@@ -23,10 +23,11 @@ def kind_text(kind: str, language: str) -> str:
 
 
 def act_text(definition: Definition, name: str, language: str) -> str:
-    """What was done or asked for: an act of the lifecycle, or the page that somebody tried to open."""
+    """What was done or asked for: an act of the lifecycle, a list that was exported, or the page that somebody tried to open."""
     if "." in name:
         return word("audit.endpoint.", name.partition(".")[0], language)
-    return act_label(definition, name, language)
+    taken = f"audit.taken.{name}"
+    return t(taken, language) if taken in catalogue() else act_label(definition, name, language)
 
 
 def what_text(row: Mapping[str, Any], definition: Definition, language: str) -> str:

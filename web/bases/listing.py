@@ -150,9 +150,9 @@ def export(kind: str) -> Response:
             for row in queries.base_rows(look.session, look.rights, wanted, at=look.ctx.at)
         ]
         heads = [t(f"bases.column.{name}", look.language) for name in COLUMNS]
-        name = f"{t('bases.file_name', look.language)}-{look.ctx.today.isoformat()}.{kind}"
+        title, on = t("bases.file_name", look.language), look.ctx.today
     taken = {"act": "bases", "filters": _as_filters(wanted), "count": len(rows), "file": kind}
-    return taken_out(heads, rows, name=name, kind=kind, taken=taken)
+    return taken_out(heads, rows, title=title, on=on, kind=kind, taken=taken)
 
 
 def _export_row(row: Row, definition: Definition, language: str) -> list[str]:
