@@ -25,6 +25,9 @@ MOST_BYTES = 64 * 1024 * 1024
 """What an archive may unpack to here; a larger one is checked offline."""
 
 MOST_FILES = 500
+NOT_READ = {"no ZIP": "no_zip", "too large": "too_large"}
+"""Why an archive is not read at all, and what the page calls that."""
+
 LONGEST = 1024 * 1024
 """Bytes of a text somebody pastes."""
 
@@ -76,9 +79,11 @@ def _packet(file: FileStorage) -> Answer:
     try:
         archive = Archive(file.stream, MOST_BYTES, MOST_FILES)
     except Bad as bad:
-        return Answer(findings=[Finding("file_bad", None, str(bad))])
+        return Answer(findings=[Finding(NOT_READ.get(str(bad), "file_bad"))])
     verdict = check(archive)
-    findings = [*verdict.findings, *_strange(verdict.keys, verdict.size, verdict.root)]
+    findings = list(verdict.findings)
+    if verdict.keys or not findings:  # a packet that lacks too much to tell its keys is of no known log
+        findings += _strange(verdict.keys, verdict.size, verdict.root)
     return Answer(findings=findings, entries=verdict.entries, size=verdict.size)
 
 
@@ -97,7 +102,7 @@ def _strange(keys: Sequence[str], size: int, root: bytes) -> list[Finding]:
 def _receipt(text: str) -> Answer:
     """Check the entry and the proof in a receipt; the lines for reading above them prove nothing."""
     if len(text.encode()) > LONGEST:
-        return Answer(findings=[Finding("file_bad")])
+        return Answer(findings=[Finding("receipt_bad")])
     entry, proof = _parts(text)
     with door.database().reading() as session:
         keys = [
@@ -107,7 +112,7 @@ def _receipt(text: str) -> Answer:
         try:
             checkpoint, number = check_entry(entry.encode(), proof.encode(), keys)
         except Bad as bad:
-            return Answer(findings=[Finding(str(bad))])
+            return Answer(findings=[Finding("receipt_bad" if str(bad) == "file_bad" else str(bad))])
         return Answer(size=checkpoint.size, number=number, says=_says(session, entry))
 
 

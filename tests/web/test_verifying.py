@@ -103,7 +103,19 @@ def test_packet_of_a_log_that_forked_under_the_same_key_does_not_hold(
 def test_what_is_no_packet_is_refused_with_a_message(passer_by: Browser, log: SealedLog, raw: bytes) -> None:
     status, page = sent(passer_by, raw)
 
-    assert (status, "no part of a packet" in page) == (422, True)
+    assert (status, "this is no ZIP file" in page) == (422, True)
+
+
+def test_packet_that_lacks_its_proofs_is_not_called_another_log(passer_by: Browser, log: SealedLog) -> None:
+    packet = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(log.packet())) as whole, zipfile.ZipFile(packet, "w") as part:
+        for name in whole.namelist():
+            if not name.startswith("proofs/"):
+                part.writestr(name, whole.read(name))
+
+    status, page = sent(passer_by, packet.getvalue())
+
+    assert (status, "a file is missing" in page, "it is of another log" in page) == (422, True, False)
 
 
 def test_bomb_is_refused(passer_by: Browser, log: SealedLog) -> None:
@@ -165,11 +177,11 @@ def test_what_is_not_so_is_told(passer_by: Browser, log: SealedLog) -> None:
         (entry.replace('"count":16', '"count":17'), proof, "not the one that was recorded"),
         (other, proof, "not the one that was recorded"),
         (entry, proof.replace("index 17", "index 18"), "not the one that was recorded"),
-        (entry, proof.replace("index 17", "index 41"), "damaged"),
+        (entry, proof.replace("index 17", "index 41"), "the receipt is not whole"),
         (entry, proof.replace("\n41\n", "\n42\n"), "signature of a checkpoint is false"),
         (entry, proof.replace("example.edu.cn/1", "example.edu.cn/2"), "another log"),
         (entry, "c2sp.org/tlog-proof@v1\nindex 0\n\nx\n", "cannot be read"),
-        (entry, "nothing", "damaged"),
+        (entry, "nothing", "the receipt is not whole"),
         ("nothing", proof, "cannot be read"),
         (json.dumps(json.loads(entry), ensure_ascii=False), proof, "not in its one spelling"),
         (entry.replace('"seq":', '"seq":1,"seq":'), proof, "not in its one spelling"),
