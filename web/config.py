@@ -81,9 +81,11 @@ class Config:
             )
             if environ.get(f"LIANPEI_{name.upper()}")
         }
+        port = int(environ.get("LIANPEI_PORT") or 8000)
+        given.setdefault("base_url", f"http://127.0.0.1:{port}")
         return cls(
             environment=Environment(environ.get("LIANPEI_ENV", "demonstration")),
-            port=int(environ.get("LIANPEI_PORT", "8000")),
+            port=port,
             checkpoint_entries=_at_least_one(environ, "LIANPEI_CHECKPOINT_ENTRIES", 100),
             checkpoint_minutes=_at_least_one(environ, "LIANPEI_CHECKPOINT_MINUTES", 10),
             checkpoint_dir=Path(environ["LIANPEI_CHECKPOINT_DIR"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import func, select, text
 from models import Account, Case, CheckpointPlace, Database, Edition, Entry, Grant, Timer
 from tests.university import ROUTED_FILE, University
 from web.cli import main
+from web.config import Config
 
 SAMPLE = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
 WITH_ERRORS = Path(__file__).parents[1] / "workflow" / "ledger_with_errors.xlsx"
@@ -61,6 +63,24 @@ def test_upgrade_publishes_the_shipped_edition_once(furnished: Shell) -> None:
 
     assert again.exit_code == 0
     assert count(furnished.url, Edition) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "The site cannot listen at"), ("zh", "无法在 127.0.0.1")]
+)
+def test_site_at_a_port_that_is_taken_says_so(furnished: Shell, language: str, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        answer = furnished("web", "--port", port, LIANPEI_LANG=language)
+
+    assert (answer.exit_code, said in answer.stderr, port in answer.stderr) == (1, True, True)
+    assert "lianpei answers" not in answer.output
+
+
+def test_links_lead_to_the_port_the_site_listens_at() -> None:
+    assert Config.from_environment({"LIANPEI_PORT": "8123"}).base_url == "http://127.0.0.1:8123"
+    assert Config.from_environment({"LIANPEI_BASE_URL": "https://x.example"}).base_url == "https://x.example"
 
 
 def test_import_of_the_sample_brings_in_sixty_bases(furnished: Shell) -> None:

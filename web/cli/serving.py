@@ -159,7 +159,7 @@ def _prepare(desk: Desk) -> None:
 
 
 def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) -> None:
-    """Answer requests until SIGTERM; requests in hand are finished."""
+    """Answer requests until SIGTERM; requests in hand are finished. An address that cannot be had is said so."""
     import waitress
 
     app = _app(desk)
@@ -169,8 +169,13 @@ def _serve(desk: Desk, host: str | None, port: int | None, *, threads: int = 8) 
         raise SystemExit(0)
 
     signal.signal(signal.SIGTERM, leave)
+    try:
+        server = waitress.create_server(app, host=host, port=port, threads=threads, ident=None)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(desk.say("no_address", host=host, port=port, reason=reason)) from None
     desk.tell("serving", url=f"http://{host}:{port}")
-    waitress.serve(app, host=host, port=port, threads=threads, ident=None, _quiet=True)
+    server.run()
 
 
 def _app(desk: Desk) -> Flask:
