@@ -92,6 +92,22 @@ def test_page_says_where_the_base_stands_and_what_comes_next(university: Univers
     assert "下一步：联培基地办公室办理“登记协议签订”，期限2026年6月8日（含当日），还剩80天。" in page
 
 
+@pytest.mark.parametrize(
+    ("who", "writes"), [("leader", True), ("office", False), ("head", False), ("auditor", False)]
+)
+def test_draft_leads_to_its_proposal_whoever_writes_it(
+    university: University, site: Site, who: str, writes: bool
+) -> None:
+    case_id = university.open()
+    browser = site.browser(who)
+
+    page = browser.get(f"/bases/{case_id}")
+
+    assert page.status_code == 200
+    assert (f'href="/proposals/{case_id}"' in text_of(page)) is writes
+    assert (browser.get(f"/proposals/{case_id}").status_code == 200) is writes
+
+
 def test_page_shows_refused_acts_with_every_reason(university: University, site: Site) -> None:
     case_id = university.signed()
 

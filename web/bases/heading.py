@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.pages import Look
+from web.pages import PROPOSAL, Look
+from workflow.blockers import Rank
 from workflow.explain.names import badge_of
 from workflow.explain.standing import stand_ins, standing
+from workflow.plan import probe
 from workflow.queries import Case
 
 
@@ -19,5 +21,11 @@ def top(look: Look, case: Case) -> dict[str, Any]:
         "badge": badge_of(case.definition, snapshot.state, look.language),
         "standing": standing(snapshot, look.language),
         "stand_ins": stand_ins(snapshot, look.language),
-        "is_draft": snapshot.state == case.definition.initial,
+        "may_write": snapshot.state == case.definition.initial and _may_write(look, case),
     }
+
+
+def _may_write(look: Look, case: Case) -> bool:
+    """Whether the draft is the reader's to write; others may read the base and not its proposal."""
+    plan = probe(case.snapshot, PROPOSAL, look.ctx)
+    return all(blocker.rank is not Rank.ROLE for blocker in plan.blockers)
