@@ -37,7 +37,8 @@ class Message:
     @property
     def lines(self) -> tuple[str, ...]:
         """Everything from the greeting to the sender, with an empty line where a paragraph begins."""
-        return (self.body.greeting, "", *self.body.middle, "", *self.body.closing)
+        *links, sender = self.body.closing
+        return (self.body.greeting, "", *self.body.middle, "", *links, "", sender)
 
     @property
     def text(self) -> str:

@@ -84,6 +84,21 @@ def test_approval_is_told_by_mail(university: University, postbox: tuple[Postbox
     assert "〔办法第五条、第七条〕" in body(text)
 
 
+def test_link_of_a_mail_promises_no_task_and_stands_apart_from_the_sender(
+    university: University, postbox: tuple[Postbox, MailServer]
+) -> None:
+    box, server = postbox
+    case_id = university.approved()
+
+    deliver(university.database, server, stop=never)
+
+    message = next(m for m in box.received if m["To"] == "leader@example.org" and "批准立项" in m["Subject"])
+    lines = body(message).splitlines()
+    link = next(number for number, line in enumerate(lines) if case_id in line)
+    assert lines[link].startswith("查看或办理（打开链接不会直接提交）：http")
+    assert lines[link + 1 : link + 3] == ["", "联培基地办公室（系统自动发送，请勿直接回复）"]
+
+
 def test_second_round_sends_nothing_again(
     university: University, postbox: tuple[Postbox, MailServer]
 ) -> None:
