@@ -223,6 +223,26 @@ def test_every_answer_to_a_form_can_be_read_by_everybody(town: Town, language: s
 
 
 @in_the_browser
+def test_picture_of_the_cycle_is_printed_whole(town: Town) -> None:
+    visitor = Visitor(town.browser, town.address, "admin")
+    visitor.open("/bases?state=certified")
+    visitor.follow("main a[href^='/bases/0']")
+    visitor.page.emulate_media(media="print")
+
+    edges = visitor.page.evaluate(
+        """() => {
+          const paper = document.querySelector("main .inner").getBoundingClientRect();
+          return [...document.querySelectorAll(".cycle circle, .cycle path")].map(e => e.getBoundingClientRect())
+            .map(e => e.left >= paper.left && e.right <= paper.right);
+        }"""
+    )
+
+    assert edges
+    assert all(edges)
+    visitor.close()
+
+
+@in_the_browser
 def test_calendar_is_printed_without_its_controls(town: Town) -> None:
     visitor = Visitor(town.browser, town.address, "admin")
     visitor.open("/calendar?month=2027-02")
