@@ -519,10 +519,13 @@ def test_paper_vote_without_its_scan_is_refused(lite: Site) -> None:
 
 def test_row_voted_on_is_not_offered_for_paper(lite: Site) -> None:
     address = meeting_over(lite, 1)
+    office, offer = lite.browser("office"), f"{address}/papers/{lite.university.people['second_member']}"
+    assert f'href="{offer}"' in text_of(office.get(address))
+
     vote(lite, address, "second_member", ["refuse"])
 
-    page = text_of(lite.browser("office").get(f"{address}/papers/{lite.university.people['second_member']}"))
-
+    assert f'href="{offer}"' not in text_of(office.get(address))
+    page = text_of(office.get(offer))
     assert "没有可代录的事项" in page
 
 

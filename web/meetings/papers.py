@@ -14,7 +14,7 @@ from web.admin.sheets import fault_text
 from web.decisions.saying import reasons_shown
 from web.meetings import blueprint
 from web.meetings.scans import left_aside, named_by
-from web.meetings.showing import Sight, row_of, sight_of
+from web.meetings.showing import Sight, owes, row_of, sight_of
 from web.meetings.voting import Changed, attempted, choices_in, following, results_page
 from web.words import t
 from workflow import gather
@@ -64,16 +64,12 @@ def _form(sight: Sight, person: str, *, problem: str = "") -> str:
     rows = [
         {**row_of(sight, item), "choices": _choices(sight, item)}
         for item in sight.agenda
-        if item.is_open and person in item.electorate and person not in _voted(item)
+        if owes(item, person)
     ]
     return render_template(
         "meetings/paper.html", meeting=sight.meeting, member=member, person=person, rows=rows, problem=problem,
         key=pages.new_request_key(), chosen=request.form,
     )  # fmt: skip
-
-
-def _voted(item: Agendum) -> set[str]:
-    return {ballot["person_id"] for ballot in item.ballots}
 
 
 def _choices(sight: Sight, item: Agendum) -> list[dict[str, str]]:

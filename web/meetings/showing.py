@@ -99,7 +99,7 @@ def page_of(sight: Sight, *, problems: tuple[str, ...] = ()) -> str:
         is_office=sight.is_office,
         leads=sight.leads,
         may_vote=any(row["choices"] for row in rows),
-        reader=sight.look.rights.person,
+        papers=on_paper(sight),
         key=pages.new_request_key(),
         others=problems,
     )
@@ -243,8 +243,25 @@ def waiting_for(sight: Sight, item: Agendum) -> list[str]:
     """Who may vote and has not, for whoever leads the meeting."""
     if not (sight.leads and item.is_open):
         return []
+    return sorted(sight.names.person(person) for person in item.electorate if owes(item, person))
+
+
+def owes(item: Agendum, person: str) -> bool:
+    """Whether a member's vote on a row is still to come."""
     voted = {ballot["person_id"] for ballot in item.ballots}
-    return sorted(sight.names.person(person) for person in item.electorate if person not in voted)
+    return item.is_open and person in item.electorate and person not in voted
+
+
+def on_paper(sight: Sight) -> list[Row]:
+    """Those present whose vote the office may enter from paper."""
+    reader = sight.look.rights.person
+    return [
+        row
+        for row in sight.attendance
+        if row["present"]
+        and row["person_id"] != reader
+        and any(owes(item, row["person_id"]) for item in sight.agenda)
+    ]
 
 
 # ───────────────────────────── The count, in words and numbers
