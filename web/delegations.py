@@ -14,6 +14,7 @@ from web.admin.sheets import Answer, Page, filled
 from web.words import t
 from workflow.errors import NotFound
 from workflow.queries import delegations as asked
+from workflow.queries.roles import Roles, roles_of
 from workflow.snapshot import Row
 
 blueprint = Blueprint("delegations", __name__, url_prefix="/delegations")
@@ -35,20 +36,20 @@ def index() -> str:
             after=request.args.get("after"),
             before=request.args.get("before"),
         )
-        may_give = bool(asked.delegable(look.session, look.rights))
+        may_give, roles = bool(asked.delegable(look.session, look.rights)), roles_of(look.session)
         return render_template(
             "delegations/index.html",
-            rows=[_row(row, look) for row in found.rows],
+            rows=[_row(row, roles, look) for row in found.rows],
             turn=pages.turn(found, "delegations.index"),
             may_give=may_give,
         )
 
 
-def _row(row: Row, look: pages.Look) -> dict[str, Any]:
+def _row(row: Row, roles: Roles, look: pages.Look) -> dict[str, Any]:
     status, mine = standing_of(row, look.ctx.today), row["person_id"] == look.rights.person
     return {
         **row,
-        "scope": scope_text(row, look.language),
+        "scope": scope_text(row, roles, look.language),
         "status": status,
         "revoke": url_for("delegations.revoke", delegation_id=row["id"])
         if mine and status in ("coming", "running")
@@ -79,4 +80,5 @@ def revoke(delegation_id: UUID) -> Answer:
         row = asked.delegation_of(look.session, key)
         if row["person_id"] != look.rights.person:
             raise NotFound("no_such_row", delegation=key)
-    return revoking(key, row, back=url_for("delegations.index"))
+        scope = scope_text(row, roles_of(look.session), look.language)
+    return revoking(key, row, scope, back=url_for("delegations.index"))

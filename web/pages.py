@@ -21,6 +21,7 @@ from workflow.context import Context
 from workflow.errors import BadInput
 from workflow.explain.names import Badge, badge_of
 from workflow.queries import Case, Names, Page, Rights
+from workflow.queries.roles import roles_of
 from workflow.snapshot import Row
 from workflow.world import editions_in_use
 
@@ -128,6 +129,16 @@ def key_in(text: str) -> str:
 def storable(text: str) -> str:
     """A text with the one sign no database keeps made visible, so that what was typed can be saved and shown again."""
     return text.replace("\x00", "\ufffd")
+
+
+# ───────────────────────────── Whom to ask
+
+
+def roles_said(names: Iterable[str], language: str) -> list[str]:
+    """What roles are called, for a refusal that outlived its session."""
+    with door.database().reading() as session:
+        roles = roles_of(session)
+    return [roles.text(name, language) for name in names]
 
 
 # ───────────────────────────── What the lists share

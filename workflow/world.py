@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, aliased
 
 from models import CalendarYear, Call, Edition, Holiday, Installation, Partner, PartnerName, Setting, Unit
@@ -131,17 +131,15 @@ def definition_of(session: Session, sha256: str) -> Definition:
 
 def lifecycles_in_use(session: Session) -> dict[str, Definition]:
     """The present edition of every lifecycle that is published, by its name, the first published first."""
-    first = func.min(Edition.published_at)
-    names = session.scalars(
-        select(Edition.lifecycle).group_by(Edition.lifecycle).order_by(first, Edition.lifecycle)
+    return {definition.name: definition for definition in editions_in_use(session).values()}
+
+
+def editions_in_use(session: Session) -> dict[str, Definition]:
+    """Every published edition by its row's id, the first published first."""
+    rows = session.execute(
+        select(Edition.id, Edition.sha256).order_by(Edition.published_at, Edition.lifecycle, Edition.id)
     )
-    return {name: current_edition(session, name)[1] for name in names.all()}
-
-
-def editions_in_use(session: Session) -> Mapping[str, Definition]:
-    """Every published edition by its row's id."""
-    rows = session.execute(select(Edition.id, Edition.sha256)).all()
-    return {edition_id: definition_of(session, sha256) for edition_id, sha256 in rows}
+    return {edition_id: definition_of(session, sha256) for edition_id, sha256 in rows.all()}
 
 
 def current_edition(session: Session, lifecycle: str) -> tuple[str, Definition]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import partial
@@ -15,11 +16,13 @@ from tests.university import Founding, University
 from tests.web.conftest import text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site
+from tests.web.test_cli import Shell
 from tests.workflow.routing import at_vote, founded
 from tests.workflow.test_meetings import called, refused
 from tests.workflow.test_station import COMMITTEE, PEOPLE, STATION, applied
 from workflow.definition import load
 from workflow.doctor import examine
+from workflow.operations.deeds import Role
 from workflow.world import bump
 
 TITLE = "研究生工作站"
@@ -206,9 +209,115 @@ def test_interface_asks_whose_meeting_likewise(lite: Site, stations: University)
         assert session.scalars(select(Meeting.role)).all() == ["committee"]
 
 
-def give(lite: Site, who: str, role: str) -> None:
-    """Set down a right of a person, anywhere."""
+# ───────────────────────────── Roles
+
+
+def options_of(page: str, field: str) -> list[str]:
+    """The values a field of a form, or a filter, offers."""
+    (select,) = re.findall(rf'<select [^>]*name="{field}"[^>]*>(.*?)</select>', page, re.DOTALL)
+    return [value for value in re.findall(r'<option value="([^"]*)"', select) if value]
+
+
+def test_one_lifecycle_offers_the_installations_roles_alone(lite: Site) -> None:
+    stranger = lite.university.people["stranger"]
+
+    form = text_of(lite.browser("administrator").get(f"/admin/people/{stranger}/grants/new"))
+
+    assert options_of(form, "role") == [str(role) for role in Role]
+    assert ">培养单位负责人</option>" in form
+
+
+def test_role_of_the_other_lifecycle_is_given_and_shown(lite: Site, stations: University) -> None:
+    stranger, college = lite.university.people["stranger"], lite.university.units["药学院"]
+    address = f"/admin/people/{stranger}/grants/new"
+    admin = lite.browser("administrator")
+    stated = {"role": "dean", "from_on": "2026-03-01", "until_on": "", "reason": "elected"}
+
+    form = text_of(admin.get(address))
+    without = admin.send(address, {**stated, "unit": ""})
+    given = admin.send(address, {**stated, "unit": college})
+
+    assert {"dean", "committee", "college_head"} < {*options_of(form, "role")}
+    assert ">研究生工作站 · 院长</option>" in form
+    assert (without.status_code, given.status_code) == (422, 302)
+    assert "研究生工作站 · 院长（药学院）" in text_of(admin.get(f"/admin/people/{stranger}"))
+    listed = text_of(admin.get("/admin/grants?role=dean"))
+    assert f"/admin/people/{stranger}" in listed
+    assert "研究生工作站 · 院长（药学院）" in text_of(admin.get("/admin/people?q=stranger"))
+
+
+def test_role_there_is_none_of_is_refused_with_those_there_are(lite: Site, stations: University) -> None:
+    stranger = lite.university.people["stranger"]
+    stated = {"role": "rector", "unit": "", "from_on": "2026-03-01", "until_on": "", "reason": "elected"}
+
+    answer = lite.browser("administrator").send(f"/admin/people/{stranger}/grants/new", stated)
+
+    assert answer.status_code == 422
+    told, *_ = re.findall("没有这个角色，可用：([a-z_、]+)", text_of(answer))
+    assert told.split("、") == [*map(str, Role), "applicant", "dean", "secretariat", "assessor", "committee"]
+
+
+def test_command_line_gives_it_too_and_names_the_roles_there_are(lite: Site, stations: University) -> None:
+    shell = Shell(str(lite.database.engine.url))
+
+    unknown = shell("user", "grant", "stranger", "rector")
+    given = shell("user", "grant", "stranger", "dean", "--unit", "药学院")
+    without = shell("user", "grant", "stranger", "applicant")
+
+    assert (unknown.exit_code, given.exit_code, without.exit_code) == (2, 0, 1)
+    assert all(role in unknown.output for role in ("administrator", "applicant", "dean", "committee"))
+
+
+def test_interface_names_a_role_of_the_other_lifecycle(lite: Site, stations: University) -> None:
+    dean = program(lite, "dean")
+
+    assert [one["role"] for one in dean.get("/me").get_json()["roles"]] == [{"name": "dean", "text": "dean"}]
+
+
+def test_role_of_the_other_lifecycle_is_delegated(lite: Site, stations: University) -> None:
+    dean = lite.browser("dean")
+    (scope,) = re.findall(r'name="role" value="([^"]+)"', text_of(dean.get("/delegations/new")))
+
+    answer = dean.send(
+        "/delegations/new",
+        {
+            "delegate": "N-stranger",
+            "role": scope,
+            "from_on": "2026-03-20",
+            "until_on": "2026-03-30",
+            "reason": "away",
+        },
+    )
+
+    assert answer.status_code == 302, text_of(answer)
+    assert "研究生工作站 · 院长 (计算机学院)" in text_of(dean.get("/delegations"))
+    assert "研究生工作站 · 院长 (计算机学院)" in text_of(lite.browser("office").get("/admin/delegations"))
+    (shown,) = program(lite, "dean").get("/delegations").get_json()["items"]
+    assert shown["role"] == {"name": "dean", "text": "dean"}
+
+
+def test_refusal_names_who_convenes_the_other_body(lite: Site, stations: University) -> None:
+    case_id = at_committee(stations)
+    judges = [stations.people[name] for name in COMMITTEE]
+    body = {
+        "role": "committee", "held_on": "2026-03-20", "place": "301", "chair_id": judges[0], "present": judges, "agenda": [case_id],
+    }  # fmt: skip
+
+    answer = program(lite, "office").send("/meetings", body, key="k1")
+
+    assert answer.status_code == 403
+    assert answer.get_json()["blockers"][0]["mend"] == [
+        {"name": "secretariat", "text": "graduate station · secretariat"}
+    ]
+
+
+def give(lite: Site, who: str, role: str, *, unit: str | None = None) -> None:
+    """Set down a right of a person, on a unit or anywhere."""
+    here = lite.university
     with lite.database.transaction() as session:
         session.add(
-            Grant(id=new_key(), person_id=lite.university.people[who], role=role, from_on=date(2020, 1, 1))
-        )
+            Grant(
+                id=new_key(), person_id=here.people[who], role=role, unit_id=here.units[unit] if unit else None,
+                from_on=date(2020, 1, 1),
+            )
+        )  # fmt: skip

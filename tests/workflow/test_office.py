@@ -431,7 +431,7 @@ def test_roles_that_watch_the_office_are_an_administrators_to_give_and_take(
 @pytest.mark.parametrize(
     ("change", "faults"),
     [
-        ({"role": "rector"}, [("role", "unknown_choice")]),
+        ({"role": "rector"}, [("role", "unknown_role")]),
         ({"unit_id": None}, [("unit", "missing")]),
         ({"unit_id": "0198f3c2-0000-7000-8000-000000000000"}, [("unit", "unknown_choice")]),
         ({"person_id": "0198f3c2-0000-7000-8000-000000000000"}, [("person", "unknown_choice")]),

@@ -22,6 +22,7 @@ from workflow.operations.deeds import Done
 from workflow.operations.delegations import give_delegation, nobody, revoke_delegation
 from workflow.queries import delegations as asked
 from workflow.queries import office
+from workflow.queries.roles import Roles, roles_of
 from workflow.snapshot import Row
 
 COLUMNS = ("delegator", "delegate", "role", "from_on", "until_on", "status", "act")
@@ -35,12 +36,12 @@ def delegations() -> str:
         found = asked.delegations_page(
             look.session, person=None, after=request.args.get("after"), before=request.args.get("before")
         )
-        today = look.ctx.today
+        roles, today = roles_of(look.session), look.ctx.today
     return listed(
         Listing(
             title=t("admin.place.delegations", language),
             columns=COLUMNS,
-            rows=tuple(_row(row, today, language) for row in found.rows),
+            rows=tuple(_row(row, roles, today, language) for row in found.rows),
             intro=t("admin.delegations.intro", language),
             turn=pages.turn(found, "admin.delegations"),
             empty=t("admin.delegations.none", language),
@@ -48,7 +49,7 @@ def delegations() -> str:
     )
 
 
-def _row(row: Row, today: date, language: str) -> tuple[Cell, ...]:
+def _row(row: Row, roles: Roles, today: date, language: str) -> tuple[Cell, ...]:
     status = standing_of(row, today)
     revoke = (
         t("admin.delegations.revoke", language),
@@ -57,7 +58,7 @@ def _row(row: Row, today: date, language: str) -> tuple[Cell, ...]:
     return (
         cell(row["name"], href=url_for("admin.person", person_id=row["person_id"])),
         cell(row["delegate_name"], href=url_for("admin.person", person_id=row["delegate_id"])),
-        cell(scope_text(row, language)),
+        cell(scope_text(row, roles, language)),
         cell(row["from_on"]),
         cell(row["until_on"]),
         Cell(text=t(f"admin.delegations.is.{status}", language), at=row["revoked_at"], note=row["reason"]),
@@ -74,9 +75,9 @@ def standing_of(row: Row, today: date) -> str:
     return "running" if today <= row["until_on"] else "over"
 
 
-def scope_text(row: Row, language: str) -> str:
+def scope_text(row: Row, roles: Roles, language: str) -> str:
     """The role with its unit."""
-    role = t(f"role.{row['role']}", language)
+    role = roles.text(row["role"], language)
     return f"{role} ({row['unit']})" if row["unit"] else role
 
 
@@ -86,11 +87,13 @@ def scope_text(row: Row, language: str) -> str:
 def delegation_asks(session: Session, rights: queries.Rights) -> tuple[Ask, ...]:
     """What a delegation asks for; the roles to choose from are those the delegator holds today."""
     language = door.language()
-    units = queries.units_by_id(session)
+    units, roles = queries.units_by_id(session), roles_of(session)
     options = tuple(
         {
             "value": f"{role}|{unit or ''}",
-            "label": scope_text({"role": role, "unit": units[unit]["name"] if unit else None}, language),
+            "label": scope_text(
+                {"role": role, "unit": units[unit]["name"] if unit else None}, roles, language
+            ),
         }
         for role, unit in asked.delegable(session, rights)
     )
@@ -126,13 +129,13 @@ def _known_key(text: str) -> str | None:
     return pages.key_in(text) or None
 
 
-def revoking(key: str, row: Row, *, back: str) -> Answer:
+def revoking(key: str, row: Row, scope: str, *, back: str) -> Answer:
     """The form that ends a delegation, with what it is."""
     language = door.language()
     facts: tuple[tuple[str, Any], ...] = (
         (t("admin.column.delegator", language), row["name"]),
         (t("admin.column.delegate", language), row["delegate_name"]),
-        (t("admin.column.role", language), scope_text(row, language)),
+        (t("admin.column.role", language), scope),
     )
     page = Page(
         title=t("admin.delegations.revoke", language),
@@ -170,4 +173,5 @@ def revoke_delegation_of(delegation_id: UUID) -> Answer:
     """End a delegation at once."""
     with pages.looking() as look:
         row = asked.delegation_of(look.session, str(delegation_id))
-    return revoking(str(delegation_id), row, back=url_for("admin.delegations"))
+        scope = scope_text(row, roles_of(look.session), look.language)
+    return revoking(str(delegation_id), row, scope, back=url_for("admin.delegations"))

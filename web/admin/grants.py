@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,12 @@ from flask import request, url_for
 from web import door, pages
 from web.admin import blueprint
 from web.admin.lists import Cell, Listing, cell, listed
-from web.admin.sheets import Answer, Page, ask, choices, filled, reason
+from web.admin.sheets import Answer, Page, ask, filled, reason
 from web.words import t
 from workflow import queries
 from workflow.operations import office as deeds
-from workflow.operations.deeds import Role
 from workflow.queries import office
+from workflow.queries.roles import Roles, roles_of
 
 
 @blueprint.get("/grants")
@@ -29,16 +30,22 @@ def grants() -> str:
         found = office.grants_page(
             look.session, wanted, after=request.args.get("after"), before=request.args.get("before")
         )
-        units = unit_options(look)
+        units, roles = unit_options(look), roles_of(look.session)
     return listed(
         Listing(
             title=t("admin.place.grants", language),
             columns=("name", "role", "unit", "from_on", "until_on", "status", "act"),
-            rows=tuple(_row(row, language) for row in found.rows),
+            rows=tuple(_row(row, roles, language) for row in found.rows),
             intro=t("admin.grants.intro", language),
             search=(
                 ask("unit", "unit", required=False, options=units, value=unit),
-                ask("role", "choice", required=False, options=choices(Role, "role."), value=role),
+                ask(
+                    "role",
+                    "choice",
+                    required=False,
+                    options=_options(roles, roles.known, language),
+                    value=role,
+                ),
                 ask("on", "date", required=False, value=day),
             ),
             turn=pages.turn(found, "admin.grants", unit=unit, role=role, on=day),
@@ -61,7 +68,18 @@ def unit_options(look: pages.Look) -> tuple[dict[str, str], ...]:
     )
 
 
-def _row(row: Any, language: str) -> tuple[Cell, ...]:
+def _unit_hint(roles: Roles, language: str) -> str:
+    """Which roles ask for a unit."""
+    asking = dict.fromkeys(roles.label(name, language) for name in roles.given if roles.known[name].on_a_unit)
+    return t("admin.grants.unit_hint", language, roles=[*asking])
+
+
+def _options(roles: Roles, names: Iterable[str], language: str) -> tuple[Mapping[str, str], ...]:
+    """Roles to choose from."""
+    return tuple({"value": name, "label": roles.text(name, language)} for name in names)
+
+
+def _row(row: Any, roles: Roles, language: str) -> tuple[Cell, ...]:
     revoked = row["revoked_at"]
     acts = (
         ()
@@ -75,7 +93,7 @@ def _row(row: Any, language: str) -> tuple[Cell, ...]:
             href=url_for("admin.person", person_id=row["person_id"]),
             note=row["staff_number"] or "",
         ),
-        cell(t(f"role.{row['role']}", language)),
+        cell(roles.text(row["role"], language)),
         cell(row["unit"]),
         cell(row["from_on"]),
         cell(row["until_on"]),
@@ -90,7 +108,7 @@ def give_grant(person_id: UUID) -> Answer:
     language, key = door.language(), str(person_id)
     with pages.looking() as look:
         person = office.person_of(look.session, key)
-        units, today = unit_options(look), look.ctx.today
+        units, roles, today = unit_options(look), roles_of(look.session), look.ctx.today
     page = Page(
         title=t("admin.grants.give", language),
         action=t("admin.grants.give", language),
@@ -98,8 +116,8 @@ def give_grant(person_id: UUID) -> Answer:
         facts=((t("admin.column.name", language), person["name"]),),
     )
     asks = (
-        ask("role", "choice", options=choices(Role, "role.")),
-        ask("unit", "unit", required=False, options=units),
+        ask("role", "choice", options=_options(roles, roles.given, language)),
+        ask("unit", "unit", required=False, options=units, hint=_unit_hint(roles, language)),
         ask("from_on", "date", value=today),
         ask("until_on", "date", required=False),
         reason(),
@@ -119,7 +137,7 @@ def revoke_grant(grant_id: UUID) -> Answer:
     """Take a role back, at once."""
     language, key = door.language(), str(grant_id)
     with pages.looking() as look:
-        row = office.grant_of(look.session, key)
+        row, roles = office.grant_of(look.session, key), roles_of(look.session)
     page = Page(
         title=t("admin.grants.revoke", language),
         action=t("admin.grants.revoke", language),
@@ -127,7 +145,7 @@ def revoke_grant(grant_id: UUID) -> Answer:
         intro=t("admin.grants.revoke_intro", language),
         facts=(
             (t("admin.column.name", language), row["name"]),
-            (t("admin.column.role", language), t(f"role.{row['role']}", language)),
+            (t("admin.column.role", language), roles.text(row["role"], language)),
             (t("admin.column.unit", language), row["unit"] or "—"),
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from workflow.operations.accounts import create_account, new_password
 from workflow.operations.deeds import Done
 from workflow.operations.erasing import erase, erasing
 from workflow.queries import office
+from workflow.queries.roles import Roles, roles_of
 from workflow.words import written
 
 
@@ -29,13 +31,14 @@ def people() -> str:
         found = office.people_page(
             look.session, text=text, after=request.args.get("after"), before=request.args.get("before")
         )
-        roles = office.roles_by_person(look.session, [row["id"] for row in found.rows], today=look.ctx.today)
+        held = office.roles_by_person(look.session, [row["id"] for row in found.rows], today=look.ctx.today)
+        roles = roles_of(look.session)
     rows = tuple(
         (
             cell(row["name"], href=url_for("admin.person", person_id=row["id"])),
             cell(row["staff_number"] or t("admin.external", language)),
             cell(row["email"]),
-            cell(written([role_text(grant) for grant in roles.get(row["id"], ())], language)),
+            cell(written([_role_text(grant, roles) for grant in held.get(row["id"], ())], language)),
         )
         for row in found.rows
     )
@@ -52,9 +55,9 @@ def people() -> str:
     )
 
 
-def role_text(grant: Any) -> str:
+def _role_text(grant: Any, roles: Roles) -> str:
     """A role with its unit."""
-    role = t(f"role.{grant['role']}", door.language())
+    role = roles.text(grant["role"], door.language())
     if not grant["unit"]:
         return role
     return t("admin.people.role_at", door.language(), role=role, unit=grant["unit"])
@@ -66,12 +69,13 @@ def person(person_id: UUID) -> str:
     with pages.looking() as look:
         found = office.person_of(look.session, str(person_id))
         grants = office.grants_page(look.session, office.GrantFilter(person=str(person_id))).rows
+        roles = roles_of(look.session)
         accounts = office.accounts_of(look.session, str(person_id))
         comings = office.sign_ins_of(look.session, str(person_id))
         today = look.ctx.today
     return render_template(
         "admin/person.html", person=found, grants=grants, accounts=accounts, comings=comings, today=today,
-        role_text=role_text, tongue=TONGUES[found["language"]],
+        role_text=partial(_role_text, roles=roles), tongue=TONGUES[found["language"]],
     )  # fmt: skip
 
 

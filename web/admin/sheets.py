@@ -224,7 +224,7 @@ def refusal(refused: WorkflowError) -> str:
     language = door.language()
     params = dict(refused.params)
     if "roles" in params:
-        params["roles"] = [t(f"role.{role}", language) for role in params["roles"]]
+        params["roles"] = pages.roles_said(params["roles"], language)
     key = f"deed.{refused.code}"
     return t(key if key in catalogue() else "admin.refused", language, **params)
 

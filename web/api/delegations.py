@@ -7,10 +7,11 @@ from web.api.routing import Call, Desk, Reply, operation
 from web.api.shapes.deeds import Deed, Revocation
 from web.api.shapes.delegations import DelegationPage, DelegationView, NewDelegation
 from web.api.shapes.parts import KeyPaging, Named, Unit
-from web.api.tongue import t
+from web.api.tongue import language
 from workflow.operations.deeds import Done
 from workflow.operations.delegations import give_delegation, revoke_delegation
 from workflow.queries.delegations import delegations_page
+from workflow.queries.roles import Roles, roles_of
 from workflow.snapshot import Row
 
 
@@ -20,19 +21,20 @@ def list_delegations(call: Call, *, query: KeyPaging) -> DelegationPage:
         found = delegations_page(
             desk.session, person=desk.rights.person, after=query.after, before=query.before
         )
+        roles = roles_of(desk.session)
     return DelegationPage(
-        items=[_delegation(row) for row in found.rows], newer=found.newer, older=found.older
+        items=[_delegation(row, roles) for row in found.rows], newer=found.newer, older=found.older
     )
 
 
-def _delegation(row: Row) -> DelegationView:
+def _delegation(row: Row, roles: Roles) -> DelegationView:
     return DelegationView(
         id=row["id"],
         person_id=row["person_id"],
         person=row["name"],
         delegate_id=row["delegate_id"],
         delegate=row["delegate_name"],
-        role=Named(name=row["role"], text=t(f"role.{row['role']}")),
+        role=Named(name=row["role"], text=roles.label(row["role"], language())),
         unit=Unit(id=row["unit_id"], name=row["unit"]) if row["unit_id"] else None,
         from_on=row["from_on"],
         until_on=row["until_on"],

@@ -9,13 +9,12 @@ from web.api import wording
 from web.api.routing import Call, operation
 from web.api.shapes.inbox import HeldUp, Me, Role, StuckList, StuckStep, TaskPage, TaskQuery, TaskView
 from web.api.shapes.parts import Named, Unit
-from web.api.tongue import language, t
-from web.words import catalogue
+from web.api.tongue import language
 from workflow.definition.values.edition import Definition
-from workflow.explain.names import role_label
 from workflow.explain.standing import stands_in_note
 from workflow.queries import Stuck, Waiting, decisions_held_up, stuck_steps, to_do, units_by_id
 from workflow.queries.inbox import TodoFilter
+from workflow.queries.roles import roles_of
 from workflow.snapshot import Row
 from workflow.standing_in import stood_in_for
 from workflow.words import say
@@ -98,29 +97,19 @@ def _stuck(stuck: Stuck, language: str) -> StuckStep:
 def read_me(call: Call) -> Me:
     with call.reading() as desk:
         units = units_by_id(desk.session)
-        editions = tuple(editions_in_use(desk.session).values())
-        grants = desk.rights.grants
+        roles, grants = roles_of(desk.session), desk.rights.grants
     return Me(
         person_id=call.bearer.person_id,
         name=call.bearer.name,
         login=call.bearer.login,
         language="en" if call.bearer.language == "en" else "zh",
         roles=[
-            Role(role=_role(role, editions), unit=_unit(unit, units))
+            Role(role=Named(name=role, text=roles.label(role, language())), unit=_unit(unit, units))
             for role, unit in sorted(grants, key=str)
         ],
         token_name=call.bearer.token_name,
         token_expires_at=call.bearer.expires_at,
     )
-
-
-def _role(name: str, editions: tuple[Definition, ...]) -> Named:
-    """A role of a lifecycle or of the application."""
-    for definition in editions:
-        if name in definition.roles:
-            return Named(name=name, text=role_label(definition, name, language()))
-    key = f"role.{name}"
-    return Named(name=name, text=t(key) if key in catalogue() else name)
 
 
 def _unit(key: str | None, units: Mapping[str, Any]) -> Unit | None:

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from typing import Any
 
 from models.changes import plain
+from web import pages
 from web.api.shapes.acts import Choice, FieldView, Receipt
 from web.api.shapes.cases import Fact
 from web.api.shapes.deadlines import CaseDeadline, Deadline, Suspended
@@ -92,14 +93,14 @@ def _mender(definition: Definition, name: str) -> Named:
 def deed_refused(refused: WorkflowError) -> Reason:
     """Why a deed outside any case did not happen, with whoever can do it."""
     roles = [str(name) for name in refused.params.get("roles", ())]
-    said = {**refused.params, "roles": [t(f"role.{name}") for name in roles]}
+    texts = pages.roles_said(roles, language()) if roles else []
     return Reason(
         code=refused.code,
-        text=t(f"deed.{refused.code}", **said),
+        text=t(f"deed.{refused.code}", **{**refused.params, "roles": texts}),
         basis="local",
         basis_text=article_text("local", language()),
         rank="role" if roles else "final",
-        mend=[Named(name=name, text=t(f"role.{name}")) for name in roles],
+        mend=[Named(name=name, text=text) for name, text in zip(roles, texts, strict=True)],
         from_on=None,
         params={name: plain(value) for name, value in refused.params.items()},
     )

@@ -24,7 +24,7 @@ from web.guarding import guard
 from web.words import t
 from workflow import clock
 from workflow.context import Actor, Context, Source
-from workflow.operations.deeds import Role
+from workflow.queries.roles import roles_of
 
 
 @dataclass(kw_only=True)
@@ -82,7 +82,9 @@ class Desk:
             return ()
         hosts = tuple(filter(None, re.split(r"[\s,;]+", self.config.robot_hosts)))
         try:
-            found = read_robots(self.config.robots, roles=tuple(Role), hosts=hosts)
+            with self.database.reading() as session:
+                roles = roles_of(session).given
+            found = read_robots(self.config.robots, roles=roles, hosts=hosts)
         except BadRobot as bad:
             raise click.UsageError(t(f"robots.{bad.code}", self.language, entry=bad.entry)) from None
         if not is_installed():

@@ -13,10 +13,10 @@ from web.cli.desk import Desk
 from workflow.blockers import Fault
 from workflow.errors import BadInput, WorkflowError
 from workflow.operations.accounts import canonical_login, create_account, new_password
-from workflow.operations.deeds import Role
 from workflow.operations.erasing import erase as erase_now
 from workflow.operations.erasing import erasing
 from workflow.operations.office import add_person, give_grant
+from workflow.queries.roles import roles_of
 from workflow.words import say
 
 pass_desk = click.make_pass_decorator(Desk)
@@ -72,9 +72,10 @@ def grant(
     desk: Desk, login: str, role: str, unit: str | None, from_on: datetime | None, until_on: datetime | None
 ) -> None:
     """Give LOGIN the ROLE, on a unit where the role needs one. 授予角色。"""
-    if role not in list(Role):
-        raise click.UsageError(desk.say("role_unknown", role=role, roles=[str(known) for known in Role]))
     with desk.database.transaction() as session:
+        given = roles_of(session).given
+        if role not in given:
+            raise click.UsageError(desk.say("role_unknown", role=role, roles=given))
         ctx = desk.context(session)
         with _faults(desk):
             give_grant(

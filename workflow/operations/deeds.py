@@ -37,7 +37,7 @@ def is_key(text: str) -> bool:
 
 
 class Role(StrEnum):
-    """The closed list of roles a person may hold."""
+    """The roles of the installation, there whatever lifecycles are published; their files add others."""
 
     PROJECT_LEADER = "project_leader"
     COLLEGE_OFFICER = "college_officer"
@@ -61,9 +61,6 @@ READERS_OF_THE_LOG = (Role.AUDITOR, Role.ADMINISTRATOR, Role.BASE_OFFICE, Role.L
 
 GUARDED = frozenset({Role.ADMINISTRATOR, Role.AUDITOR})
 """Roles that watch over the office or its installation: only an administrator gives or takes them."""
-
-ON_A_UNIT = frozenset({Role.PROJECT_LEADER, Role.COLLEGE_OFFICER, Role.COLLEGE_HEAD})
-"""Roles that mean nothing without a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,6 @@ from workflow.errors import WorkflowError
 from workflow.operations.deeds import (
     GUARDED,
     OFFICE,
-    ON_A_UNIT,
     Done,
     Faults,
     Role,
@@ -23,6 +22,7 @@ from workflow.operations.deeds import (
     is_key,
     record,
 )
+from workflow.queries.roles import KnownRole, roles_of
 
 
 def give_grant(
@@ -38,19 +38,21 @@ def give_grant(
 ) -> Done:
     """Give a person a role from a day on, on a unit where the role is bound to one; both days are inclusive.
 
-    Nobody gives a right to themselves, in whichever account; roles that watch over the office are an administrator's
-    to give. Raises BadInput, WorkflowError `own_grant` or `not_your_role`.
+    The roles are those of the published lifecycles and the installation's own. Nobody gives a right to themselves, in
+    whichever account; roles that watch over the office are an administrator's to give. Raises BadInput, WorkflowError
+    `own_grant` or `not_your_role`.
     """
     demand(session, ctx, *OFFICE)
     _not_to_oneself(person_id, ctx)
     faults = Faults()
     if not is_key(person_id) or session.scalar(select(Person.id).where(Person.id == person_id)) is None:
         faults.add("person", "unknown_choice")
-    if role not in list(Role):
-        faults.add("role", "unknown_choice")
+    roles = roles_of(session)
+    if role not in roles.given:
+        faults.add("role", "unknown_role", roles=roles.given)
     elif role in GUARDED:
         demand(session, ctx, Role.ADMINISTRATOR)
-    _right_unit(session, faults, role, unit_id)
+    _right_unit(session, faults, roles.known.get(role), unit_id)
     begins, ends = faults.day("from_on", from_on), faults.day("until_on", until_on, required=False)
     if begins and ends and ends < begins:
         faults.add("until_on", "before_beginning")
@@ -117,9 +119,9 @@ def _not_to_oneself(person_id: str, ctx: Context) -> None:
         raise WorkflowError("own_grant")
 
 
-def _right_unit(session: Session, faults: Faults, role: str, unit_id: str | None) -> None:
+def _right_unit(session: Session, faults: Faults, role: KnownRole | None, unit_id: str | None) -> None:
     if unit_id is None:
-        if role in ON_A_UNIT:
+        if role is not None and role.on_a_unit:
             faults.add("unit", "missing")
     elif not is_key(unit_id) or session.scalar(select(Unit.id).where(Unit.id == unit_id)) is None:
         faults.add("unit", "unknown_choice")
