@@ -12,6 +12,7 @@ from web import door, pages
 from web.decisions.saying import reasons_shown
 from web.decisions.selection import may_be_selected
 from web.pages import Look
+from web.proposals import open_to
 from web.words import t
 from workflow import queries
 from workflow.definition.values.acts import State
@@ -29,7 +30,7 @@ from workflow.snapshot import Row
 from workflow.standing_in import stood_in_for
 from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.words import days_left_text, say
-from workflow.world import current_edition, editions_in_use, lifecycles_in_use
+from workflow.world import editions_in_use, lifecycles_in_use
 
 blueprint = Blueprint("inbox", __name__)
 
@@ -54,9 +55,18 @@ def index() -> str:
             },
             meetings=queries.open_meetings_of(look.session, look.rights.person),
             sees_meetings=bool(look.rights.roles & concerned_with_meetings(look.session)),
-            may_propose=bool(look.rights.units_of(current_edition(look.session, pages.LIFECYCLE)[1].opens)),
+            propose=_propose(look),
             **show(look),
         )
+
+
+def _propose(look: Look) -> str:
+    """What the way to a new proposal says; nothing to whoever may open none."""
+    if not open_to(look):
+        return ""
+    return t(
+        "inbox.propose" if len(lifecycles_in_use(look.session)) == 1 else "inbox.propose_any", look.language
+    )
 
 
 def _opening_roles(look: Look) -> tuple[str, ...]:
@@ -176,7 +186,7 @@ def _task_address(row: Row, definition: Definition, *, lender: str | None = None
         return url_for("bases.show", case_id=row["case_id"], _anchor="people")
     if row["act"] == CONFIRM:
         return url_for("decisions.pending", case_id=row["case_id"], back=back)
-    if row["act"] == pages.PROPOSAL and row["state"] == definition.initial:
+    if pages.is_proposal(definition, row["state"], row["act"]):
         return url_for("proposals.show", case_id=row["case_id"])
     if row["act"] == NAME_PANEL:
         return url_for("seats.form", case_id=row["case_id"], act=RoundAct.NAME_EXPERTS)
@@ -210,7 +220,7 @@ def _opened(look: Look) -> dict[str, Any]:
 
 
 def _opened_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
-    is_draft = row["state"] == editions[row["edition_id"]].initial
+    is_draft = pages.is_draft(editions[row["edition_id"]], row["state"])
     endpoint = "proposals.show" if is_draft else "bases.show"
     return {
         "subject": pages.subject(row, editions, look.language),

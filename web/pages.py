@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,19 +18,18 @@ from web.auth import local_address
 from workflow import queries
 from workflow.blockers import Fault
 from workflow.context import Context
-from workflow.errors import BadInput
-from workflow.explain.names import Badge, badge_of
+from workflow.definition.values.edition import Definition
+from workflow.errors import BadInput, NotFound
+from workflow.explain.names import Badge, badge_of, title_of
 from workflow.queries import Case, Names, Page, Rights
 from workflow.queries.roles import roles_of
 from workflow.snapshot import Row
-from workflow.world import editions_in_use
+from workflow.world import editions_in_use, lifecycles_in_use
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,80}")
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 LIFECYCLE = "base"
 """The lifecycle these pages are about."""
-PROPOSAL = "submit"
-"""The act whose form is filled in section by section."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +68,64 @@ def names_for(look: Look, case: Case, *, people: Iterable[str | None] = ()) -> N
         documents=case.snapshot.table("documents"),
         partners=case.snapshot.partners,
     )
+
+
+def is_draft(definition: Definition, state: str) -> bool:
+    """Whether a case in a state is a proposal that is still written, section by section."""
+    return state == definition.initial and definition.proposal is not None
+
+
+def is_proposal(definition: Definition, state: str, act: str) -> bool:
+    """Whether an act is the sending in of a proposal that is still written."""
+    return is_draft(definition, state) and definition.proposal is definition.acts.get(act)
+
+
+# ───────────────────────────── Which lifecycle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifecycles:
+    """The lifecycles a page can be about, and the one it is about."""
+
+    known: Mapping[str, Definition]
+    current: Definition
+
+    @property
+    def are_several(self) -> bool:
+        return len(self.known) > 1
+
+    @property
+    def in_address(self) -> str | None:
+        """What an address of the page says; nothing of the first, which is meant without a word."""
+        return self.current.name if self.current.name != next(iter(self.known)) else None
+
+    def links(
+        self, endpoint: str, language: str, *, among: Collection[str] | None = None
+    ) -> tuple[dict[str, Any], ...]:
+        """Each lifecycle, or each of some, with its page of a place; none where there is no choice."""
+        offered = [one for name, one in self.known.items() if among is None or name in among]
+        if len(offered) < 2:
+            return ()
+        return tuple(
+            {
+                "label": title_of(one.label, language),
+                "href": url_for(endpoint, lifecycle=one.name),
+                "here": one is self.current,
+            }
+            for one in offered
+        )
+
+
+def lifecycles(look: Look, *, named: str = "", usual: str = "") -> Lifecycles:
+    """The published lifecycles with the one that is named here or in the address, else the usual, else the first.
+
+    Raises NotFound for one there is none of.
+    """
+    known = lifecycles_in_use(look.session)
+    wanted = named or asked("lifecycle") or usual or next(iter(known))
+    if wanted not in known:
+        raise NotFound("no_such_lifecycle", lifecycle=wanted)
+    return Lifecycles(known=known, current=known[wanted])
 
 
 # ───────────────────────────── What came with the request

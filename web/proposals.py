@@ -37,7 +37,7 @@ from workflow.queries import Case
 from workflow.reasons import Reason, fault_text, reasons_of
 from workflow.snapshot import Row
 from workflow.words import day_text
-from workflow.world import current_edition
+from workflow.world import lifecycles_in_use
 
 Answer = str | tuple[str, int] | Response
 
@@ -69,24 +69,45 @@ def section_fields(act: Act, section: str) -> tuple[str, ...]:
 
 @blueprint.get("/proposals/new")
 def new() -> Answer:
-    """Choose the college to propose a base for, among those where the reader may."""
+    """Choose the college to propose for, among those where the reader may; and of what, where they may several."""
     with pages.looking() as look:
-        colleges = _own_colleges(look)
+        own = open_to(look)
+        among = pages.lifecycles(look, usual=next(iter(own), ""))
+        current, colleges = among.current, _own_colleges(look, among.current)
         page = render_template(
-            "proposals/new.html", colleges=colleges, call=_call(look), key=pages.new_request_key()
+            "proposals/new.html",
+            lifecycles=among.links("proposals.new", look.language, among=own),
+            lifecycle=among.in_address,
+            title=_title(among, look.language),
+            role=current.roles[current.opens].label,
+            office=current.roles[current.import_.by].label,
+            colleges=colleges,
+            call=_call(look, current),
+            key=pages.new_request_key(),
         )
         return page if colleges else (page, 403)
 
 
-def _own_colleges(look: Look) -> list[Row]:
-    opens = current_edition(look.session, pages.LIFECYCLE)[1].opens
-    own = look.rights.units_of(opens)
+def open_to(look: Look) -> tuple[str, ...]:
+    """The lifecycles of which the reader may open a case."""
+    known = lifecycles_in_use(look.session)
+    return tuple(name for name, one in known.items() if look.rights.units_of(one.opens))
+
+
+def _title(among: pages.Lifecycles, language: str) -> str:
+    if not among.are_several:
+        return t("proposals.new", language)
+    return t("proposals.new_of", language, lifecycle=title_of(among.current.label, language))
+
+
+def _own_colleges(look: Look, definition: Definition) -> list[Row]:
+    own = look.rights.units_of(definition.opens)
     return [unit for key, unit in queries.units_by_id(look.session, kind="college").items() if key in own]
 
 
-def _call(look: Look) -> dict[str, Any] | None:
+def _call(look: Look, definition: Definition) -> dict[str, Any] | None:
     """The call that is open today, or the next one; None while none is announced."""
-    calls = sorted(queries.calls_of(look.session, pages.LIFECYCLE), key=lambda call: call["opens_on"])
+    calls = sorted(queries.calls_of(look.session, definition.name), key=lambda call: call["opens_on"])
     today = look.ctx.today
     current = next((call for call in calls if call["opens_on"] <= today <= call["closes_on"]), None)
     coming = next((call for call in calls if call["opens_on"] > today), None)
@@ -97,19 +118,22 @@ def _call(look: Look) -> dict[str, Any] | None:
 @blueprint.post("/proposals/new")
 def begin() -> Answer:
     """Open a draft; sent twice, the same draft is shown."""
+    with pages.looking() as look:
+        among = pages.lifecycles(look)
     unit = pages.key_in(request.form.get("unit", ""))
     if not unit:
         flash(t("proposals.choose_college", door.language()), "danger")
-        return redirect(url_for("proposals.new"), code=303)
-    case_id = door.act(lambda session, ctx: _opened(session, ctx, unit), key=pages.sent_key())
+        return redirect(url_for("proposals.new", lifecycle=among.in_address), code=303)
+    lifecycle = among.current.name
+    case_id = door.act(lambda session, ctx: _opened(session, ctx, lifecycle, unit), key=pages.sent_key())
     return redirect(url_for("proposals.show", case_id=case_id), code=303)
 
 
-def _opened(session: Session, ctx: Context, unit: str) -> str:
+def _opened(session: Session, ctx: Context, lifecycle: str, unit: str) -> str:
     def work() -> Made:
-        return Made(id=open_case(session, pages.LIFECYCLE, unit_id=unit, ctx=ctx))
+        return Made(id=open_case(session, lifecycle, unit_id=unit, ctx=ctx))
 
-    return once(session, what=["open", pages.LIFECYCLE, unit], ctx=ctx, kind=Made, work=work).id
+    return once(session, what=["open", lifecycle, unit], ctx=ctx, kind=Made, work=work).id
 
 
 # ───────────────────────────── What was typed so far
@@ -138,9 +162,9 @@ class Proposal:
 
 def proposal_of(look: Look, case_id: str) -> Proposal:
     """Read a draft. Raises NotFound for a case that is no draft any more, or that the reader may not write."""
-    case = pages.case_seen(look, case_id, pages.PROPOSAL)
-    act = case.definition.acts[pages.PROPOSAL]
-    if case.snapshot.state != case.definition.initial:
+    act = queries.definition_for(look.session, case_id).proposal
+    case = pages.case_seen(look, case_id, act.name if act else None)
+    if act is None or case.snapshot.state != case.definition.initial:
         raise NotFound("no_such_draft", case=case_id)
     plan = probe(case.snapshot, act.name, look.ctx)
     if any(blocker.rank is Rank.ROLE for blocker in plan.blockers):
@@ -290,17 +314,18 @@ def save(case_id: UUID, section: str) -> Answer:
     typed = {name: value for name, value in sent.raw.items() if name in places}
     raw = {**{name: value for name, value in proposal.raw.items() if name not in places}, **typed}
     unknown = tuple(Fault(field=name[:60], code="unknown_field") for name in sent.raw if name not in places)
-    door.act(lambda session, ctx: _kept(session, ctx, str(case_id), raw, places))
+    act = proposal.act.name
+    door.act(lambda session, ctx: _kept(session, ctx, str(case_id), act, raw, places))
     with pages.looking() as look:
         return _after_saving(look, str(case_id), section, places, (*unknown, *upload_faults))
 
 
 def _kept(
-    session: Session, ctx: Context, case_id: str, raw: Mapping[str, Any], places: tuple[str, ...]
+    session: Session, ctx: Context, case_id: str, act: str, raw: Mapping[str, Any], places: tuple[str, ...]
 ) -> None:
     """Save the draft; a cleared field is kept as empty, so that the stored value does not come back."""
     cleared = {name: "" for name in places if name not in raw}
-    save_draft(session, case_id, pages.PROPOSAL, form={"raw": {**raw, **cleared}}, ctx=ctx)
+    save_draft(session, case_id, act, form={"raw": {**raw, **cleared}}, ctx=ctx)
 
 
 def _after_saving(
@@ -411,6 +436,7 @@ def review(case_id: UUID) -> Answer:
             parts=_parts(look, proposal, values, errors),
             reasons=reasons_shown(loose, proposal.definition, look.language),
             ready=plan.allowed and not faults,
+            act=proposal.act.name,
             flat=list(fields.flat_of({name: value for name, value in proposal.raw.items() if value != ""})),
             version=case.version,
             seq=case.snapshot.case["log_seq"],

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models import Call, Edition, Grant, Meeting, new_key
+from models import Call, Edition, Grant, Meeting, Setting, new_key
 from tests.university import Founding, University
-from tests.web.conftest import text_of
+from tests.web.conftest import hidden, text_of
 from tests.web.programs import program
 from tests.web.signing_in import Site
 from tests.web.test_cli import Shell
@@ -22,7 +22,9 @@ from tests.workflow.test_meetings import called, refused
 from tests.workflow.test_station import COMMITTEE, PEOPLE, STATION, applied
 from workflow.definition import load
 from workflow.doctor import examine
+from workflow.errors import BadInput
 from workflow.operations.deeds import Role
+from workflow.operations.office import open_call
 from workflow.world import bump
 
 TITLE = "研究生工作站"
@@ -309,6 +311,142 @@ def test_refusal_names_who_convenes_the_other_body(lite: Site, stations: Univers
     assert answer.get_json()["blockers"][0]["mend"] == [
         {"name": "secretariat", "text": "graduate station · secretariat"}
     ]
+
+
+# ───────────────────────────── Proposals
+
+
+def test_one_lifecycle_has_one_proposal(lite: Site) -> None:
+    page = text_of(lite.browser("leader").get("/proposals/new"))
+
+    assert "申报新基地" in page
+    assert "lifecycle=" not in page
+
+
+def test_whoever_opens_one_kind_is_asked_nothing(lite: Site, stations: University) -> None:
+    applicant, leader = lite.browser("applicant"), lite.browser("leader")
+
+    theirs, bases = text_of(applicant.get("/proposals/new")), text_of(leader.get("/proposals/new"))
+
+    assert "申报：研究生工作站" in theirs
+    assert 'action="/proposals/new?lifecycle=station"' in theirs
+    assert "这里列出您担任申请人的学院" in theirs
+    assert 'action="/proposals/new"' in bases
+    assert "按类别查看" not in theirs + bases
+    assert "新的申报" in text_of(applicant.get("/"))
+
+
+def test_whoever_opens_both_kinds_chooses(lite: Site, stations: University) -> None:
+    give(lite, "leader", "applicant", unit="药学院")
+    leader = lite.browser("leader")
+
+    first, second = (text_of(leader.get(f"/proposals/new{wanted}")) for wanted in ("", "?lifecycle=station"))
+
+    assert 'href="/proposals/new?lifecycle=station"' in first
+    assert ("计算机学院" in first, "药学院" in first) == (True, False)
+    assert ("计算机学院" in second, "药学院" in second) == (False, True)
+
+
+def test_proposal_of_a_kind_one_may_not_open_is_refused(lite: Site, stations: University) -> None:
+    leader, college = lite.browser("leader"), lite.university.units["计算机学院"]
+
+    shown = leader.get("/proposals/new?lifecycle=station")
+    sent = leader.send("/proposals/new?lifecycle=station", {"unit": college}, form="/proposals/new")
+    unknown = leader.send("/proposals/new?lifecycle=x", {"unit": college}, form="/proposals/new")
+
+    assert (shown.status_code, sent.status_code, unknown.status_code) == (403, 403, 404)
+    assert "只有登记为申请人的人员可以申报。请联系本学院或秘书处登记。" in text_of(shown)
+    assert lite.entries("open") == []
+
+
+def test_college_not_chosen_leads_back_to_the_same_kind(lite: Site, stations: University) -> None:
+    answer = lite.browser("applicant").send("/proposals/new?lifecycle=station", {"unit": ""})
+
+    assert answer.headers["Location"] == "/proposals/new?lifecycle=station"
+
+
+def test_application_sent_back_is_mended_section_by_section(lite: Site, stations: University) -> None:
+    case_id = applied(stations)
+    stations.done(case_id, "return", "dean", note="the plan is thin")
+    applicant = lite.browser("applicant")
+
+    inbox = text_of(applicant.get("/"))
+    form = applicant.get(f"/bases/{case_id}/acts/apply")
+
+    assert f'href="/proposals/{case_id}"' in inbox
+    assert form.headers["Location"] == f"/proposals/{case_id}"
+    assert "水城机床厂工作站" in text_of(applicant.get(f"/proposals/{case_id}/review"))
+
+
+# ───────────────────────────── Calls and settings
+
+
+@pytest.mark.parametrize("place", ["calls", "settings"])
+def test_place_of_one_lifecycle_offers_no_choice(lite: Site, place: str) -> None:
+    assert "lifecycle=" not in text_of(lite.browser("office").get(f"/admin/{place}"))
+
+
+@pytest.mark.parametrize("place", ["calls", "settings"])
+def test_place_of_two_shows_the_one_the_address_names(lite: Site, stations: University, place: str) -> None:
+    office = lite.browser("office")
+
+    page = text_of(office.get(f"/admin/{place}"))
+
+    assert f'href="/admin/{place}?lifecycle=station"' in page
+    assert office.get(f"/admin/{place}?lifecycle=x").status_code == 404
+
+
+def test_call_is_opened_and_moved_for_the_lifecycle_chosen(lite: Site, stations: University) -> None:
+    office = lite.browser("office")
+    days = {"opens_on": "2027-03-01", "closes_on": "2027-04-30", "reason": "yearly"}
+
+    opened = office.send("/admin/calls/new?lifecycle=station", {"year": "2027", **days})
+    listed = text_of(office.get("/admin/calls?lifecycle=station"))
+    (latest, *_) = re.findall(r'href="(/admin/calls/[0-9a-f-]{36})"', listed)
+    form = text_of(office.get(latest))
+    moved = office.send(latest, {**days, "closes_on": "2027-05-31"})
+
+    assert [answer.headers["Location"] for answer in (opened, moved)] == [
+        "/admin/calls?lifecycle=station"
+    ] * 2
+    assert "研究生工作站" in form
+    with lite.database.reading() as session:
+        rows = session.execute(select(Call.lifecycle, Call.closes_on).where(Call.year == 2027)).all()
+    assert rows == [("station", date(2027, 5, 31))]
+    assert "2027" not in re.sub(r"<[^>]+>", "", text_of(office.get("/admin/calls")).partition("<main")[2])
+
+
+def test_call_of_a_lifecycle_there_is_none_of_is_refused(lite: Site) -> None:
+    def deed(session: Any) -> Any:
+        return open_call(
+            session, lifecycle="x", year=2027, opens_on=date(2027, 3, 1), closes_on=date(2027, 3, 2), reason="r",
+            ctx=lite.university.ctx("office"),
+        )  # fmt: skip
+
+    with pytest.raises(BadInput) as bad:
+        lite.database.run(deed)
+
+    assert [(fault.field, fault.code) for fault in bad.value.faults] == [("lifecycle", "unknown_choice")]
+
+
+def test_setting_is_shown_and_changed_for_the_lifecycle_chosen(lite: Site, stations: University) -> None:
+    office = lite.browser("office")
+    page = text_of(office.get("/admin/settings?lifecycle=station"))
+    address = "/admin/settings/panel_size?lifecycle=station"
+    stated = {"value": "5", "from_on": "2026-03-20", "reason": "more eyes"}
+
+    preview = office.send(address, stated)
+    changed = office.client.post(address, data=hidden(preview))
+
+    assert f'href="{address}"' in page
+    assert text_of(preview).count(f'href="{address}"') == 2  # the way back, and to state it again
+    assert changed.headers["Location"] == "/admin/settings?lifecycle=station"
+    with lite.database.reading() as session:
+        rows = session.execute(
+            select(Setting.lifecycle, Setting.name, Setting.value).where(Setting.reason == "more eyes")
+        )
+        assert rows.all() == [("station", "panel_size", 5)]
+    assert office.get("/admin/settings/notice_time").status_code == 404
 
 
 def give(lite: Site, who: str, role: str, *, unit: str | None = None) -> None:

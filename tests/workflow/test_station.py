@@ -143,6 +143,29 @@ def test_file_has_no_problems_and_every_step_can_be_taken() -> None:
     assert [problem.line("en") for problem in checked.problems] == []
 
 
+def test_proposal_is_what_leads_on_whichever_act_comes_first() -> None:
+    text = STATION.read_text(encoding="utf-8")
+    begins, ends = text.index("[transitions.give_up]"), text.index("[transitions.grant]")
+    giving_up = text[begins:ends]
+    moved = text.replace(giving_up, "").replace("[transitions.apply]", f"{giving_up}\n[transitions.apply]")
+
+    found = load(moved.encode())
+
+    assert [*found.acts].index("give_up") < [*found.acts].index("apply")
+    assert found.proposal is found.acts["apply"]
+
+
+def test_case_that_others_send_on_is_no_proposal() -> None:
+    text = STATION.read_text(encoding="utf-8")
+    assert text.count('to    = "applied"\nby    = "applicant"') == 1
+
+    found = load(
+        text.replace('to    = "applied"\nby    = "applicant"', 'to    = "applied"\nby    = "dean"').encode()
+    )
+
+    assert found.proposal is None
+
+
 # ───────────────────────────── One life
 
 

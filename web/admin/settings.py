@@ -23,6 +23,7 @@ from web.admin.sheets import (
     as_typed,
     ask,
     do,
+    lifecycle_fact,
     others,
     reason,
     refusal,
@@ -43,7 +44,6 @@ from workflow.operations.settings import Preview, change_setting, preview_settin
 from workflow.periods import Period
 from workflow.queries import office
 from workflow.words import label_text, month_day_text, written
-from workflow.world import current_edition
 
 UNITS = ("days", "working_days", "months", "years")
 SHARES = ("least", "more")
@@ -117,29 +117,32 @@ def _choice_text(definition: Definition, setting: Setting, value: str, language:
 
 @blueprint.get("/settings")
 def settings() -> str:
-    """Every setting of the current edition: what counts today, what the edition began with."""
+    """Every setting of a lifecycle's current edition: what counts today, what the edition began with."""
     language = door.language()
     with pages.looking() as look:
-        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        among = pages.lifecycles(look)
+        definition = among.current
         coming = [
             row
-            for row in office.setting_rows(look.session, pages.LIFECYCLE)
+            for row in office.setting_rows(look.session, definition.name)
             if row["from_on"] > look.ctx.today
         ]
-        rows = tuple(_row(look, definition, one, coming, language) for one in definition.settings.values())
+        rows = tuple(_row(look, among, one, coming, language) for one in definition.settings.values())
     return listed(
         Listing(
             title=t("admin.place.settings", language),
             columns=("setting", "value", "default", "basis", "coming"),
             rows=rows,
             intro=t("admin.settings.intro", language),
+            tabs=among.links("admin.settings", language),
         )
     )
 
 
 def _row(
-    look: pages.Look, definition: Definition, one: Setting, coming: list[Any], language: str
+    look: pages.Look, among: pages.Lifecycles, one: Setting, coming: list[Any], language: str
 ) -> tuple[Cell, ...]:
+    definition = among.current
     now = value_on(look.session, definition, one.name, look.ctx.today)
     to_come = [
         t(
@@ -151,13 +154,14 @@ def _row(
         for row in coming
         if row["name"] == one.name
     ]
+    address = url_for("admin.setting", name=one.name, lifecycle=among.in_address)
     pinned = (
         t("admin.settings.pinned", language, act=definition.acts[one.pinned_by].label)
         if one.pinned_by
         else ""
     )
     return (
-        Cell(text=label_text(one.label, language), href=url_for("admin.setting", name=one.name), note=pinned),
+        Cell(text=label_text(one.label, language), href=address, note=pinned),
         cell(setting_text(definition, one, now, language)),
         cell(setting_text(definition, one, one.default, language)),
         Cell(text=t("basis.local", language), unbroken=True),
@@ -172,13 +176,14 @@ def _row(
 def setting(name: str) -> Answer:
     """One setting with its history; a change is stated, shown with what it moves, then made."""
     with pages.looking() as look:
-        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        among = pages.lifecycles(look)
+        definition = among.current
         if name not in definition.settings:
             raise NotFound("no_such_setting", setting=name)
         now = value_on(look.session, definition, name, look.ctx.today)
         asks = _asks(definition, definition.settings[name], now, look.ctx)
         history = _history(look, definition, definition.settings[name])
-    page = _page(definition, definition.settings[name], now)
+    page = _page(among, definition.settings[name], now)
     if request.method == "GET":
         return _form(page, asks, history, key=pages.new_request_key())
     key = pages.sent_key()
@@ -351,8 +356,8 @@ def _placed(bad: BadInput, asks: tuple[Ask, ...]) -> list[Any]:
     return [replace(fault, field=first) if fault.field == "value" else fault for fault in bad.faults]
 
 
-def _page(definition: Definition, one: Setting, now: Any) -> Page:
-    language = door.language()
+def _page(among: pages.Lifecycles, one: Setting, now: Any) -> Page:
+    definition, language = among.current, door.language()
     facts = [
         (t("admin.column.value", language), setting_text(definition, one, now, language)),
         (t("admin.column.default", language), setting_text(definition, one, one.default, language)),
@@ -364,8 +369,8 @@ def _page(definition: Definition, one: Setting, now: Any) -> Page:
     return Page(
         title=label_text(one.label, language),
         action=t("admin.settings.show_moves", language),
-        back=url_for("admin.settings"),
-        facts=tuple(facts),
+        back=url_for("admin.settings", lifecycle=among.in_address),
+        facts=(*facts, *lifecycle_fact(among)),
         intro=intro,
     )
 
@@ -410,5 +415,5 @@ def _consequences(
     return render_template(
         "admin/preview.html", page=page, found=found, lines=lines, sent=sent, key=key, digest=_digest(found),
         value=setting_text(definition, found.setting, found.value, look.language), overtaken=overtaken, from_on=typed(asks).day("from_on"),
-        reason=request.form.get("reason", ""),
+        reason=request.form.get("reason", ""), address=pages.here(),
     )  # fmt: skip

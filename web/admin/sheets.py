@@ -21,6 +21,7 @@ from web.words import catalogue, t
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.explain.names import title_of
 from workflow.operations.deeds import Done
 from workflow.operations.repeats import once
 
@@ -136,6 +137,14 @@ def _day(text: str) -> date:
 # ───────────────────────────── Filling it in
 
 
+def lifecycle_fact(among: pages.Lifecycles) -> tuple[tuple[str, str], ...]:
+    """The fact that says which lifecycle a form is about; none where there is only one."""
+    if not among.are_several:
+        return ()
+    language = door.language()
+    return ((t("admin.column.lifecycle", language), title_of(among.current.label, language)),)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """What stands around a form."""
@@ -176,7 +185,7 @@ def filled(
 def do(asks: tuple[Ask, ...], deed: Deed, *, key: str) -> Done:
     """Read the form and do its deed, once for the key. Raises BadInput and WorkflowError."""
     read = typed(asks)
-    asked = [request.path, {name: read.values[name] for name in sorted(read.values) if name != "password"}]
+    asked = [pages.here(), {name: read.values[name] for name in sorted(read.values) if name != "password"}]
     try:
         return door.act(
             lambda session, ctx: once(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from web.pages import PROPOSAL, Look
+from web import pages
+from web.pages import Look
 from workflow.blockers import Rank
 from workflow.explain.names import badge_of
 from workflow.explain.standing import stand_ins, standing
@@ -21,11 +22,14 @@ def top(look: Look, case: Case) -> dict[str, Any]:
         "badge": badge_of(case.definition, snapshot.state, look.language),
         "standing": standing(snapshot, look.language),
         "stand_ins": stand_ins(snapshot, look.language),
-        "may_write": snapshot.state == case.definition.initial and _may_write(look, case),
+        "may_write": _may_write(look, case),
     }
 
 
 def _may_write(look: Look, case: Case) -> bool:
-    """Whether the draft is the reader's to write; others may read the base and not its proposal."""
-    plan = probe(case.snapshot, PROPOSAL, look.ctx)
+    """Whether the case is a proposal still written, and the reader's to write; others may read the base and not that."""
+    proposal = case.definition.proposal
+    if proposal is None or not pages.is_draft(case.definition, case.snapshot.state):
+        return False
+    plan = probe(case.snapshot, proposal.name, look.ctx)
     return all(blocker.rank is not Rank.ROLE for blocker in plan.blockers)

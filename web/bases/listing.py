@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Response, render_template, request, url_for
@@ -30,21 +30,20 @@ COLUMNS = (
 def index() -> str:
     """The bases the reader may see, narrowed by the filters of the address."""
     with pages.looking() as look:
-        known = lifecycles_in_use(look.session)
-        current = _asked_for(known)
-        wanted = _wanted(current)
+        among = _asked_for(look)
+        wanted = _wanted(among.current)
         marks = {"after": request.args.get("after"), "before": request.args.get("before")}
         found = queries.bases_page(look.session, look.rights, wanted, at=look.ctx.at, **marks)
         counts = queries.counts_by_state(look.session, look.rights, wanted, at=look.ctx.at)
-        filters = _as_filters(wanted)
+        filters = _as_filters(wanted, among)
         return render_template(
             "bases/index.html",
             rows=_listed(look, found.rows),
             turn=pages.turn(found, "bases.index", **filters),
             wanted=wanted,
-            lifecycles=_lifecycle_links(known, current, look.language),
+            lifecycles=among.links("bases.index", look.language),
             filters=filters,
-            states=_state_links(current, counts, filters, look.language),
+            states=_state_links(among.current, counts, filters, look.language),
             total=sum(counts.values()),
             all_href=_address(filters, state=None),
             colleges=queries.lead_colleges(look.session, look.rights),
@@ -52,25 +51,11 @@ def index() -> str:
         )
 
 
-def _asked_for(known: Mapping[str, Definition]) -> Definition:
-    """The lifecycle the address names, the site's own where it names none there is."""
-    return known.get(pages.asked("lifecycle")) or known[pages.LIFECYCLE]
-
-
-def _lifecycle_links(
-    known: Mapping[str, Definition], current: Definition, language: str
-) -> list[dict[str, Any]]:
-    """Each lifecycle as a link; none where there is only one."""
-    if len(known) == 1:
-        return []
-    return [
-        {
-            "label": title_of(one.label, language),
-            "href": url_for("bases.index", lifecycle=name),
-            "current": name == current.name,
-        }
-        for name, one in known.items()
-    ]
+def _asked_for(look: Look) -> pages.Lifecycles:
+    """The lifecycle the address names, the first where it names none there is: a filter that fits nothing narrows nothing."""
+    known = lifecycles_in_use(look.session)
+    name = pages.asked("lifecycle")
+    return pages.Lifecycles(known=known, current=known[name if name in known else next(iter(known))])
 
 
 def _wanted(current: Definition) -> BaseFilter:
@@ -85,9 +70,9 @@ def _wanted(current: Definition) -> BaseFilter:
     )
 
 
-def _as_filters(wanted: BaseFilter) -> dict[str, str]:
+def _as_filters(wanted: BaseFilter, among: pages.Lifecycles) -> dict[str, str]:
     given = {
-        "lifecycle": wanted.lifecycle if wanted.lifecycle != pages.LIFECYCLE else "",
+        "lifecycle": among.in_address or "",
         "state": wanted.state,
         "college": wanted.college,
         "q": wanted.text,
@@ -143,7 +128,8 @@ def _list_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
 def export(kind: str) -> Response:
     """The list as a file, every row the reader may see and the filters leave; taking it leaves an entry."""
     with pages.looking() as look:
-        wanted = _wanted(_asked_for(lifecycles_in_use(look.session)))
+        among = _asked_for(look)
+        wanted = _wanted(among.current)
         editions = editions_in_use(look.session)
         rows = [
             _export_row(row, editions[row["edition_id"]], look.language)
@@ -151,7 +137,7 @@ def export(kind: str) -> Response:
         ]
         heads = [t(f"bases.column.{name}", look.language) for name in COLUMNS]
         title, on = t("bases.file_name", look.language), look.ctx.today
-    taken = {"act": "bases", "filters": _as_filters(wanted), "count": len(rows), "file": kind}
+    taken = {"act": "bases", "filters": _as_filters(wanted, among), "count": len(rows), "file": kind}
     return taken_out(heads, rows, title=title, on=on, kind=kind, taken=taken)
 
 

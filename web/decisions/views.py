@@ -32,7 +32,7 @@ def form(case_id: UUID, act: str) -> Answer:
     """The form of an act, or every reason why it cannot be filled in now."""
     with pages.looking() as look:
         case = pages.case_seen(look, str(case_id), act)
-        if act == pages.PROPOSAL and case.snapshot.state == case.definition.initial:
+        if pages.is_proposal(case.definition, case.snapshot.state, act):
             return redirect(url_for("proposals.show", case_id=case_id))
         plan = probe(case.snapshot, act, look.ctx, on_behalf_of=pages.asked_for())
         if is_hopeless(plan):

@@ -3,7 +3,7 @@
 Whoever asks brings their `Rights`; what they may not see is answered like what does not exist.
 """
 
-from workflow.queries.acting import Case, case_for, cases_for, told
+from workflow.queries.acting import Case, case_for, cases_for, definition_for, told
 from workflow.queries.bases import BaseFilter, Deadline, base_rows, bases_page, counts_by_state, lead_colleges
 from workflow.queries.deadlines import (
     DayCount,
@@ -69,6 +69,7 @@ __all__ = [
     "deadline_rows",
     "deadlines_page",
     "decisions_held_up",
+    "definition_for",
     "document_for",
     "document_is_of",
     "done_by_me",

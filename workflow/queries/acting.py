@@ -76,6 +76,11 @@ def case_for(
     return Case(snapshot=snapshot, acts=offered)
 
 
+def definition_for(session: Session, case_id: str) -> Definition:
+    """The edition a case follows. Raises NotFound for a case that does not exist."""
+    return definition_of(session, gather.look(session, case_id)[1])
+
+
 def cases_for(
     session: Session,
     case_ids: Sequence[str],

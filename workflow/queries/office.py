@@ -155,11 +155,10 @@ def unit_of(session: Session, unit_id: str) -> Row:
     return _one(session, select(Unit.__table__).where(Unit.id == unit_id))
 
 
-def calls(session: Session) -> list[Row]:
-    """Every call, the latest first."""
-    return [
-        dict(row) for row in session.execute(select(Call.__table__).order_by(Call.opens_on.desc())).mappings()
-    ]
+def calls(session: Session, lifecycle: str) -> list[Row]:
+    """Every call of a lifecycle, the latest first."""
+    found = select(Call.__table__).where(Call.lifecycle == lifecycle).order_by(Call.opens_on.desc())
+    return [dict(row) for row in session.execute(found).mappings()]
 
 
 def call_of(session: Session, call_id: str) -> Row:

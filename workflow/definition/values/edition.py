@@ -85,6 +85,24 @@ class Definition:
         return any(route.has_ballots for route in self.routes.values())
 
     @property
+    def proposal(self) -> Act | None:
+        """The act by which whoever opened a case sends it on its way; None where nobody who opens one can.
+
+        It is the first in the file's order that they may do where a case begins and that leads to a state with a way on.
+        """
+        return next(
+            (
+                act
+                for act in self.acts.values()
+                if self.initial in act.source
+                and self.opens in act.by
+                and act.to in self.states.keys() - {self.initial}
+                and not self.states[act.to].end
+            ),
+            None,
+        )
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """The steps of all routes, in the file's order."""
         return tuple(step for route in self.routes.values() for step in route.steps)

@@ -18,7 +18,7 @@ from workflow.operations.deeds import (
     found,
     record,
 )
-from workflow.world import bump
+from workflow.world import bump, lifecycles_in_use
 
 
 def open_call(
@@ -31,9 +31,11 @@ def open_call(
     reason: str,
     ctx: Context,
 ) -> Done:
-    """Open the yearly call for proposals; both days are inclusive. Raises BadInput when it overlaps another."""
+    """Open the yearly call for proposals of a lifecycle; both days are inclusive. Raises BadInput when it overlaps another."""
     demand(session, ctx, *OFFICE)
     faults = Faults()
+    if lifecycle not in lifecycles_in_use(session):
+        faults.add("lifecycle", "unknown_choice")
     _call_days(session, faults, lifecycle, opens_on, closes_on, other_than=None)
     if not EARLIEST_YEAR <= year <= LATEST_YEAR:
         faults.add("year", "not_a_year")
