@@ -28,8 +28,6 @@ from workflow.world import editions_in_use, lifecycles_in_use
 
 KEY = re.compile(r"[A-Za-z0-9_-]{16,80}")
 NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-LIFECYCLE = "base"
-"""The lifecycle these pages are about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,13 +11,13 @@ from flask import Blueprint, render_template, request
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
-from web import door, pages
+from web import door
 from web.audit.wording import what_text
 from workflow.log import entry_hash
 from workflow.operations.sealing import public_keys
 from workflow.packet.verify import Archive, Bad, Checkpoint, Finding, Key, check, check_entry
+from workflow.queries.editions import editions_of
 from workflow.queries.sealing import PROOF, note_of
-from workflow.world import current_edition
 
 blueprint = Blueprint("verifying", __name__)
 
@@ -124,7 +124,7 @@ def _parts(receipt: str) -> tuple[str, str]:
 
 def _says(session: Session, entry: str) -> Says:
     body = json.loads(entry)
-    _, definition = current_edition(session, pages.LIFECYCLE)
+    definition = editions_of(session).of_body(body)
     return Says(
         at=datetime.fromisoformat(body["recorded_at"]),
         what=what_text(body, definition, door.language()),

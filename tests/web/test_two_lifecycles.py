@@ -24,6 +24,7 @@ from workflow.definition import load
 from workflow.doctor import examine
 from workflow.errors import BadInput
 from workflow.operations.deeds import Role
+from workflow.operations.editions import publish
 from workflow.operations.office import open_call
 from workflow.world import bump
 
@@ -447,6 +448,67 @@ def test_setting_is_shown_and_changed_for_the_lifecycle_chosen(lite: Site, stati
         )
         assert rows.all() == [("station", "panel_size", 5)]
     assert office.get("/admin/settings/notice_time").status_code == 404
+
+
+# ───────────────────────────── The log
+
+
+def test_log_is_narrowed_by_what_either_lifecycle_names(lite: Site, stations: University) -> None:
+    base, station = at_vote(lite.university), applied(stations)
+    auditor = lite.browser("auditor")
+
+    page = text_of(auditor.get("/audit"))
+    narrowed = text_of(auditor.get("/audit?act=apply"))
+
+    assert {"submit", "apply", "review_opens"} < {*options_of(page, "act")}
+    assert "研究生工作站 1</option>" in page
+    assert "事项：提交申请" in narrowed
+    assert (f"/bases/{base}" in narrowed, f"/bases/{station}" in narrowed) == (False, True)
+
+
+def test_log_of_one_lifecycle_calls_editions_by_their_label(lite: Site) -> None:
+    definition = lite.university.definition
+
+    page = text_of(lite.browser("auditor").get("/audit"))
+
+    assert f">{definition.edition}</option>" in page
+    assert options_of(page, "act") == list(dict.fromkeys([*definition.acts, *definition.timers]))
+
+
+def test_act_both_name_is_offered_once_by_both_names(lite: Site, stations: University) -> None:
+    source = STATION.read_text(encoding="utf-8").replace('"1"', '"2"', 1).replace("turn_down", "reject")
+    with lite.database.transaction() as session:
+        publish(session, source.encode(), ctx=stations.ctx("office"))
+
+    page = text_of(lite.browser("auditor").get("/audit?act=reject"))
+
+    assert options_of(page, "act").count("reject") == 1
+    assert ">不予立项、不予设站</option>" in page
+    assert "事项：不予立项、不予设站" in page
+
+
+def test_entry_of_no_case_speaks_the_words_of_its_lifecycle(lite: Site, stations: University) -> None:
+    office, auditor = lite.browser("office"), lite.browser("auditor")
+    stated = {"value": "45", "value.unit": "days", "from_on": "2026-03-20", "reason": "sooner"}
+    address = "/admin/settings/account_time?lifecycle=station"
+    office.client.post(address, data=hidden(office.send(address, stated)))
+    office.send(
+        f"/admin/people/{stations.people['stranger']}/grants/new",
+        {"role": "committee", "unit": "", "from_on": "2026-03-01", "until_on": "", "reason": "elected"},
+    )
+    office.get("/bases/export.csv?lifecycle=station&state=draft")
+
+    (setting,), (grant,), (export,) = (
+        lite.entries(kind) for kind in ("setting_changed", "grant_given", "export")
+    )
+
+    changed = text_of(auditor.get(f"/audit/{setting.id}"))
+    assert "总结报告时限" in changed
+    assert "45天" in changed
+    assert "评审委员会委员" in text_of(auditor.get(f"/audit/{grant.id}"))
+    said = text_of(auditor.get(f"/audit/{export.id}"))
+    assert "流程：研究生工作站" in said
+    assert "状态：填报中" in said
 
 
 def give(lite: Site, who: str, role: str, *, unit: str | None = None) -> None:

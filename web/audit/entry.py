@@ -14,9 +14,9 @@ from web.audit.values import Values
 from web.audit.wording import states_text, what_text, who_text, word
 from web.words import t
 from workflow.errors import NotFound
+from workflow.queries.editions import editions_of
 from workflow.queries.log import proof_of
 from workflow.queries.sealing import Inclusion, inclusion_of
-from workflow.world import current_edition, editions_in_use
 
 
 @blueprint.get("/audit/<int:entry_id>")
@@ -26,8 +26,8 @@ def entry(entry_id: int) -> str:
         raise NotFound("no_such_entry", entry=entry_id)
     with pages.looking() as look:
         proof = proof_of(look.session, entry_id)
-        _, current = current_edition(look.session, pages.LIFECYCLE)
-        definition = editions_in_use(look.session).get(proof.row["edition_id"], current)
+        editions = editions_of(look.session)
+        definition = editions.by_id.get(proof.row["edition_id"]) or editions.of_body(proof.body)
         held = Values(look, definition, proof.body)
         row, language = proof.row, look.language
         what, included = what_text(row, definition, language), inclusion_of(look.session, entry_id)

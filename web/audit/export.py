@@ -25,9 +25,9 @@ from workflow.errors import BadInput
 from workflow.operations.deeds import Done, record
 from workflow.operations.repeats import once
 from workflow.periods import BEIJING, beijing_day
+from workflow.queries.editions import editions_of
 from workflow.queries.log import LogFilter, any_entry, last_entry_id, log_rows, rows_by_case
 from workflow.words import written
-from workflow.world import current_edition, editions_in_use
 
 FILES = {
     **EXPORTS,
@@ -87,12 +87,7 @@ def _taken(session: Session, ctx: Context, chosen: LogFilter, file: str) -> Done
 
 def _content(chosen: LogFilter, file: str, until: int, language: str) -> Iterator[bytes]:
     with door.database().reading() as session:
-        _, current = current_edition(session, pages.LIFECYCLE)
-        editions = editions_in_use(session)
-
-        def of(row: Mapping[str, Any]) -> Definition:
-            return editions.get(row["edition_id"], current)
-
+        of = editions_of(session).of_row
         if file == "xes":
             rows = rows_by_case(session, chosen, until=until)
             yield from encoded(as_xes(rows, lambda row: activity(row, of(row), language)))

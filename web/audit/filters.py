@@ -9,11 +9,11 @@ from typing import Any
 from flask import url_for
 
 from web import pages
-from web.audit.wording import act_text, kind_text, word
+from web.audit.wording import act_text, edition_text, kind_text, word
 from web.words import t
 from workflow import queries
-from workflow.definition.values.edition import Definition
 from workflow.queries import office
+from workflow.queries.editions import Editions
 from workflow.queries.log import LogFilter
 from workflow.words import label_text, written
 
@@ -68,11 +68,11 @@ class Chip:
     href: str
 
 
-def chips(look: pages.Look, chosen: LogFilter, definition: Definition) -> list[Chip]:
+def chips(look: pages.Look, chosen: LogFilter, editions: Editions) -> list[Chip]:
     empty = LogFilter()
     return [
         Chip(
-            text=chip_text(look, definition, one.name, getattr(chosen, one.name)),
+            text=chip_text(look, editions, one.name, getattr(chosen, one.name)),
             href=_address(replace(chosen, **{one.name: getattr(empty, one.name)})),
         )
         for one in fields(LogFilter)
@@ -98,13 +98,15 @@ def _stream_text(look: pages.Look, stream: str) -> str:
     return stream
 
 
-def chip_text(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
-    """One part of a filter in words, of the address or as the entry of an export keeps it."""
-    return t(f"audit.chip.{name}", look.language, value=_said(look, definition, name, value))
+def chip_text(look: pages.Look, editions: Editions, name: str, value: Any, *, of: str = "") -> str:
+    """One part of a filter in words, of the address or as the entry of an export keeps it; `of` a lifecycle, or the first."""
+    return t(f"audit.chip.{name}", look.language, value=_said(look, editions, name, value, of))
 
 
-def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> str:
+def _said(look: pages.Look, editions: Editions, name: str, value: Any, of: str) -> str:
     """A filter's value in words."""
+    present = editions.present
+    definition = present.get(of) or next(iter(present.values()))
     match name:
         case "unit" | "college":
             unit = queries.units_by_id(look.session).get(value)
@@ -112,7 +114,11 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
         case "kind":
             return kind_text(value, look.language)
         case "act":
-            return act_text(definition, value, look.language)
+            return (
+                act_text(definition, value, look.language)
+                if "." in value
+                else written(editions.act_labels(value, look.language), look.language)
+            )
         case "source":
             return word("entry.sources.", value, look.language)
         case "case":
@@ -136,7 +142,8 @@ def _said(look: pages.Look, definition: Definition, name: str, value: Any) -> st
                 else value
             )
         case "edition":
-            labels = {row["id"]: row["label"] for row in office.editions(look.session)}
-            return str(labels.get(value, value))
+            return edition_text(value, editions, look.language)
+        case "lifecycle" if value in present:
+            return label_text(present[value].label, look.language)
         case _:
             return written(value, look.language)

@@ -10,16 +10,17 @@ from flask import render_template, request, url_for
 from web import pages
 from web.audit import blueprint
 from web.audit.filters import as_address, chips, wanted
-from web.audit.wording import kind_text, states_text, what_text, who_text, word
+from web.audit.wording import edition_text, kind_text, states_text, what_text, who_text, word
 from web.words import t
 from workflow import queries
 from workflow.context import Source
 from workflow.definition.values.edition import Definition
-from workflow.explain.names import act_label, headed
+from workflow.explain.names import headed
 from workflow.log import KINDS
 from workflow.queries import office
+from workflow.queries.editions import Editions, editions_of
 from workflow.queries.log import COUNTED, base_asked_for, log_count, log_page
-from workflow.world import current_edition, editions_in_use
+from workflow.words import written
 
 
 @blueprint.get("/audit")
@@ -27,43 +28,44 @@ def index() -> str:
     """Entries of every stream, newest first."""
     chosen = wanted()
     with pages.looking() as look:
-        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        editions = editions_of(look.session)
         found = log_page(
             look.session, chosen, after=request.args.get("after"), before=request.args.get("before")
         )
         count = log_count(look.session, chosen)
-        editions = editions_in_use(look.session)
         bases = office.base_names(look.session, [row["case_id"] for row in found.rows if row["case_id"]])
-        rows = [
-            _row(row, editions.get(row["edition_id"], definition), bases, look.language) for row in found.rows
-        ]
+        rows = [_row(row, editions.of_row(row), bases, look.language) for row in found.rows]
         return render_template(
-            "audit/index.html", rows=rows, chosen=chosen, chips=chips(look, chosen, definition), choices=_choices(look, definition),
+            "audit/index.html", rows=rows, chosen=chosen, chips=chips(look, chosen, editions), choices=_choices(look, editions),
             turn=pages.turn(found, "audit.index", **as_address(chosen)), address=as_address(chosen),
             key=pages.new_request_key(), base=base_asked_for(look.session, chosen),
             total=t("audit.more", look.language, count=COUNTED) if count > COUNTED else t("audit.total", look.language, count=count),
         )  # fmt: skip
 
 
-def _choices(look: pages.Look, definition: Definition) -> dict[str, list[dict[str, str]]]:
+def _choices(look: pages.Look, editions: Editions) -> dict[str, list[dict[str, str]]]:
     """What the form offers: kinds, acts, sources, units, editions."""
     language = look.language
     kinds = sorted({kind for known in KINDS.values() for kind in known})
     sources = [str(source) for source in Source]
-    acts = [*definition.acts, *definition.timers]
+    acts = {name: None for one in editions.present.values() for name in (*one.acts, *one.timers)}
     return {
         "kind": sorted(
             ({"value": kind, "label": kind_text(kind, language)} for kind in kinds),
             key=lambda one: one["label"],
         ),
         "act": [
-            {"value": name, "label": headed(act_label(definition, name, language), language)} for name in acts
+            {"value": name, "label": headed(written(editions.act_labels(name, language), language), language)}
+            for name in acts
         ],
         "source": [{"value": name, "label": word("entry.sources.", name, language)} for name in sources],
         "unit": [
             {"value": row["id"], "label": row["name"]} for row in queries.units_by_id(look.session).values()
         ],
-        "edition": [{"value": row["id"], "label": row["label"]} for row in office.editions(look.session)],
+        "edition": [
+            {"value": key, "label": edition_text(key, editions, language)}
+            for key in reversed(list(editions.by_id))
+        ],
     }
 
 

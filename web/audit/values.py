@@ -19,8 +19,10 @@ from workflow.definition.values.edition import Definition
 from workflow.definition.values.routes import BACK_TO, MORE_TIME_FOR
 from workflow.explain.names import NO_VALUE, headed, role_label
 from workflow.explain.values import value_text
+from workflow.queries.editions import editions_of
 from workflow.queries.log import disclosed, is_undisclosed
 from workflow.queries.names import steps_of_rounds, things_named
+from workflow.queries.roles import roles_of
 from workflow.words import article_text, say, written
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -170,7 +172,8 @@ class Values:
                     [word("audit.refusal.", code, self._language) for code in value], self._language
                 )
             case "filters":
-                chips = [chip_text(self._look, self._definition, *pair) for pair in value.items()]
+                editions, of = editions_of(self._look.session), str(value.get("lifecycle", ""))
+                chips = [chip_text(self._look, editions, *pair, of=of) for pair in value.items()]
                 return self._joined(chips) if chips else t("audit.no_filter", self._language)
             case "approximate":
                 return written([column_text(one, self._language) for one in value] or None, self._language)
@@ -245,13 +248,19 @@ class Values:
             case "timers.basis":
                 return article_text(value, language)
         if name == "role":
-            return role_label(definition, value, language)
+            return self._role(value)
         if name in definition.fields and isinstance(value, Mapping):
             return value_text(definition, definition.fields[name], value, self._names, language)
         return self._text(value)
 
     def _label(self, known: Mapping[str, Any], name: str) -> str:
         return written(known[name].label, self._language) if name in known else name
+
+    def _role(self, name: str) -> str:
+        """A role of the entry's lifecycle, or of another where it is of no case."""
+        if name in self._definition.roles:
+            return role_label(self._definition, name, self._language)
+        return roles_of(self._look.session).label(name, self._language)
 
     def _step(self, name: str) -> str:
         step = self._definition.any_step(name)

@@ -8,6 +8,7 @@ from typing import Any
 from web.words import catalogue, t
 from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, headed, system_text
+from workflow.queries.editions import Editions
 from workflow.words import written
 
 
@@ -20,6 +21,16 @@ def word(prefix: str, name: str, language: str) -> str:
 def kind_text(kind: str, language: str) -> str:
     """What a kind of entry is called."""
     return headed(word("entry.kinds.", kind, language), language)
+
+
+def edition_text(key: str, editions: Editions, language: str) -> str:
+    """What an edition is called, with its lifecycle where there are several; the key of one that is not known."""
+    if key not in editions.by_id:
+        return key
+    edition = editions.by_id[key]
+    if len(editions.present) == 1:
+        return edition.edition
+    return t("audit.edition_of", language, lifecycle=edition.label, edition=edition.edition)
 
 
 def act_text(definition: Definition, name: str, language: str) -> str:

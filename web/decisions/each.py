@@ -26,7 +26,8 @@ from workflow.blockers import Fault
 from workflow.errors import BadInput, NotFound
 from workflow.explain.names import act_label, headed
 from workflow.operations import Receipt
-from workflow.world import current_edition, editions_in_use
+from workflow.queries.editions import editions_of
+from workflow.world import editions_in_use
 
 MARK = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ([0-9]{1,9}) ([0-9]{1,9}) ([0-9a-f]{64})")
 
@@ -96,7 +97,7 @@ def results_of(key: str) -> Answer:
         known = results.kept_results(look, key) if pages.KEY.fullmatch(key) else None
         if known is None:
             raise NotFound("no_such_results", key=key)
-        _, definition = current_edition(look.session, pages.LIFECYCLE)
+        definition = editions_of(look.session).knowing(known.act)
         return render_template(
             "decisions/results.html",
             label_of_act=headed(act_label(definition, known.act, look.language), look.language),
