@@ -10,7 +10,7 @@ from uuid import UUID
 
 from web import pages
 from web.admin.people import TONGUES
-from web.admin.settings import period_text, setting_text
+from web.admin.setting_values import period_text, setting_text
 from web.audit.filters import chip_text
 from web.audit.wording import act_text, word
 from web.words import catalogue, t

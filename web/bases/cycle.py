@@ -117,6 +117,9 @@ def deadlines(look: Look, snapshot: Snapshot) -> list[dict[str, Any]]:
     ]
 
 
+# ───────────────────────────── The way through the states
+
+
 def way_through(look: Look, case: Case) -> dict[str, Any]:
     """The states the base went through, the one it is in, and those an act or the clock can lead to from here."""
     snapshot, definition = case.snapshot, case.definition

@@ -124,6 +124,9 @@ def _list_row(look: Look, row: Row, editions: Any) -> dict[str, Any]:
     }
 
 
+# ───────────────────────────── Exports
+
+
 @blueprint.get("/bases/export.<any(csv, xlsx):kind>")
 def export(kind: str) -> Response:
     """The list as a file, every row the reader may see and the filters leave; taking it leaves an entry."""

@@ -71,6 +71,9 @@ def show(case_id: UUID) -> str:
         )
 
 
+# ───────────────────────────── A step that chooses
+
+
 @blueprint.get("/bases/<uuid:case_id>/steps/<name>")
 def step(case_id: UUID, name: str) -> str | Redirect:
     """What a step of the route can choose; where it can choose only one transition, that one's form.
@@ -96,6 +99,9 @@ def step(case_id: UUID, name: str) -> str | Redirect:
             **top(look, case),
             **choices(look, case, found),
         )
+
+
+# ───────────────────────────── Deadlines an import found past
 
 
 @blueprint.get("/bases/<uuid:case_id>/past-deadlines")
@@ -131,6 +137,9 @@ def release(case_id: UUID) -> Redirect | tuple[str, int]:
             reasons=reasons,
         )
     return page, 409
+
+
+# ───────────────────────────── Who an imported name is
 
 
 @blueprint.post("/bases/<uuid:case_id>/duties/<uuid:duty_id>/link")

@@ -11,6 +11,8 @@ from web.api.shapes.parts import Key, Named, Shape, Word
 from web.api.shapes.problems import Reason
 from web.api.shapes.together import Version
 
+# ───────────────────────────── In
+
 
 class NewMeeting(Shape):
     """A meeting over cases that are at a vote, in the order of the agenda; the chair and those present are members."""
@@ -71,6 +73,9 @@ class Closing(Shape):
     """The rows that are to be closed, as they were shown."""
 
     rows: list[RowSeen] = Field(max_length=200)
+
+
+# ───────────────────────────── Out
 
 
 class MeetingBrief(Shape):

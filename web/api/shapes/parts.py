@@ -8,28 +8,20 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
-
-
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
 """A name of a lifecycle file."""
-
 
 Key = Annotated[
     str, StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")
 ]
 """The identifier of a row."""
 
-
 Line = Annotated[str, StringConstraints(max_length=200, pattern=NO_CONTROL)]
-
-
 LogPlace = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,17}-[0-9]{1,18}$")]
 """The mark of a page of the log: when an entry was recorded, and its number."""
 
-
 Place = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
 """The mark of a page that goes by places in a stream."""
-
 
 DayAndKey = Annotated[
     str,
@@ -38,7 +30,6 @@ DayAndKey = Annotated[
     ),
 ]
 """The mark of a page that goes by days."""
-
 
 YesNo = Literal["true", "false"]
 

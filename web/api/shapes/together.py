@@ -13,7 +13,6 @@ from web.api.shapes.problems import Problem
 MOST = 50
 """Bases decided on with one request, as on the pages."""
 
-
 Version = Annotated[int, Field(ge=0, le=999_999_999)]
 
 

@@ -19,14 +19,8 @@ class ActKind(StrEnum):
 
 
 TO_SAME = "same"
-
-
 TO_UNDO = "undo"
-
-
 BY_TIMER = "timer"
-
-
 BY_TURN = "whose_turn"
 
 

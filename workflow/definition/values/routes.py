@@ -29,10 +29,8 @@ class StepKind(StrEnum):
 BY_BALLOT = frozenset({StepKind.SIGN, StepKind.VOTE, StepKind.SCORE, StepKind.PUBLICITY})
 """The kinds of step that people complete by ballots, in rounds."""
 
-
 CONFIDENTIAL = frozenset({StepKind.VOTE, StepKind.SCORE})
 """The kinds whose ballots nobody else sees before the round is closed."""
-
 
 REOPENED = frozenset({StepKind.SIGN, StepKind.VOTE, StepKind.SCORE, StepKind.DECIDE})
 """The kinds at which a route that is over may be reopened: those at which people decide."""
