@@ -36,7 +36,7 @@ from workflow import clock
 from workflow.context import Source
 from workflow.errors import BadInput, NotFound
 from workflow.operations import accounts
-from workflow.operations.deeds import OFFICE, READERS_OF_THE_LOG, held_roles
+from workflow.operations.deeds import OFFICE, READERS_OF_THE_LOG, held_roles, is_key
 from workflow.operations.invitations import Validity, invitation_of, leave
 from workflow.periods import beijing_day
 
@@ -127,7 +127,7 @@ def _load(text: str) -> User | None:
     if text.startswith(GUEST):
         return _load_guest(text.removeprefix(GUEST))
     account_id, _, epoch = text.rpartition(":")
-    if not _is_key(account_id) or not epoch.isascii() or not epoch.isdigit():
+    if not is_key(account_id) or not epoch.isascii() or not epoch.isdigit():
         return None
     with door.database().reading() as session:
         row = session.execute(
@@ -150,7 +150,7 @@ def _load(text: str) -> User | None:
 
 def _load_guest(invitation_id: str) -> User | None:
     """The expert whose link began the session, while it has neither ended nor run out."""
-    if not _is_key(invitation_id):
+    if not is_key(invitation_id):
         return None
     with door.database().reading() as session:
         now = clock.now(session)
@@ -180,10 +180,6 @@ def begin_guest_session(invitation_id: str) -> None:
     user = _load_guest(invitation_id)
     if user is not None:
         login_user(user, remember=False)
-
-
-def _is_key(text: str) -> bool:
-    return re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) is not None
 
 
 def _ask_who() -> Response | tuple[str, int] | None:

@@ -20,6 +20,7 @@ from schedules.delivery.robots import Robot
 from workflow import clock
 from workflow.addresses import is_address
 from workflow.hours import Hours
+from workflow.in_force import grant_holds
 from workflow.mailing import NoticeKind, Pace, kind_of
 from workflow.periods import Calendar, beijing_day, end_of
 from workflow.queries.mailing import daily_letter_today, hours_of, is_responsible, paces_of
@@ -126,10 +127,8 @@ def _copied(row: Notice, robot: Robot, sorter: Sorter) -> dict[str, Any]:
 
 def _is_theirs(session: Session, robot: Robot, sorter: Sorter) -> bool:
     """Whether the person holds the robot's role, on its unit where it names one."""
-    today = beijing_day(sorter.now)
     held = select(Grant.id).outerjoin(Unit, Unit.id == Grant.unit_id).where(
-        Grant.person_id == sorter.person_id, Grant.role == robot.role, Grant.revoked_at.is_(None),
-        Grant.from_on <= today, Grant.until_on.is_(None) | (Grant.until_on >= today),
+        Grant.person_id == sorter.person_id, Grant.role == robot.role, grant_holds(beijing_day(sorter.now))
     )  # fmt: skip
     if robot.unit is not None:
         held = held.where(Unit.name == robot.unit)

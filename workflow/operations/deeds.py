@@ -21,6 +21,7 @@ from workflow import entries
 from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.in_force import grant_holds
 from workflow.operations.answers import Answer
 
 LINE_LONGEST = 200
@@ -86,9 +87,7 @@ def held_roles(session: Session, person: str | None, *, today: date) -> frozense
     rows = session.scalars(
         select(Grant.role).where(
             Grant.person_id == person,
-            Grant.revoked_at.is_(None),
-            Grant.from_on <= today,
-            Grant.until_on.is_(None) | (Grant.until_on >= today),
+            grant_holds(today),
         )
     )
     return frozenset(rows)

@@ -17,6 +17,7 @@ from workflow import entries, tasks, timers
 from workflow.context import Context
 from workflow.definition.values.edition import Definition
 from workflow.errors import WorkflowError
+from workflow.in_force import grant_holds
 from workflow.log import GENESIS
 from workflow.plan import Step
 from workflow.snapshot import Snapshot
@@ -70,9 +71,7 @@ def _may_open(session: Session, definition: Definition, unit_id: str, ctx: Conte
         Grant.person_id == ctx.actor.person,
         Grant.role == definition.opens,
         Grant.unit_id == unit_id,
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= ctx.today,
-        Grant.until_on.is_(None) | (Grant.until_on >= ctx.today),
+        grant_holds(ctx.today),
     )
     return session.execute(held.limit(1)).first() is not None
 

@@ -19,6 +19,7 @@ from models.changes import INSERT, UPDATE, Change
 from workflow.context import Context
 from workflow.definition.values.routes import StepKind
 from workflow.errors import NotFound, WorkflowError
+from workflow.in_force import grant_holds
 from workflow.operations.acts import perform
 from workflow.operations.answers import Receipt, Refusal
 from workflow.operations.bodies import bodies, offices
@@ -64,9 +65,7 @@ def members(session: Session, role: str, *, today: date) -> tuple[str, ...]:
     """The people who hold the role of a body on a day."""
     rows = select(Grant.person_id).where(
         Grant.role == role,
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= today,
-        Grant.until_on.is_(None) | (Grant.until_on >= today),
+        grant_holds(today),
     )
     return tuple(sorted(set(session.scalars(rows))))
 

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from models import Agreement, Case, Duty, JointBase, Person, Timer, Unit
+from workflow.in_force import duty_holds
 from workflow.periods import Kind
 from workflow.queries.inbox import SUBJECT, text_matches, with_subject
 from workflow.queries.paging import Order, Page, key_mark, page
@@ -152,8 +153,7 @@ def _leader(role: str, today: date) -> Any:
         .where(
             Duty.case_id == Case.id,
             Duty.role == role,
-            Duty.from_on <= today,
-            Duty.until_on.is_(None) | (Duty.until_on >= today),
+            duty_holds(today),
         )
         .order_by(Duty.from_on.desc(), Duty.id.desc())
         .limit(1)

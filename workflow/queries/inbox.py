@@ -36,6 +36,7 @@ from models import (
 )
 from workflow.definition.values.people import Held
 from workflow.definition.values.routes import StepKind
+from workflow.in_force import duty_holds
 from workflow.queries.kept_out import conflicted, kept_out
 from workflow.queries.paging import Order, Page, key_mark, number_mark, page
 from workflow.queries.rights import Rights, on_duty, rights_of, visible_to
@@ -125,8 +126,7 @@ def _own_turn(session: Session, rights: Rights) -> ColumnElement[bool]:
         Duty.case_id == Task.case_id,
         Duty.role == Task.role,
         Duty.person_id == rights.person,
-        Duty.from_on <= rights.today,
-        Duty.until_on.is_(None) | (Duty.until_on >= rights.today),
+        duty_holds(rights.today),
     )
     own_proposal = exists().where(
         PendingAct.case_id == Task.case_id,

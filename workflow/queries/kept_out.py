@@ -11,6 +11,7 @@ from models import Ballot, Case, Duty, JointBase, Round, Seat, Task
 from models.lists import holds_any
 from workflow.definition.values.edition import Definition
 from workflow.definition.values.people import Conflict, Held
+from workflow.in_force import duty_holds
 from workflow.queries.rights import Rights
 from workflow.world import editions_in_use, world
 
@@ -100,8 +101,7 @@ def _on_duty(person: Rights, role: str) -> ColumnElement[bool]:
         Duty.case_id == Task.case_id,
         Duty.role == role,
         Duty.person_id == person.person,
-        Duty.from_on <= person.today,
-        Duty.until_on.is_(None) | (Duty.until_on >= person.today),
+        duty_holds(person.today),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from models import Case, Duty, MailChoice, Notice
 from workflow.hours import ON_WORKING_DAYS, QUIET_HOURS, Hours, Quiet
+from workflow.in_force import duty_holds
 from workflow.mailing import USUAL, NoticeKind, Pace, kind_of
 from workflow.operations.settings import value_on
 from workflow.periods import beijing_day, start_of
@@ -36,7 +37,7 @@ def is_responsible(session: Session, person_id: str, *, today: date, case_id: st
 
     Where a case has nobody linked, everybody who stands in is responsible.
     """
-    in_force = (Duty.from_on <= today) & (Duty.until_on.is_(None) | (Duty.until_on >= today))
+    in_force = duty_holds(today)
     mine = select(Duty.id).join(Case, Case.id == Duty.case_id).where(
         Duty.person_id == person_id, Case.closed_at.is_(None), in_force
     )  # fmt: skip

@@ -25,6 +25,7 @@ from models import (
     UnitName,
 )
 from workflow.errors import NotFound
+from workflow.in_force import grant_holds
 from workflow.queries.paging import Order, Page, key_mark, page
 from workflow.snapshot import Row
 
@@ -56,7 +57,7 @@ def roles_by_person(session: Session, people: Iterable[str], *, today: date) -> 
     rows = session.execute(
         select(Grant.person_id, Grant.role, Unit.name.label("unit"))
         .outerjoin(Unit, Unit.id == Grant.unit_id)
-        .where(Grant.person_id.in_(list(people)), _in_force(today))
+        .where(Grant.person_id.in_(list(people)), grant_holds(today))
         .order_by(Grant.role, Grant.id)
     ).mappings()
     found: dict[str, list[Row]] = {}
@@ -74,14 +75,6 @@ def accounts_of(session: Session, person_id: str) -> list[Row]:
     """A person's accounts, oldest first; no hash among the columns."""
     statement = _accounts().where(Account.person_id == person_id).order_by(Account.id)
     return [dict(row) for row in session.execute(statement).mappings()]
-
-
-def _in_force(today: date) -> ColumnElement[bool]:
-    return (
-        Grant.revoked_at.is_(None)
-        & (Grant.from_on <= today)
-        & (Grant.until_on.is_(None) | (Grant.until_on >= today))
-    )
 
 
 # ───────────────────────────── Rights
@@ -111,7 +104,7 @@ def grants_page(
         if value:
             statement = statement.where(column == value)
     if wanted.on is not None:
-        statement = statement.where(_in_force(wanted.on))
+        statement = statement.where(grant_holds(wanted.on))
     return page(
         session, statement, Order(column=Grant.id, name="id", read=key_mark), after=after, before=before
     )

@@ -18,6 +18,7 @@ from workflow.definition.values.people import Held
 from workflow.definition.values.routes import StepKind
 from workflow.errors import NotFound
 from workflow.guards.rights import granted_on
+from workflow.in_force import duty_holds, grant_holds
 from workflow.operations.deeds import Role
 from workflow.world import editions_in_use
 
@@ -109,7 +110,7 @@ class Rights:
 
 def rights_of(session: Session, person: str, *, today: date) -> Rights:
     """Read the grants of a person in force on a day, and those others have delegated to them."""
-    held = select(Grant.person_id, Grant.role, Grant.unit_id).where(_granted_on(today))
+    held = select(Grant.person_id, Grant.role, Grant.unit_id).where(grant_holds(today))
     lent = held.join(
         Delegation,
         and_(
@@ -134,14 +135,6 @@ def rights_of(session: Session, person: str, *, today: date) -> Rights:
             if row.person_id != person
         ),
         sights=sights(editions_in_use(session).values()),
-    )
-
-
-def _granted_on(today: date) -> ColumnElement[bool]:
-    return and_(
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= today,
-        Grant.until_on.is_(None) | (Grant.until_on >= today),
     )
 
 
@@ -202,11 +195,7 @@ def on_duty(rights: Rights, *roles: str) -> ColumnElement[bool]:
 
 
 def _held_now(rights: Rights) -> ColumnElement[bool]:
-    return and_(
-        Duty.person_id == rights.person,
-        Duty.from_on <= rights.today,
-        Duty.until_on.is_(None) | (Duty.until_on >= rights.today),
-    )
+    return and_(Duty.person_id == rights.person, duty_holds(rights.today))
 
 
 def seen(session: Session, rights: Rights, case_id: str) -> None:

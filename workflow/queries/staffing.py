@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models import Grant, Person, Unit
@@ -20,6 +20,7 @@ from workflow.definition.values.edition import Definition
 from workflow.definition.values.labels import Label
 from workflow.definition.values.people import Conflict, Held
 from workflow.definition.values.routes import Rule, Step, StepKind
+from workflow.in_force import grant_holds
 from workflow.operations.settings import value_on
 from workflow.snapshot import Row
 
@@ -100,12 +101,9 @@ def shortages(session: Session, definition: Definition, *, today: date) -> tuple
 
 
 def _staff(session: Session, definition: Definition, today: date) -> Staff:
-    in_force = (
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= today,
-        or_(Grant.until_on.is_(None), Grant.until_on >= today),
-    )
-    rows = session.execute(select(Grant.person_id, Grant.role, Grant.unit_id).where(*in_force)).mappings()
+    rows = session.execute(
+        select(Grant.person_id, Grant.role, Grant.unit_id).where(grant_holds(today))
+    ).mappings()
     return Staff(
         definition=definition,
         grants=tuple(dict(row) for row in rows),

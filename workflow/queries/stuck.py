@@ -14,6 +14,7 @@ from workflow.blockers import Blocker
 from workflow.context import Context
 from workflow.definition.values.acts import Act
 from workflow.definition.values.routes import Step, StepKind
+from workflow.in_force import grant_holds
 from workflow.plan.concluding import held_up
 from workflow.queries.acting import cases_for
 from workflow.queries.rights import Rights
@@ -95,12 +96,8 @@ def _pool(session: Session, ctx: Context) -> tuple[str, ...]:
         if step.kind is StepKind.SCORE
     )
     roles = {role for step in steps for role in step.by}
-    in_force = (
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= ctx.today,
-        Grant.until_on.is_(None) | (Grant.until_on >= ctx.today),
-    )
-    return tuple(session.scalars(select(Grant.person_id).where(Grant.role.in_(roles), *in_force).distinct()))
+    named = select(Grant.person_id).where(Grant.role.in_(roles), grant_holds(ctx.today))
+    return tuple(session.scalars(named.distinct()))
 
 
 def _found(session: Session, case_ids: list[str], pool: tuple[str, ...], ctx: Context) -> Iterator[Stuck]:

@@ -18,6 +18,7 @@ from workflow.definition.values.acts import Act
 from workflow.definition.values.routes import Choice, StepKind
 from workflow.errors import BadInput, WorkflowError
 from workflow.forms import read_form
+from workflow.in_force import duty_holds, grant_holds
 from workflow.operations import Receipt, Refusal, confirm, perform
 from workflow.operations.open_round import here_of
 from workflow.operations.papers import store_document
@@ -89,16 +90,13 @@ def _people(database: Database, turn: Turn, at: datetime) -> list[str]:
     today = Context(actor=Actor(system="simulation"), at=at, source=Source.COMMAND).today
     granted = select(Grant.person_id).where(
         Grant.role == turn.role,
-        Grant.revoked_at.is_(None),
-        Grant.from_on <= today,
-        Grant.until_on.is_(None) | (Grant.until_on >= today),
+        grant_holds(today),
         *([Grant.unit_id == turn.unit] if turn.unit else []),
     )
     dutiful = select(Duty.person_id).where(
         Duty.case_id == turn.case_id,
         Duty.role == turn.role,
-        Duty.from_on <= today,
-        Duty.until_on.is_(None) | (Duty.until_on >= today),
+        duty_holds(today),
     )
     held = select(Person.id).where(Person.id.in_(granted) | Person.id.in_(dutiful))
     with database.reading() as session:
