@@ -31,8 +31,8 @@ from workflow.queries.log import COUNTED, LogFilter, log_count
 READERS = ("administrator", "office", "second_office", "auditor", "member", "second_member")
 BEHIND_THE_LOG = frozenset(
     {
-        "checkpoint_places", "checkpoints", "disclosures", "drafts", "entries", "heartbeats", "idempotency_keys", "leaves",
-        "log_watch", "nodes", "sealing", "streams",
+        "calendar_passes", "checkpoint_places", "checkpoints", "disclosures", "drafts", "entries", "heartbeats",
+        "idempotency_keys", "leaves", "log_watch", "nodes", "sealing", "streams",
     }
 )  # fmt: skip
 """Tables no entry speaks of: the log itself, what it hides, and what decides nothing."""
