@@ -297,7 +297,8 @@ def _checked(seen: glance.Row, row: Row[Any] | None, chain: _Chain) -> Iterator[
         yield from faults
         if not faults:
             yield from _columns(seen, row, body)
-    prev = body.get("prev") if isinstance(body, dict) else None
+    # What a changed text says of the entry before it speaks against nobody else.
+    prev = body.get("prev") if isinstance(body, dict) and computed == seen[HASH] else None
     yield from chain.link(seq, prev, {seen[HASH], computed})
 
 
@@ -368,7 +369,7 @@ class _Chain:
         return True
 
     def link(self, seq: int, prev: str | None, hashes: Collection[str]) -> Iterator[Finding]:
-        """Take the next entry; `prev` is None when its text could not be read."""
+        """Take the next entry; `prev` is None when its text could not be read or is not the one its hash is of."""
         if seq <= self.seq:
             yield self._finding(Kind.DOUBLED, seq)
             return

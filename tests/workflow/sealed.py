@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -106,3 +107,22 @@ def entry_row(stream: str, seq: int, prev: str, number: int) -> dict[str, Any]:
         "effective_on": date(2026, 11, 28), "recorded_at": AT + timedelta(seconds=number), "body": body,
         "hash": entry_hash(body),
     }  # fmt: skip
+
+
+class Files:
+    """A packet in memory."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
+    def names(self) -> list[str]:
+        return sorted(self._files)
+
+    def open(self, name: str) -> io.BytesIO:
+        return io.BytesIO(self._files[name])
+
+
+def files_of(packet: bytes) -> dict[str, bytes]:
+    """The files of a packet."""
+    with zipfile.ZipFile(io.BytesIO(packet)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

@@ -330,8 +330,9 @@ _spell = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
 _PREFIX = FORMAT.encode() + b"\n"
-_BEGIN, _MIDDLE, _END = b'{"entry":', b',"number":', b"}\n"
-_ENTRY_LINE = re.compile(rb'\{"entry":(\{.*\}),"number":(0|[1-9][0-9]{0,17})\}\n', re.DOTALL)
+_BEGIN = b'{"entry":'
+_ENTRY_LINE = re.compile(rb'\{"entry":(.*),"number":(0|[1-9][0-9]{0,17})\}\n')
+_STEP = re.compile(rb"(e|0|[1-9][0-9]?) ([0-9a-f]{64})\n")
 
 
 def entry_hash(body: bytes) -> bytes:
@@ -350,11 +351,11 @@ def read_entry(body: bytes) -> dict[str, Any]:
         raise Bad("unreadable") from None
     if not isinstance(entry, dict):
         raise Bad("malformed")
-    stream = entry.get("stream")
-    if not isinstance(stream, str):
+    stream, prev = entry.get("stream"), entry.get("prev")
+    if not isinstance(stream, str) or not isinstance(prev, str) or type(entry.get("seq")) is not int:
         raise Bad("malformed")
     wanted = CASE_FIELDS if stream.startswith("case:") else FIELDS
-    if entry.keys() != wanted or entry["format"] != FORMAT or type(entry["seq"]) is not int:
+    if entry.keys() != wanted or entry["format"] != FORMAT:
         raise Bad("malformed")
     if spelled != text:
         raise Bad("not_canonical")
@@ -364,15 +365,15 @@ def read_entry(body: bytes) -> dict[str, Any]:
 def documents_of(entry: dict[str, Any]) -> set[str]:
     """The hashes of the documents an entry brings or rests on."""
     cited = entry.get("documents")
-    hashes = set(cited.values()) if isinstance(cited, dict) else set()
+    digests = list(cited.values()) if isinstance(cited, dict) else []
     for change in entry["changes"] if isinstance(entry["changes"], list) else ():
         if (
             isinstance(change, dict)
             and change.get("table") == "documents"
             and isinstance(change.get("set"), dict)
         ):
-            hashes.add(change["set"].get("sha256"))
-    return {digest for digest in hashes if isinstance(digest, str)}
+            digests.append(change["set"].get("sha256"))
+    return {digest for digest in digests if isinstance(digest, str)}
 
 
 # ───────────────────────────── Where the packet lies
@@ -461,9 +462,10 @@ class _Counted:
 class Check:
     """One run over a packet."""
 
-    def __init__(self, source: Any, outside: list[Checkpoint], progress: Any) -> None:
-        self.source, self.outside, self.progress = source, outside, progress
+    def __init__(self, source: Any, outside: list[Checkpoint], progress: Any, most: int) -> None:
+        self.source, self.outside, self.progress, self.most = source, outside, progress, most
         self.findings = []  # type: list[Finding]
+        self.of_none = self.of_entries = 0
         self.keys = []  # type: list[Key]
         self.marks = {}  # type: dict[int, list[Checkpoint]]
         self.heads = {}  # type: dict[str, tuple[int, str, int]]
@@ -471,6 +473,8 @@ class Check:
         self.differing = []  # type: list[tuple[Finding, int]]
         self.told = set()  # type: set[str]
         self.documents = set()  # type: set[str]
+        # Of entries that were named: whoever follows one of them in its stream is not to blame for that.
+        self.lost = set()  # type: set[str]
         self.tree = Growing()
         self.entries = self.good = 0
         self.whole = True
@@ -501,12 +505,18 @@ class Check:
         Raises Enough for an entry too many.
         """
         finding = Finding(kind, number, place)
-        alike = sum((found.number is None) == (number is None) for found in self.findings)
-        if alike < MOST_FINDINGS:
-            self.findings.append(finding)
-        elif number is not None:
+        self.of_none += number is None
+        self.of_entries += number is not None
+        if self.of_entries > self.most:
             raise Enough
+        if number is not None or self.of_none <= self.most:
+            self.findings.append(finding)
         return finding
+
+    def _lose(self, kind: str, number: int, digest: bytes) -> None:
+        """Name an entry of which nothing more can be said, not even which stream it belongs to."""
+        self._found(kind, number)
+        self.lost.add(digest.hex())
 
     # ── what the packet says of itself
 
@@ -602,6 +612,7 @@ class Check:
         self._name_first_bad()
 
     def _line(self, entries: Any) -> Any:
+        """The next line: the text in it (None where it is no line of an entry), its number, its bytes; None at the end."""
         raw = entries.readline(LONGEST_LINE)
         if not raw:
             return None
@@ -610,54 +621,54 @@ class Check:
         tail = b',"number":%d}\n' % expected
         if raw.endswith(tail) and raw.startswith(_BEGIN):
             return (raw[len(_BEGIN) : -len(tail)], expected, raw)
-        end = raw.rfind(_MIDDLE)
-        digits = raw[end + len(_MIDDLE) : -len(_END)]
-        if not raw.startswith(_BEGIN) or not raw.endswith(_END) or end < 0 or not _is_number(digits):
-            return (None, self.tree.size, raw)
-        return (raw[len(_BEGIN) : end], int(digits), raw)
+        found = _ENTRY_LINE.fullmatch(raw)
+        return (None, self.tree.size, raw) if found is None else (found[1], int(found[2]), raw)
 
     def _entry(self, digest: bytes, line: Any, entries: Any) -> Any:
         """Take the entry whose turn it is; give the next line of the file."""
         number = self.tree.size
+        self.entries += 1
+        if self.progress is not None and self.entries % 1000 == 0:
+            self.progress(self.entries)
         while line is not None and line[0] is not None and line[1] != number:
             if entry_hash(line[0]) == digest:
                 # It is the entry whose turn it is, under another number.
                 self._found("out_of_place", number)
                 break
             if line[1] > number:
-                self._found("missing", number)
+                self._lose("missing", number, digest)
                 return line
             self._found("out_of_place", line[1])
             line = self._line(entries)
         if line is None:
-            self._found("missing", number)
+            self._lose("missing", number, digest)
             return None
         if line[0] is None:
-            self._found("unreadable", number)
-        else:
-            self._body(number, line[0], digest)
+            self._lose("unreadable", number, digest)
+            return self._line_after_a_broken_one(entries)
+        self._body(number, line[0], digest)
         return self._line(entries)
 
+    def _line_after_a_broken_one(self, entries: Any) -> Any:
+        """The next line that is not the rest of the one before: a line feed may have come into that."""
+        line = self._line(entries)
+        is_rest = line is not None and line[0] is None and not line[2].startswith(_BEGIN)
+        return self._line(entries) if is_rest else line
+
     def _body(self, number: int, body: bytes, digest: bytes) -> None:
-        self.entries += 1
-        if self.progress is not None and self.entries % 1000 == 0:
-            self.progress(self.entries)
-        written = entry_hash(body) == digest
-        if not written:
-            self._found("entry_differs", number)
+        is_recorded = entry_hash(body) == digest
+        if not is_recorded:
+            self._lose("entry_differs", number, digest)
         try:
             entry = read_entry(body)
         except Bad as bad:
-            self._found(str(bad), number)
+            self._lose(str(bad), number, digest)
             return
-        if written:
+        if is_recorded:
             self._chain(number, entry)
-        else:
-            # What it says of its place is not evidence against others.
-            self.doubts.pop(entry["stream"], None)
-        self.heads[entry["stream"]] = (entry["seq"], digest.hex(), number)
-        if entry["stream"] == "system:log":
-            self._key_told(number, entry)
+            self.heads[entry["stream"]] = (entry["seq"], digest.hex(), number)
+            if entry["stream"] == "system:log":
+                self._key_told(number, entry)
         if b'"documents"' in body:
             self.documents |= documents_of(entry)
 
@@ -665,7 +676,9 @@ class Check:
         stream, seq, prev = entry["stream"], entry["seq"], entry["prev"]
         must_follow = self.whole or stream == self.stream
         last = self.heads.get(stream)
-        if last is None:
+        if prev in self.lost:
+            follows = True
+        elif last is None:
             follows = prev == GENESIS if seq == 1 else not must_follow
         elif seq == last[0] + 1:
             follows = prev == last[1]
@@ -701,8 +714,9 @@ class Check:
         self.good = self.tree.size
 
     def _name_first_bad(self) -> None:
-        """Of the entries among which a checkpoint shows a bad one, name that which a chain shows, if any."""
-        broken = sorted(one.number or 0 for one in self.findings if one.kind == "chain_broken")
+        """Of the entries among which a checkpoint shows a bad one, name the first that shows by itself or in a chain, if any."""
+        known = [one for one in self.findings if one.kind != "checkpoint_differs"]
+        broken = sorted(one.number for one in known if one.number is not None)
         for finding, last in self.differing:
             first = finding.number or 0
             finding.number = next((number for number in broken if first <= number <= last), first)
@@ -719,7 +733,7 @@ class Check:
             if fault is not None:
                 self._found(fault, place=f"{one.origin} {one.size}")
         for key in self.keys:
-            if self.whole and key.text not in self.told:
+            if self.whole and not self.lost and key.text not in self.told:
                 self._found("key_differs", place=key.text)
         if not about["scope"] and self.gap is not None:
             self._found("missing", self.gap)
@@ -754,42 +768,25 @@ def _is_scope(scope: Any) -> bool:
     )
 
 
-def _is_number(digits: bytes) -> bool:
-    return digits.isdigit() and len(digits) <= 18 and (digits == b"0" or digits[:1] != b"0")
-
-
 def _step(raw: bytes) -> Any:
     """One line of the proof: the hash of an entry of the packet (level None), or of a subtree that is not in it."""
-    if raw[:2] == b"e " and len(raw) == 67 and raw[66:] == b"\n" and raw == raw.lower():
-        try:
-            return None, binascii.unhexlify(raw[2:66])
-        except binascii.Error:
-            raise Bad("proofs/tree.txt") from None
-    mark, blank, digits = raw.partition(b" ")
-    if not blank or len(digits) != 65 or digits[-1:] != b"\n" or digits != digits.lower():
+    found = _STEP.fullmatch(raw)
+    level = None if found is None or found[1] == b"e" else int(found[1])
+    if found is None or (level is not None and level > 63):
         raise Bad("proofs/tree.txt")
-    try:
-        node = bytes.fromhex(digits[:-1].decode("ascii"))
-        level = None if mark == b"e" else int(mark) if _is_number(mark) and len(mark) < 3 else -1
-    except ValueError:
-        raise Bad("proofs/tree.txt") from None
-    if len(node) != 32 or (level is not None and not 0 <= level < 64):
-        raise Bad("proofs/tree.txt")
-    return level, node
+    return level, binascii.unhexlify(found[2])
 
 
 def _hashed(file: Any) -> str:
     held = hashlib.sha256()
-    while True:
-        chunk = file.read(CHUNK)
-        if not chunk:
-            return held.hexdigest()
+    for chunk in iter(lambda: file.read(CHUNK), b""):
         held.update(chunk)
+    return held.hexdigest()
 
 
-def check(source: Any, outside: Any = (), progress: Any = None) -> Verdict:
-    """Check a packet against itself, and against checkpoints kept outside."""
-    return Check(source, list(outside), progress).run()
+def check(source: Any, outside: Any = (), progress: Any = None, most: int = MOST_FINDINGS) -> Verdict:
+    """Check a packet against itself, and against checkpoints kept outside; at `most` so many faults are named."""
+    return Check(source, list(outside), progress, most).run()
 
 
 # ───────────────────────────── One entry and its proof
@@ -808,13 +805,13 @@ def check_entry(entry: bytes, proof: bytes, keys: list[Key]) -> tuple[Checkpoint
         checkpoint = Checkpoint(note)
     except Bad:
         raise Bad("checkpoint_bad") from None
-    index = lines[1]
-    if not index.startswith(b"index ") or not _is_number(index[6:]):
-        raise Bad("file_bad")
     try:
-        path = [decoded(line.decode("ascii")) for line in lines[2:]]
+        index, *siblings = [line.decode("ascii") for line in lines[1:]]
+        path = [decoded(sibling) for sibling in siblings]
     except (Bad, UnicodeDecodeError):
         raise Bad("file_bad") from None
+    if not index.startswith("index ") or NUMBER.fullmatch(index[6:]) is None:
+        raise Bad("file_bad")
     if any(len(node) != 32 for node in path):
         raise Bad("file_bad")
     if checkpoint.origin not in {key.name for key in keys}:
