@@ -34,15 +34,25 @@ from workflow.verify import verify
 from workflow.verify_tree import verify_tree
 
 STEPS = 12
+SEALING = 21
+"""Statements of a sealer that takes entries in and signs. What a killed one leaves depends on nothing but how far it came in them."""
+
+DEATHS = 3
+"""Sealers that are killed one after the other in each life: seven lives try every statement."""
+
 SET_DOWN = {"documents", "blobs"}
 """Tables the test's university sets down without an entry."""
 
 
 @dataclass(kw_only=True)
 class Honest:
-    """One life. `empty`: gives a PostgreSQL database without a table, or is None where the life stays on SQLite."""
+    """One life. `empty`: gives a PostgreSQL database without a table, or is None where the life stays on SQLite.
+
+    `deaths`: before which of its statements the next sealer is killed. All lives share it, so that few of them try every one.
+    """
 
     dice: random.Random
+    deaths: Iterator[int]
     here: University
     folder: Path
     empty: Callable[[], str] | None = None
@@ -59,9 +69,10 @@ class Honest:
         return self.folder / "log.key"
 
     def lived(self) -> Honest:
-        """Take some steps at random."""
-        for _ in range(STEPS):
-            step = self.dice.choice(WEIGHTED)
+        """Take some steps at random; somewhere among them sealers are killed."""
+        steps = [Honest.killed_sealing, *self.dice.choices(WEIGHTED, k=STEPS - 1)]
+        self.dice.shuffle(steps)
+        for step in steps:
             self.told.append(step.__name__)
             step(self)
         return self
@@ -151,14 +162,18 @@ class Honest:
             session.flush()
 
     def killed_acting(self) -> None:
-        self._killed(_act, within=28_000, state=self.dice.choice(STATES[:7]))
+        self._killed(_act, at=self.dice.randrange(28_000), state=self.dice.choice(STATES[:7]))
         self.here.proposals += 20
 
     def killed_sealing(self) -> None:
-        self._killed(_seal, within=16_000)
+        """Each time there is something to take in; it is taken in unless the sealer dies before."""
+        for place in (next(self.deaths) for _ in range(DEATHS)):
+            self.told.append(f"killed_sealing at {place}")
+            self.hired()
+            self._killed(_seal, at=place, counted=_is_statement)
 
     def killed_rotating(self) -> None:
-        self._killed(_rotate, within=9_000)
+        self._killed(_rotate, at=self.dice.randrange(9_000))
 
     def restored(self) -> None:
         """A backup is made, something happens that no checkpoint outside covers, and the backup takes over."""
@@ -183,14 +198,16 @@ class Honest:
         self.opened.append(self.here.database)
         self.here.database = Database(url)
 
-    def _killed(self, work: Callable[..., None], *, within: int, **rest: Any) -> None:
-        """Let a process do this, which takes about so many calls of functions, and kill it at one of them."""
+    def _killed(
+        self, work: Callable[..., None], *, at: int, counted: Callable[..., bool] | None = None, **rest: Any
+    ) -> None:
+        """Let a process do this, and kill it at a call of a function, of those that are counted."""
         task = {
             "url": self.here.database.url.render_as_string(hide_password=False),
             "key": self.key, "people": self.here.people, "units": self.here.units, "edition_id": self.here.edition_id,
             "proposals": self.here.proposals, **rest,
         }  # fmt: skip
-        process = _processes().Process(target=killed_at, args=(work, task, self.dice.randrange(within)))
+        process = _processes().Process(target=killed_at, args=(work, task, at, counted or _is_call))
         process.start()
         process.join(60)
         assert process.exitcode in (0, -signal.SIGKILL), self.told
@@ -199,7 +216,7 @@ class Honest:
 
 WEIGHTED = (
     *[Honest.begun] * 3, *[Honest.went_on] * 3, *[Honest.hired] * 2, Honest.erased, *[Honest.sealed] * 5,
-    *[Honest.taken_outside] * 2, Honest.rotated, Honest.rolled_back, Honest.killed_acting, Honest.killed_sealing, Honest.killed_sealing,
+    *[Honest.taken_outside] * 2, Honest.rotated, Honest.rolled_back, Honest.killed_acting,
     Honest.killed_rotating, Honest.restored, Honest.moved,
 )  # fmt: skip
 """What may happen, the frequent more often."""
@@ -223,13 +240,18 @@ def _processes() -> Any:
     return context
 
 
-def killed_at(work: Callable[[Mapping[str, Any]], None], task: Mapping[str, Any], calls: int) -> None:
-    """Do the work, and die by SIGKILL when so many functions have been called."""
+def killed_at(
+    work: Callable[[Mapping[str, Any]], None],
+    task: Mapping[str, Any],
+    calls: int,
+    counted: Callable[..., bool],
+) -> None:
+    """Do the work, and die by SIGKILL when so many calls that count have been made."""
     left = calls
 
-    def count(_frame: Any, event: str, _argument: Any) -> None:
+    def count(frame: Any, event: str, _argument: Any) -> None:
         nonlocal left
-        if event in ("call", "c_call"):
+        if counted(frame, event):
             left -= 1
             if left <= 0:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -237,6 +259,15 @@ def killed_at(work: Callable[[Mapping[str, Any]], None], task: Mapping[str, Any]
     sys.setprofile(count)
     work(task)
     sys.setprofile(None)
+
+
+def _is_call(_frame: Any, event: str) -> bool:
+    return event in ("call", "c_call")
+
+
+def _is_statement(frame: Any, event: str) -> bool:
+    """Whether SQLAlchemy is about to give the driver something that may change what the database holds."""
+    return event == "call" and frame.f_code.co_name in ("do_execute", "do_executemany", "do_commit")
 
 
 def _act(task: Mapping[str, Any]) -> None:

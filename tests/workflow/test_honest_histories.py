@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from sqlalchemy import create_engine, make_url, text
 from models import Database
 from tests.conftest import Templates
 from tests.university import University
-from tests.workflow.honest import Honest, founded
+from tests.workflow.honest import SEALING, Honest, founded
 
 EXAMPLES = int(os.environ.get("LIANPEI_EXAMPLES", "8"))
 SEED = int(os.environ.get("LIANPEI_SEED", "20261128"))
@@ -57,8 +58,9 @@ def test_honest_history_alarms_nobody(
     beginning: tuple[University, Path], empty: Callable[[], str], tmp_path: Path
 ) -> None:
     happened: set[str] = set()
+    deaths = cycle(range(1, SEALING + 1))
     for number in range(EXAMPLES):
-        life = _begun(*beginning, tmp_path / str(number), seed=SEED + number)
+        life = _begun(*beginning, tmp_path / str(number), deaths, seed=SEED + number)
         life.empty = empty if number % MOVING == 0 else None
         try:
             alarms = list(life.lived().alarms())
@@ -68,10 +70,11 @@ def test_honest_history_alarms_nobody(
         happened |= set(life.told)
         shutil.rmtree(life.folder)
 
-    assert {"killed_acting", "killed_sealing", "restored", "rotated", "erased", "rolled_back"} <= happened
+    assert {f"killed_sealing at {place}" for place in range(1, SEALING + 1)} <= happened
+    assert {"killed_acting", "restored", "rotated", "erased", "rolled_back"} <= happened
 
 
-def _begun(here: University, key: Path, folder: Path, *, seed: int) -> Honest:
+def _begun(here: University, key: Path, folder: Path, deaths: Iterator[int], *, seed: int) -> Honest:
     folder.mkdir()
     shutil.copy(key / "log.key", folder / "log.key")
     file = folder / "one.sqlite3"
@@ -80,4 +83,4 @@ def _begun(here: University, key: Path, folder: Path, *, seed: int) -> Honest:
         database=Database(f"sqlite:///{file}"), people=here.people, units=here.units, edition_id=here.edition_id,
         definition=here.definition,
     )  # fmt: skip
-    return Honest(dice=random.Random(seed), here=mine, folder=folder)
+    return Honest(dice=random.Random(seed), deaths=deaths, here=mine, folder=folder)
