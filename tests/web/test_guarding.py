@@ -211,7 +211,17 @@ def test_site_is_served_red_and_nothing_is_written(
 ) -> None:
     before = stranger.state
     served: list[Flask] = []
-    monkeypatch.setattr(waitress, "serve", lambda app, **_how: served.append(app))
+
+    class Unheard:
+        """A server that hears nobody."""
+
+        def __init__(self, app: Flask, **_how: object) -> None:
+            served.append(app)
+
+        def run(self) -> None:
+            """End at once."""
+
+    monkeypatch.setattr(waitress, "create_server", Unheard)
 
     with _ended_after(20):
         done = stranger.shell(*command)

@@ -29,6 +29,7 @@ CASES = 25
 MIDTERM = date(2027, 9, 10)
 
 SET_DOWN = {
+    "installation",
     "documents",
     "blobs",
     "people",
