@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from models import Ballot, Grant, Notice, Seat
 from tests.university import Founding
 from tests.web.browsing import chromium, faults_of, served, signed_in, widths
-from tests.web.conftest import hidden, text_of
+from tests.web.conftest import Walk, hidden, text_of
 from tests.web.programs import NOBODYS, program
 from tests.web.signing_in import PASSWORD, Site
 from tests.workflow.routing import EXPERTS, MEMBERS, at_vote, do, founded, proposed, rounds
@@ -63,6 +63,29 @@ def test_office_names_the_experts_of_a_panel(site: Site) -> None:
     assert "确定专家" in receipt
     assert sorted(seat.person_id for seat in seats(site, case_id)) == sorted(people(site, *EXPERTS[:3]))
     assert "人员：expert_1、expert_2、expert_3" in text_of(site.browser("office").get(f"/bases/{case_id}"))
+
+
+@pytest.mark.parametrize(
+    ("language", "following", "receipt"),
+    [
+        ("zh", "接下来由联培基地办公室办理“确定评审专家”。", "下一步：联培基地办公室办理“确定评审专家”。"),
+        ("en", "Next: “name the experts”, by base office.", "Next: “name the experts”, by base office."),
+    ],
+)
+def test_whoever_opens_a_panel_is_told_that_its_experts_are_named_next(
+    lite: Site, language: str, following: str, receipt: str
+) -> None:
+    """The page of consequences, the receipt and the pages after it name the same people as next."""
+    case_id = proposed(lite.university)
+    lite.university.done(case_id, "college_opinion", "head", outcome="agree")
+    step = Walk(browser=lite.browser("office"), case_id=case_id, act="form_check")
+    step.browser.client.set_cookie("lang", language)
+
+    consequences = step.preview({"outcome": "agree"})
+    done = step.carry_out(consequences)
+
+    assert following in text_of(consequences)
+    assert receipt in text_of(step.browser.get(done.location))
 
 
 def test_form_says_how_many_are_wanted_and_who_is_kept_out(lite: Site) -> None:

@@ -9,10 +9,11 @@ from models.changes import INSERT, UPDATE
 from workflow import routes
 from workflow.definition.values.edition import Definition
 from workflow.definition.values.routes import BACK_TO, CONFIDENTIAL, MORE_TIME_FOR, Step, StepKind
-from workflow.explain.names import NO_VALUE
+from workflow.explain.names import NO_VALUE, act_label, role_label
 from workflow.plan import Plan
 from workflow.queries.names import Names
 from workflow.snapshot import Row, Snapshot
+from workflow.tasks import NAME_PANEL
 from workflow.way import Mark, Stop
 from workflow.words import label_text, say
 
@@ -149,7 +150,17 @@ def _rounds_moved(plan: Plan, after: Snapshot, names: Names, language: str) -> I
         elif change.op == INSERT and row["result"] == routes.Result.SKIPPED:
             yield say("route.brings.skips", language, step=step.label, result=result)
         elif change.op == INSERT and not result:
-            yield say("route.brings.opens", language, step=step.label, people=_asked(after, step, row, names))
+            yield _opened(after, step, row, names, language)
+
+
+def _opened(after: Snapshot, step: Step, row: Row, names: Names, language: str) -> str:
+    """Say who is next at a round that opens; at one that lacks experts, whoever names them."""
+    definition = after.definition
+    if not routes.wants_panel(after, step, row):
+        return say("route.brings.opens", language, step=step.label, people=_asked(after, step, row, names))
+    office = role_label(definition, definition.import_.by, language)
+    naming = act_label(definition, NAME_PANEL, language)
+    return say("route.brings.opens", language, step=naming, people=[office])
 
 
 def _asked(after: Snapshot, step: Step, row: Row, names: Names) -> list[Any]:

@@ -11,7 +11,7 @@ from workflow.definition.values.edition import Definition
 from workflow.explain.names import act_label, role_label
 from workflow.periods import Kind
 from workflow.snapshot import Row, Snapshot
-from workflow.tasks import CONFIRM
+from workflow.tasks import CONFIRM, NAME_PANEL
 from workflow.timers import HELD, stands_still
 from workflow.words import days_left_text, say
 
@@ -37,7 +37,7 @@ def _next_turns(snapshot: Snapshot, language: str) -> Iterator[str]:
         if row["closed_at"] is None:
             turns.setdefault(row["act"], []).append(row)
     route = definition.routes.get(snapshot.state)
-    first = {CONFIRM, *(step.name for step in route.steps), route.then} if route else {CONFIRM}
+    first = {CONFIRM, NAME_PANEL, *(step.name for step in route.steps), route.then} if route else {CONFIRM}
     for act in sorted(turns, key=lambda name: name not in first):
         roles = list(dict.fromkeys(role_label(definition, row["role"], language) for row in turns[act]))
         params: dict[str, Any] = {
