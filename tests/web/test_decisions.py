@@ -10,10 +10,11 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from models import Draft
+from models import Draft, Entry, Person
 from tests.university import University
 from tests.web.conftest import Walk, hidden, text_of
 from tests.web.signing_in import Site
+from workflow.words import day_text
 
 Walking = Callable[[str, str, str], Walk]
 
@@ -269,6 +270,35 @@ def test_draft_is_gone_once_it_was_sent(university: University, site: Site, walk
 
     with site.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Draft)) == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("zh", "将更正第{seq}号记录：“批准立项”，由{who}办理，生效日为{day}。"),
+        ("en", "This would undo entry {seq}: “Approve”, done by {who}, effective on {day}."),
+    ],
+)
+def test_form_of_a_correction_names_what_it_would_undo(
+    university: University, site: Site, language: str, said: str
+) -> None:
+    case_id = university.approved()
+    with university.database.reading() as session:
+        row = session.execute(
+            select(Entry.seq, Entry.effective_on, Person.name)
+            .join(Person, Person.id == Entry.actor_id)
+            .where(Entry.stream == f"case:{case_id}", Entry.act == "approve")
+        ).one()
+
+    office = site.browser("office")
+    office.client.set_cookie("lang", language)
+
+    form = text_of(office.get(f"/bases/{case_id}/acts/correct"))
+    other = text_of(office.get(f"/bases/{case_id}/acts/amend?fact=base_name"))
+
+    line = said.format(seq=row.seq, who=row.name, day=day_text(row.effective_on, language))
+    assert line in form
+    assert line not in other
 
 
 def test_amendment_waits_for_another_person(university: University, site: Site, walk: Walking) -> None:

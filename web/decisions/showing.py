@@ -11,7 +11,7 @@ from flask import render_template
 from web import door, fields, pages
 from web.decisions.matter import matter_of
 from web.decisions.routing import Answer
-from web.decisions.saying import reasons_shown, told_meanwhile
+from web.decisions.saying import reasons_shown, told_meanwhile, who_of
 from web.decisions.sent import LONGEST_COPIES, Sent
 from web.pages import Look
 from web.words import t
@@ -20,6 +20,7 @@ from workflow.blockers import Blocker, Fault
 from workflow.definition.values.acts import Act, ActKind
 from workflow.definition.values.forms import FieldType
 from workflow.definition.values.routes import Choice, StepKind
+from workflow.explain.entries import entry_title
 from workflow.explain.names import badge_of, title_of
 from workflow.explain.standing import standing
 from workflow.plan import Plan
@@ -90,6 +91,7 @@ def form_page(
         back=pages.back(),
         on_behalf_of=sent.on_behalf_of,
         saved_at=saved_at,
+        undoes=_undoes(look, case),
         matter=matter_of(look, case, act),
         outcome=str(Choice.SCORE) if is_sheet(case, act) else "",
         autosaves=is_sheet(case, act),
@@ -100,6 +102,22 @@ def form_page(
 def _case_reasons(blockers: Iterable[Blocker], act: Act, case: Case, language: str) -> list[dict[str, str]]:
     loose = [b for b in blockers if fields.field_of(b, act) is None]
     return reasons_shown(loose, case.definition, language, case_id=case.snapshot.id)
+
+
+def _undoes(look: Look, case: Case) -> str:
+    """Which entry a correction would undo: its act, its day and by whom; nothing at the form of any other act."""
+    undone = case.snapshot.undone
+    row = queries.entry_of(look.session, case.snapshot.id, undone["seq"]) if undone else None
+    if row is None:
+        return ""
+    return t(
+        "decision.undoes",
+        look.language,
+        seq=row["seq"],
+        act=entry_title(row, case.definition, look.language),
+        who=who_of(row, case.definition, look.language),
+        day=row["effective_on"],
+    )
 
 
 def _chosen_fact(sent: Sent, act: Act) -> str:
