@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection, Table, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from models.database import Base, Database
@@ -28,6 +29,9 @@ LOG_ONLY_GROWS = ("entries", "leaves", "nodes", "checkpoints")
 
 SCHEMA_TABLES = ("alembic_version",)
 """Tables the application's own role may only read."""
+
+UNDEFINED = {"42P01", "42703"}
+"""PostgreSQL's SQLSTATEs of a table and of a column that is not there."""
 
 
 COPIED_AT_ONCE = 500
@@ -80,6 +84,16 @@ def status(database: Database) -> Status:
         connection = session.connection()
         current = MigrationContext.configure(connection).get_current_revision()
         return Status(current=current, head=_head(connection))
+
+
+def is_behind(error: SQLAlchemyError) -> bool:
+    """Say whether the database failed because a table or column is missing that the present schema has."""
+    cause = getattr(error, "orig", None)
+    if getattr(cause, "sqlstate", None) is not None:
+        return cause.sqlstate in UNDEFINED  # type: ignore[union-attr]  # it has one
+    return isinstance(cause, sqlite3.OperationalError) and str(cause).startswith(
+        ("no such table", "no such column")
+    )
 
 
 def _config(connection: Connection) -> Config:

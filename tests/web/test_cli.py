@@ -14,7 +14,7 @@ import time_machine
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select, text
 
-from models import Account, Case, CheckpointPlace, Database, Edition, Entry, Grant, Timer
+from models import Account, Base, Case, CheckpointPlace, Database, Edition, Entry, Grant, Timer
 from tests.university import ROUTED_FILE, University
 from web.cli import main
 from web.config import Config
@@ -63,6 +63,37 @@ def test_upgrade_publishes_the_shipped_edition_once(furnished: Shell) -> None:
 
     assert again.exit_code == 0
     assert count(furnished.url, Edition) == 1
+
+
+@pytest.mark.parametrize("words", [
+    "import LEDGER", "doctor", "log verify", "log export --out PACKET", "scheduler --status",
+    "calendar status", "calendar import --known 2026", "key new", "key rotate", "user add somebody --name A",
+])  # fmt: skip
+def test_database_without_tables_is_a_sentence_with_advice(shell: Shell, tmp_path: Path, words: str) -> None:
+    database = Database(shell.url)
+    Base.metadata.drop_all(database.engine)
+    database.dispose()
+    files = {"LEDGER": str(SAMPLE), "PACKET": str(tmp_path / "packet.zip")}
+
+    answer = shell(*(files.get(word, word) for word in words.split()))
+
+    assert answer.exit_code == 1, answer.output
+    assert answer.stderr.splitlines()[-1] == (
+        "The database has no tables yet or is out of date, and nothing was done. Please run lianpei db upgrade first."
+    )
+    assert "installation" not in answer.output
+
+
+def test_column_that_is_not_there_is_told_like_a_table(furnished: Shell) -> None:
+    database = Database(furnished.url)
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE installation RENAME TO installation_gone"))
+        session.execute(text("CREATE TABLE installation (id integer)"))
+    database.dispose()
+
+    answer = furnished("sweep")
+
+    assert (answer.exit_code, "lianpei db upgrade" in answer.stderr) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.database import ReadOnly
+from models.schema import is_behind
 from web.cli import (
     auditing,
     calendars,
@@ -26,6 +27,13 @@ from workflow.errors import WorkflowError
 from workflow.packet.writing import PacketFault
 
 
+def _said_of(ctx: click.Context, error: SQLAlchemyError) -> str:
+    """What the database failed with; of one that lacks tables, what to do."""
+    if is_behind(error):
+        return say(ctx, "cli.database_behind")
+    return say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip())
+
+
 class Commands(click.Group):
     """A group whose faults are sentences, not tracebacks."""
 
@@ -33,9 +41,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SQLAlchemyError as error:
-            click.echo(
-                say(ctx, "cli.database_failed", reason=str(getattr(error, "orig", error)).strip()), err=True
-            )
+            click.echo(_said_of(ctx, error), err=True)
             ctx.exit(1)
         except ReadOnly:
             click.echo(say(ctx, "cli.not_written"), err=True)
