@@ -18,8 +18,8 @@ AT = datetime(2026, 3, 10, 2, tzinfo=UTC)
 
 def row(kind: str, *, case: str = "c1", number: str | None = "LP2026-001", minute: int = 0) -> dict[str, Any]:
     return {
-        "case_id": case, "base_number": number, "kind": kind, "actor": "person:p1", "actor_id": "p1",
-        "recorded_at": AT + timedelta(minutes=minute),
+        "case_id": case, "base_number": number, "application_number": None, "base_name": None,
+        "kind": kind, "actor": "person:p1", "actor_id": "p1", "recorded_at": AT + timedelta(minutes=minute),
     }  # fmt: skip
 
 
@@ -61,12 +61,27 @@ def test_marks_of_xml_come_through() -> None:
     assert values(written(row("open"), text=text), "concept:name") == [text]
 
 
+@pytest.mark.parametrize(("known", "name"), [
+    ({"base_number": "LP2026-001", "application_number": "SB2026-002", "base_name": "水城"}, "LP2026-001"),
+    ({"application_number": "SB2026-002", "base_name": "水城"}, "SB2026-002"),
+    ({"base_name": "水城"}, "水城 (a43a40bfad18)"),
+    ({}, "019d08f8-8d00-74a3-ac1d-a43a40bfad18"),
+])  # fmt: skip
+def test_trace_is_called_by_what_people_know_the_base_by(known: dict[str, str], name: str) -> None:
+    one = {**row("open", case="019d08f8-8d00-74a3-ac1d-a43a40bfad18", number=None), **known}
+
+    (trace,) = ElementTree.fromstring(written(one)).findall(f"{SPACE}trace")
+
+    assert trace[0].get("value") == name
+
+
 @pytest.mark.parametrize(("kind", "act", "name"), [
     ("transition", "approve", "approve"),
     ("proposal", "approve", "approve"),
     ("document", "approve", "approve · Upload"),
     ("urged", "approve", "approve · Urged"),
     ("open", None, "Opened"),
+    ("duty", "project_leader", "Duty: project leader"),
 ])  # fmt: skip
 def test_what_is_done_about_a_step_is_told_apart(kind: str, act: str | None, name: str) -> None:
     definition = _loaded(SINGLE_FILE.read_bytes())

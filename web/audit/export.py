@@ -106,6 +106,8 @@ def activity(row: Mapping[str, Any], definition: Definition, language: str) -> s
     if not row["act"]:
         return kind
     act = act_text(definition, row["act"], language)
+    if row["kind"] == "duty":  # Its act is a role, and names nothing that was done.
+        return t("audit.kind_of", language, kind=kind, what=act)
     return act if row["kind"] in NAMED_BY_ACT else f"{act} · {kind}"
 
 

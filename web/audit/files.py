@@ -46,12 +46,18 @@ def as_xes(rows: Iterable[Row], activity: Callable[[Row], str]) -> Iterator[str]
     open_case = None
     for row in rows:
         if row["case_id"] != open_case:
-            yield (
-                "</trace>\n" if open_case else ""
-            ) + f"<trace>{_string('concept:name', row['base_number'] or row['case_id'])}\n"
+            yield ("</trace>\n" if open_case else "") + f"<trace>{_string('concept:name', _base(row))}\n"
             open_case = row["case_id"]
         yield _event(row, activity(row), people)
     yield ("</trace>\n" if open_case else "") + "</log>\n"
+
+
+def _base(row: Mapping[str, Any]) -> str:
+    """What a base is known by: its number, or its application's. A draft has its name only, which others may bear too."""
+    number = row["base_number"] or row["application_number"]
+    if number or not row["base_name"]:
+        return str(number or row["case_id"])
+    return f"{row['base_name']} ({row['case_id'][-12:]})"
 
 
 def _event(row: Mapping[str, Any], activity: str, people: dict[str, str]) -> str:
