@@ -94,6 +94,19 @@ def test_refused_form_is_shown_again_with_the_reason(lite: Site, field: str, val
     assert delegations(lite) == []
 
 
+def test_everything_wrong_with_the_form_is_told_at_once(lite: Site) -> None:
+    wrong = {"delegate": "nobody", "from_on": "2026-03-19", "until_on": "", "reason": ""}
+
+    page = text_of(lite.browser("head").send("/delegations/new", given(lite, **wrong)))
+    not_held = {"delegate": "nobody", "role": "base_office|", "reason": ""}
+    other = text_of(lite.browser("head").send("/delegations/new", given(lite, **not_held)))
+
+    for field in wrong:
+        assert f'id="e-{field}"' in page, field
+    for field in not_held:
+        assert f'id="e-{field}"' in other, field
+
+
 def test_delegation_of_somebody_else_is_hidden(lite: Site) -> None:
     lite.browser("head").send("/delegations/new", given(lite))
     (row,) = delegations(lite)

@@ -19,7 +19,7 @@ from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.errors import BadInput
 from workflow.operations.deeds import Done
-from workflow.operations.delegations import give_delegation, nobody, revoke_delegation
+from workflow.operations.delegations import give_delegation, revoke_delegation
 from workflow.queries import delegations as asked
 from workflow.queries import office
 from workflow.queries.roles import Roles, roles_of
@@ -107,12 +107,10 @@ def delegation_asks(session: Session, rights: queries.Rights) -> tuple[Ask, ...]
 
 
 def giving(person_id: str) -> Deed:
-    """The deed of the form: the delegate is named by staff number or account. Raises BadInput for a name nobody has."""
+    """The deed of the form: the delegate is named by staff number or account. Raises BadInput with every fault."""
 
     def give(session: Session, ctx: Context, typed: Typed) -> Done:
         delegate = asked.person_called(session, typed.text("delegate"))
-        if delegate is None:
-            raise nobody("delegate")
         role, _, unit = typed.text("role").partition("|")
         return give_delegation(
             session, person_id=person_id, delegate_id=delegate, role=role, unit_id=_known_key(unit),

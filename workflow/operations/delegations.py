@@ -15,10 +15,9 @@ from sqlalchemy.orm import Session
 
 from models import Delegation, Grant, Person, new_key
 from models.changes import INSERT, UPDATE, Change
-from workflow.blockers import Fault
 from workflow.context import Context
 from workflow.definition.values.people import Held
-from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.errors import NotFound, WorkflowError
 from workflow.operations.deeds import OFFICE, Done, Faults, demand, found, held_roles, record
 from workflow.world import editions_in_use
 
@@ -29,7 +28,7 @@ def give_delegation(
     session: Session,
     *,
     person_id: str,
-    delegate_id: str,
+    delegate_id: str | None,
     role: str,
     unit_id: str | None,
     from_on: date | None,
@@ -39,21 +38,21 @@ def give_delegation(
 ) -> Done:
     """Let another person act in one of the delegator's roles, both days included; without a unit, wherever it is held.
 
-    The delegator gives it, or the office for somebody absent, but nobody to themselves. Raises BadInput with every
-    fault, WorkflowError `not_your_role` or `own_delegation`.
+    The delegator gives it, or the office for somebody absent, but nobody to themselves; a delegate of None is somebody whom
+    nobody knows. Raises BadInput with every fault, WorkflowError `not_your_role` or `own_delegation`.
     """
     _may_give(session, person_id, delegate_id, ctx)
-    _in_turn(session, person_id, delegate_id)
+    _in_turn(session, person_id, *filter(None, (delegate_id,)))
     faults = Faults()
     _two_people(session, faults, person_id, delegate_id)
     _delegable(session, faults, role)
     begins, ends = _days(faults, from_on, until_on, today=ctx.today)
-    if not faults.found and begins and ends:
-        wish = _Wish(
-            person=person_id, delegate=delegate_id, role=role, unit=unit_id, begins=begins, ends=ends
-        )
+    is_sound = not {"person", "role", "from_on", "until_on"} & {fault.field for fault in faults.found}
+    if begins and ends and is_sound:
+        wish = _Wish(person=person_id, role=role, unit=unit_id, begins=begins, ends=ends)
         _held_throughout(session, faults, wish)
-        _no_overlap(session, faults, wish)
+        if delegate_id is not None and not faults.found:
+            _no_overlap(session, faults, wish, delegate_id)
     why = faults.reason(reason)
     faults.done()
     row = {
@@ -118,7 +117,7 @@ def _is_office(session: Session, ctx: Context) -> bool:
     return bool(held_roles(session, ctx.actor.person, today=ctx.today) & {*OFFICE})
 
 
-def _may_give(session: Session, person_id: str, delegate_id: str, ctx: Context) -> None:
+def _may_give(session: Session, person_id: str, delegate_id: str | None, ctx: Context) -> None:
     if ctx.actor.person == person_id:
         return
     demand(session, ctx, *OFFICE)
@@ -135,11 +134,14 @@ def _in_turn(session: Session, *people: str) -> None:
 # ───────────────────────────── What may be lent
 
 
-def _two_people(session: Session, faults: Faults, person_id: str, delegate_id: str) -> None:
-    known = set(session.scalars(select(Person.id).where(Person.id.in_((person_id, delegate_id)))))
+def _two_people(session: Session, faults: Faults, person_id: str, delegate_id: str | None) -> None:
+    stated = [key for key in (person_id, delegate_id) if key is not None]
+    known = set(session.scalars(select(Person.id).where(Person.id.in_(stated))))
     if person_id not in known:
         faults.add("person", "unknown_choice")
-    if delegate_id not in known:
+    if delegate_id is None:
+        faults.add("delegate", "nobody_called")
+    elif delegate_id not in known:
         faults.add("delegate", "unknown_choice")
     elif person_id == delegate_id:
         faults.add("delegate", "to_oneself")
@@ -167,10 +169,9 @@ def _days(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wish:
-    """A delegation that is asked for: whose role, to whom, on which unit (None: wherever it is held), both days included."""
+    """A delegation that is asked for: whose role, on which unit (None: wherever it is held), both days included."""
 
     person: str
-    delegate: str
     role: str
     unit: str | None
     begins: date
@@ -213,9 +214,9 @@ def _held_throughout(session: Session, faults: Faults, wish: _Wish) -> None:
         faults.add("until_on", "beyond_grant", day=last)
 
 
-def _no_overlap(session: Session, faults: Faults, wish: _Wish) -> None:
+def _no_overlap(session: Session, faults: Faults, wish: _Wish, delegate: str) -> None:
     """The same is not lent twice to one person, nor back in a circle while the other way is in force."""
-    pair = (wish.person, wish.delegate)
+    pair = (wish.person, delegate)
     rows = session.execute(
         select(Delegation.person_id, Delegation.until_on).where(
             wish.meets, Delegation.person_id.in_(pair), Delegation.delegate_id.in_(pair)
@@ -225,8 +226,3 @@ def _no_overlap(session: Session, faults: Faults, wish: _Wish) -> None:
     if row is not None:
         own = row.person_id == wish.person
         faults.add("delegate", "delegated_already" if own else "in_a_circle", day=row.until_on)
-
-
-def nobody(field: str) -> BadInput:
-    """What to say of a staff number or account that nobody has."""
-    return BadInput((Fault(field=field, code="nobody_called"),))
