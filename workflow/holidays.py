@@ -23,6 +23,9 @@ from workflow.words import LANGUAGES, say
 LARGEST = 200_000
 """Bytes a notice may have; a year's has about two thousand."""
 
+SHIPPED = "chinesecalendar"
+"""The source of the years the program brings with it: the name of the library that has them."""
+
 MOST_ROWS = 400
 LONGEST_BLOCK = timedelta(days=31)
 APART = timedelta(days=15)
@@ -87,7 +90,12 @@ def known_notice(year: int) -> Notice | None:
     days = tuple(
         Announced(day=day, kind=kind, name=name) for day, kind, name in seed_rows() if day.year == year
     )
-    return Notice(year=year, source="chinesecalendar", days=days) if days else None
+    return Notice(year=year, source=SHIPPED, days=days) if days else None
+
+
+def source_text(source: str, language: str) -> str:
+    """Where a year's days were taken from, as people read it."""
+    return say("holidays.shipped", language) if source == SHIPPED else source
 
 
 # ───────────────────────────── From bytes to rows

@@ -26,6 +26,7 @@ from models import (
 )
 from models.changes import INSERT, Change, write
 from tests.university import PEOPLE
+from tests.web.conftest import text_of
 from tests.web.signing_in import KEY, TOKEN, Browser, Site, site_over
 from tests.workflow.routing import founded
 
@@ -726,6 +727,26 @@ def count_queries(site: Site, browser: Browser, address: str) -> int:
 )
 def test_address_that_cannot_be_read_is_no_fault(lite: Site, address: str, query: str) -> None:
     assert lite.browser("administrator").get(address + query).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("language", "lifecycle", "source"),
+    [
+        ("zh", "研究生联合培养基地（联培基地）", "国务院办公厅通知（程序自带）"),
+        ("en", "Joint training base", "the State Council’s notice, as the program brings it"),
+    ],
+)
+def test_lists_name_lifecycles_and_sources_in_words(
+    lite: Site, language: str, lifecycle: str, source: str
+) -> None:
+    browser = lite.browser("office")
+    browser.client.set_cookie("lang", language)
+
+    editions, calendar = (text_of(browser.get(f"/admin/{place}")) for place in ("editions", "calendar"))
+
+    assert f'<div class="quiet">{lifecycle}</div>' in editions
+    assert source in calendar
+    assert "chinesecalendar" not in calendar
 
 
 def test_edition_shows_its_digest_and_its_drawing(lite: Site) -> None:

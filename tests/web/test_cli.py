@@ -434,7 +434,10 @@ def test_calendar_status_tells_the_years_and_that_the_next_is_waited_for(furnish
     told = furnished.json("calendar", "status")
 
     assert answer.exit_code == 0
-    assert "2026: 33 rest days, 6 make-up days; from chinesecalendar" in answer.stdout
+    assert (
+        "2026: 33 rest days, 6 make-up days; from the State Council’s notice, as the program brings it"
+        in answer.stdout
+    )
     assert "2027 begins in 39 days and its holidays are not loaded" in answer.stderr
     assert (told["known_through"], len(told["years"])) == ("2026-12-31", 23)
     assert told["wanted"] == {"year": 2027, "days": 39, "timers": 0}

@@ -65,6 +65,32 @@ def test_outbox_is_narrowed_by_kind_and_person_and_counts_what_it_found(site: Si
     assert "共0条" in robots
 
 
+@pytest.mark.parametrize(
+    ("language", "none", "of_leader"),
+    [
+        ("zh", "没有等待发送的通知；已发送3条。", "没有等待发送的通知；已发送2条。"),
+        ("en", "No notice waits to be sent; 3 were sent.", "No notice waits to be sent; 2 were sent."),
+    ],
+)
+def test_outbox_in_which_none_waits_says_how_many_were_sent(
+    site: Site, language: str, none: str, of_leader: str
+) -> None:
+    sent = [*parked(site, "leader", "act", "act"), *parked(site, "head", "your_turn")]
+    with site.database.transaction() as session:
+        values = {"sent_at": NOW, "parked_at": None, "failure": None}
+        session.execute(update(Notice).where(Notice.id.in_(sent)).values(**values))
+    office = site.browser("office")
+    office.client.set_cookie("lang", language)
+
+    everything = text_of(office.get("/admin/outbox"))
+    narrowed = text_of(office.get("/admin/outbox?q=leader@example.org"))
+    stopped = text_of(office.get("/admin/outbox?status=parked"))
+
+    assert none in everything
+    assert of_leader in narrowed
+    assert none not in stopped
+
+
 def test_letter_is_sent_again_whole(site: Site) -> None:
     first, second = parked(site, "leader", "act", "act", letter=True)
     page = f"/admin/outbox/{second}/resend"

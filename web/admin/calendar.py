@@ -33,7 +33,7 @@ from web.words import t
 from workflow.context import Context
 from workflow.errors import BadInput, NotFound, WorkflowError
 from workflow.explain.names import role_label
-from workflow.holidays import LARGEST, Notice, read_notice, text_of, written
+from workflow.holidays import LARGEST, Notice, read_notice, source_text, text_of, written
 from workflow.operations.calendar import NOTHING_NEW, Preview, load_notice, loading_of, preview_notice
 from workflow.operations.calendar_passes import Come, under_way
 from workflow.operations.deeds import Done, Faults
@@ -96,7 +96,7 @@ def _row(one: loaded.LoadedYear) -> tuple[Cell, ...]:
         Cell(text=str(one.year), href=url_for("admin.calendar_year", year=one.year)),
         cell(one.rest_count),
         cell(one.work_count),
-        cell(one.source),
+        cell(source_text(one.source, door.language())),
         cell(one.loaded_at),
     )
 

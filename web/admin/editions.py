@@ -11,8 +11,9 @@ from web.admin import blueprint
 from web.admin.lists import Cell, Listing, cell, listed
 from web.words import t
 from workflow.check import draw, summary
+from workflow.explain.names import title_of
 from workflow.queries import office
-from workflow.world import current_edition, definition_of
+from workflow.world import current_edition, definition_of, editions_in_use
 
 SHORT = 12
 """Signs of a hash shown in a list."""
@@ -24,6 +25,7 @@ def editions() -> str:
     language = door.language()
     with pages.looking() as look:
         rows = office.editions(look.session)
+        known = editions_in_use(look.session)
         current = {current_edition(look.session, row["lifecycle"])[0] for row in rows}
     return listed(
         Listing(
@@ -34,7 +36,7 @@ def editions() -> str:
                     Cell(
                         text=row["label"],
                         href=url_for("admin.edition", edition_id=row["id"]),
-                        note=row["lifecycle"],
+                        note=title_of(known[row["id"]].label, language),
                     ),
                     cell(row["sha256"][:SHORT]),
                     cell(row["published_at"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,7 @@ def outbox() -> str:
             look.session, wanted, after=request.args.get("after"), before=request.args.get("before")
         )
         count = office.notices_count(look.session, wanted)
+        empty = "" if found.rows else _nothing_found(look, wanted)
     asked = {"channel": wanted.channel, "template": wanted.template, "q": wanted.text}
     return listed(
         Listing(
@@ -57,9 +59,18 @@ def outbox() -> str:
             search=_outbox_search(wanted, language),
             tabs=_tabs("admin.outbox", office.OUTBOX, status, "admin.outbox.is."),
             turn=pages.turn(found, "admin.outbox", status=status, **asked),
-            empty=t("admin.outbox.none", language),
+            empty=empty,
         )
     )
+
+
+def _nothing_found(look: pages.Look, wanted: office.OutboxFilter) -> str:
+    """That there is none; where none waits, how many have gone out."""
+    if wanted.status != "waiting":
+        return t("admin.outbox.none", look.language)
+    sent = office.notices_count(look.session, replace(wanted, status="sent"))
+    key = "none_waiting_most" if sent >= office.MOST else "none_waiting"
+    return t(f"admin.outbox.{key}", look.language, sent=sent)
 
 
 def _outbox_actions(status: str, language: str) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from web.cli.desk import Desk, as_json
 from web.words import t
 from workflow.errors import BadInput
-from workflow.holidays import Notice, known_notice, read_notice
+from workflow.holidays import Notice, known_notice, read_notice, source_text
 from workflow.operations.calendar import Preview, preview_notice
 from workflow.operations.calendar_passes import Come, import_notice, under_way
 from workflow.operations.deeds import Done
@@ -202,7 +202,7 @@ def status(desk: Desk, json_wanted: bool) -> None:
             year=one.year,
             rest=one.rest_count,
             work=one.work_count,
-            source=one.source,
+            source=source_text(one.source, desk.language),
             at=one.loaded_at,
         )
     desk.tell("calendar_known" if years else "calendar_none", day=through)

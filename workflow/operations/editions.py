@@ -15,6 +15,7 @@ from workflow.clock import DEMONSTRATION
 from workflow.context import Context
 from workflow.definition import DefinitionProblems, load, problems
 from workflow.errors import EditionConflict
+from workflow.holidays import SHIPPED
 from workflow.periods import seed_rows
 from workflow.world import REVISION
 
@@ -96,7 +97,7 @@ def _seed_calendar(session: Session, ctx: Context) -> None:
             Change(table="holidays", op=INSERT, key=day.isoformat(), values=values)
         )
     for year, days in sorted(by_year.items()):
-        values = {"year": year, "source": "chinesecalendar", "loaded_at": ctx.at}
+        values = {"year": year, "source": SHIPPED, "loaded_at": ctx.at}
         changes = [*days, Change(table="calendar_years", op=INSERT, key=str(year), values=values)]
         content = {"year": year}
         write(
