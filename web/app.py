@@ -148,8 +148,8 @@ def _say_errors(app: Flask) -> None:
         return page(400, "bad_input")
 
     @app.errorhandler(WorkflowError)
-    def _refused(_error: WorkflowError) -> tuple[str, int]:
-        return page(403, "refused")
+    def _refused(error: WorkflowError) -> tuple[str, int]:
+        return page(409, error.code) if error.code == "key_reused" else page(403, "refused")
 
     @app.errorhandler(ReadOnly)
     def _read_only(_error: ReadOnly) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from sqlalchemy import select, text
 from models import Base, Database, Disclosure, Entry
 from models.changes import write
 from tests.university import PEOPLE
+from tests.web.conftest import hidden, text_of
 from tests.web.signing_in import KEY, PASSWORD, TOKEN, Browser, Site, site_over
 from tests.web.test_admin import count_queries
 from tests.web.xes import faults_of_xes
@@ -459,6 +460,27 @@ def test_one_page_gives_every_kind_of_file(lite: Site) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("language", "said"), [("zh", "此表单已用于另一次办理"), ("en", "This form has been used before")]
+)
+def test_export_with_a_key_that_was_used_says_so_and_sends_nobody_to_a_base(
+    lite: Site, language: str, said: str
+) -> None:
+    _fill(lite, 3)
+    browser = lite.browser("auditor")
+    browser.client.set_cookie("lang", language)
+    sent = {**hidden(browser.get("/audit")), "file": "csv"}
+    browser.client.post("/audit/export", data=sent)
+    before = lite.entry_count()
+
+    answer = browser.client.post("/audit/export?until=2030-01-01", data=sent)
+
+    assert answer.status_code == 409
+    assert said in text_of(answer)
+    assert "基地页面" not in text_of(answer)
+    assert lite.entry_count() == before
+
+
 def test_export_streams_more_than_one_batch(lite: Site) -> None:
     _fill(lite, 1100)
 
@@ -541,7 +563,7 @@ def test_process_has_a_trace_per_base_and_names_nobody(site: Site) -> None:
     ]
     assert (root.tag, root.get("xes.version")) == (f"{space}log", "1849.2016")
     assert faults_of_xes(answer.get_data()) == []
-    assert {trace[0].get("value") for trace in traces} == {"LP2026-001", second}
+    assert {trace[0].get("value") for trace in traces} == {"LP2026-001", "SB-2026-002"}
     assert {frozenset(event) for trace in events for event in trace} == {
         frozenset({"concept:name", "time:timestamp", "org:resource", "lifecycle:transition"})
     }
