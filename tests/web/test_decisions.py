@@ -348,6 +348,19 @@ def _action(page: str, verb: str) -> str:
     return found.group(1)
 
 
+def test_receipt_is_titled_by_its_base_and_its_whole_hash_can_be_copied(
+    university: University, site: Site
+) -> None:
+    case_id = university.approved()
+    with university.database.reading() as session:
+        digest = session.scalar(select(Entry.hash).where(Entry.stream == f"case:{case_id}", Entry.seq == 3))
+
+    page = text_of(site.browser("office").get(f"/bases/{case_id}/receipts/3"))
+
+    assert "<title>已记录 · 水城人民医院研究生联合培养基地" in page
+    assert f'data-text="{digest}"' in page
+
+
 def test_receipt_of_an_entry_that_is_not_there_is_missing(university: University, site: Site) -> None:
     case_id = university.proposed()
 

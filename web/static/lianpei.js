@@ -25,7 +25,7 @@
     const copy = event.target.closest("[data-copy]");
     if (copy && navigator.clipboard) {
       const source = document.getElementById(copy.dataset.copy);
-      navigator.clipboard.writeText(source.textContent.trim()).then(function () {
+      navigator.clipboard.writeText(copy.dataset.text || source.textContent.trim()).then(function () {
         copy.textContent = copy.dataset.done;
       });
     }
