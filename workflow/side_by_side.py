@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 from models import Database, Entry
 from workflow.merkle import EMPTY
 from workflow.operations.sealing import tree_size
-from workflow.verify import Progress, Span, Verdict, entries_in, verify
+from workflow.unreadable import FAILURES, is_of_a_value
+from workflow.verify import WHOLE, Progress, Span, Verdict, entries_in, verify
 from workflow.verify_tree import Passed, verify_stretch, verify_tree
 
 SHORT = 50_000
@@ -38,13 +39,16 @@ Done = TypeVar("Done")
 def verify_log(
     database: Database, *, processes: int | None = None, short: int = SHORT, progress: Progress | None = None
 ) -> Verdict:
-    """Check every entry and every chain."""
+    """Check every entry and every chain.
+
+    Streams whose names cannot be read cannot be shared out; one process goes through them, and names those.
+    """
     processes = processes or _cores()
     with database.reading() as session:
         total = entries_in(session)
-        if processes == 1 or total <= short:
+        shares = _spans_or_one(session, total, processes * PARTS) if processes > 1 and total > short else []
+        if len(shares) < 2:
             return verify(session, progress=progress)
-        shares = spans(session, total=total, count=processes * PARTS)
     parts = _shared_out(_verify_span, database, shares, processes=processes, progress=progress)
     return sum(parts, Verdict())
 
@@ -59,13 +63,13 @@ def verify_sealed(
 ) -> Verdict:
     """Check the whole tree, every checkpoint there is and those given from outside.
 
-    Where the parts of a long tree do not come out as one sound whole, one process goes through it again, for only who
-    comes from its left end can name every fault.
+    Where the parts of a long tree do not come out as one sound whole, or its size is none, one process goes through it
+    again, for only who comes from its left end can name every fault.
     """
     processes = processes or _cores()
     with database.reading() as session:
         size = tree_size(session)
-    if processes > 1 and size > short:
+    if processes > 1 and _is_size(size) and size > short:
         work = partial(_verify_stretch, outside=tuple(outside))
         parts = _shared_out(
             work, database, stretches(size, processes * PARTS), processes=processes, progress=progress
@@ -87,6 +91,20 @@ def spans(session: Session, *, total: int, count: int) -> list[Span]:
             break
         bounds.append(name)
     return [Span(after=after, until=until) for after, until in pairwise([*bounds, None])]
+
+
+def _spans_or_one(session: Session, total: int, count: int) -> list[Span]:
+    try:
+        return spans(session, total=total, count=count)
+    except FAILURES as error:
+        if not is_of_a_value(error):
+            raise
+        return [WHOLE]
+
+
+def _is_size(found: object) -> bool:
+    """Whether the size kept of a tree is a number; SQLite may keep anything in its place."""
+    return isinstance(found, int)
 
 
 def stretches(size: int, count: int) -> list[tuple[int, int | None]]:

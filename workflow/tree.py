@@ -19,6 +19,10 @@ LEVEL = 1 << 48
 """How far apart the levels lie in the numbering of the nodes."""
 
 
+LEVELS = 64
+"""No tree is so high: it would have more leaves than a database can number."""
+
+
 class BrokenTree(LookupError):
     """A leaf or node the tree must have is not there."""
 

@@ -17,7 +17,7 @@ from models import Base
 from models.changes import key_column
 from models.types import UTCDateTime
 
-FAILURES = (TypeError, ValueError, DBAPIError)
+FAILURES = (TypeError, ValueError, OverflowError, DBAPIError)
 """What reading such a value may raise; not every DBAPIError is one, see `is_of_a_value`."""
 
 _SECONDS = "%Y-%m-%d %H:%M:%S"

@@ -20,11 +20,11 @@ from sqlalchemy.orm import Session
 from models import Checkpoint, Leaf, Node
 from models.database import streamed
 from workflow import glance
-from workflow.log import GENESIS, read
+from workflow.log import GENESIS, LARGEST, read
 from workflow.merkle import EMPTY, Frontier, folded, leaf_hash, root
 from workflow.notes import BadNote, Head, signers
 from workflow.operations.sealing import public_keys, tree_size
-from workflow.tree import LEVEL, STEP, WIDTH, BrokenTree, Tree, node_place
+from workflow.tree import LEVEL, LEVELS, STEP, WIDTH, BrokenTree, Tree, node_place
 from workflow.unreadable import FAILURES
 from workflow.verify import LIMIT, PAGE, Finding, Kind, Progress, Verdict, beyond_reading
 
@@ -297,7 +297,7 @@ def stray_findings(session: Session, size: int) -> Iterator[Finding]:
     for number in session.scalars(beside.limit(LIMIT)):
         yield Finding(kind=Kind.TREE_DIFFERS, stream=TREE, seq=number, details={"size": size})
     first = node_place(STEP, 0)
-    levels = [level for level in range(STEP, 64, STEP) if size >> level]
+    levels = [level for level in range(STEP, LEVELS, STEP) if size >> level]
     inside = [
         and_(Node.place >= node_place(level, 0), Node.place < node_place(level, size >> level))
         for level in levels
@@ -312,8 +312,9 @@ def stray_findings(session: Session, size: int) -> Iterator[Finding]:
 
 
 def upper_findings(session: Session) -> Iterator[Finding]:
-    """Whether the nodes over other nodes follow from them."""
-    for row in session.execute(select(Node.place, Node.hash).where(Node.place >= 2 * STEP * LEVEL)):
+    """Whether the nodes over other nodes follow from them; those of no tree are stray."""
+    over_nodes = Node.place.between(node_place(2 * STEP, 0), node_place(LEVELS, 0) - 1)
+    for row in session.execute(select(Node.place, Node.hash).where(over_nodes)):
         level, number = divmod(row.place, LEVEL)
         first = node_place(level - STEP, number * WIDTH)
         below = session.scalars(
@@ -369,7 +370,9 @@ def head_of(row: Any, keys: Sequence[Any]) -> Head | None:
 
 def _node_finding(place: int) -> Finding:
     level, number = divmod(place, LEVEL)
-    return Finding(kind=Kind.TREE_DIFFERS, stream=TREE, seq=number << level, details={"level": level})
+    first = number << level if 0 <= level < LEVELS else 0
+    details = {"level": level, "place": place}
+    return Finding(kind=Kind.TREE_DIFFERS, stream=TREE, seq=min(first, LARGEST), details=details)
 
 
 # ───────────────────────────── The newest checkpoint outside

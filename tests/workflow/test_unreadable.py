@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Text, cast, select, text
+from sqlalchemy import Text, cast, insert, select, text
 
-from models import Base, Database
+from models import Base, Database, Node
 from models.changes import key_column
 from tests.conftest import KINDS, Templates
 from tests.university import University
@@ -16,6 +16,7 @@ from tests.workflow.history import OFFICE, founding, passing, unlock, without_fo
 from tests.workflow.sealed import SealedLog
 from workflow.doctor import examine
 from workflow.operations.watching import Part, look
+from workflow.side_by_side import verify_log, verify_sealed
 from workflow.verify import verify
 from workflow.verify_tree import verify_tree
 
@@ -182,3 +183,43 @@ def test_tree_that_cannot_be_read_is_named(
 
     assert named
     assert seen
+
+
+@pytest.mark.parametrize("place", [2**63 - 1, -1, -(2**63), (63 << 48) + 2**48 - 1, 2**54 - 2**8])
+def test_node_of_no_tree_is_named_by_its_place(here: University, place: int) -> None:
+    """No level of any tree lies so high or so low, and what is below it would have no number in the database."""
+    with passing(here.database) as session:
+        session.execute(insert(Node).values(place=place, hash="0" * 64))
+
+        named = [one for one in verify_tree(session).findings if one.details.get("place") == place]
+        seen = look(session, Part(position=0, newest=0), folder=None).findings
+
+    assert [(str(one.kind), one.stream) for one in named] == [("tree_differs", "tree")]
+    assert 0 <= named[0].seq < 2**63
+    assert "tree_differs" in {str(one.kind) for one in seen}
+
+
+@pytest.mark.parametrize("size", ["'zz'", "X'00'", str(2**63 - 1), "-5"])
+def test_size_of_the_tree_that_is_none_is_named_by_several_processes_too(
+    database: Database, tmp_path: Path, size: str
+) -> None:
+    if not database.is_sqlite and size[-1] == "'":
+        pytest.skip("PostgreSQL keeps no such values")
+    SealedLog.made(database, tmp_path, entries=20, every=10)
+    with database.transaction() as session:
+        session.execute(text(f"UPDATE sealing SET size = {size}"))
+
+    assert verify_sealed(database, processes=2, short=0).findings
+
+
+def test_name_of_a_stream_that_is_no_text_is_named_by_several_processes_too(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    SealedLog.made(sqlite_database, tmp_path, entries=20, every=10)
+    with sqlite_database.transaction() as session:
+        unlock(session)
+        session.execute(text("UPDATE entries SET stream = CAST(X'41ff' || id AS TEXT) WHERE id > 2"))
+
+    found = verify_log(sqlite_database, processes=2, short=0).findings
+
+    assert "unreadable" in {str(one.kind) for one in found}
