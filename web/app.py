@@ -18,6 +18,7 @@ from web.guarding import guard
 from web.words import t
 from workflow import clock
 from workflow.errors import BadInput, NotFound, WorkflowError
+from workflow.unreadable import Damaged
 from workflow.words import label_text
 
 PLACES = (
@@ -150,6 +151,11 @@ def _say_errors(app: Flask) -> None:
     @app.errorhandler(WorkflowError)
     def _refused(error: WorkflowError) -> tuple[str, int]:
         return page(409, error.code) if error.code == "key_reused" else page(403, "refused")
+
+    @app.errorhandler(Damaged)
+    def _damaged(error: Damaged) -> tuple[str, int]:
+        app.logger.error("what was to be shown is damaged", exc_info=error)
+        return page(500, "damaged")
 
     @app.errorhandler(ReadOnly)
     def _read_only(_error: ReadOnly) -> tuple[str, int]:

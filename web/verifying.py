@@ -18,6 +18,7 @@ from workflow.operations.sealing import public_keys
 from workflow.packet.verify import Archive, Bad, Checkpoint, Finding, Key, check, check_entry
 from workflow.queries.editions import editions_of
 from workflow.queries.sealing import PROOF, note_of
+from workflow.unreadable import told_as_damage
 
 blueprint = Blueprint("verifying", __name__)
 
@@ -89,7 +90,7 @@ def _packet(file: FileStorage) -> Answer:
 
 def _strange(keys: Sequence[str], size: int, root: bytes) -> list[Finding]:
     """What sound packets of another log have in common: other keys, or another root at a size this log has signed."""
-    with door.database().reading() as session:
+    with told_as_damage(), door.database().reading() as session:
         ours = {key.text for key, _, _ in public_keys(session)}
         note = note_of(session, size)
     if not keys or not {*keys} <= ours:
@@ -104,7 +105,7 @@ def _receipt(text: str) -> Answer:
     if len(text.encode()) > LONGEST:
         return Answer(findings=[Finding("receipt_bad")])
     entry, proof = _parts(text)
-    with door.database().reading() as session:
+    with told_as_damage(), door.database().reading() as session:
         keys = [
             Key(f"{first} {'-' if last is None else last} {key.text}")
             for key, first, last in public_keys(session)

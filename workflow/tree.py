@@ -85,5 +85,5 @@ def _unbroken(numbers: list[int], first: int) -> None:
 def _raw(digest: str) -> bytes:
     try:
         return bytes.fromhex(digest)
-    except ValueError:
+    except (ValueError, TypeError):
         raise BrokenTree(f"no hash: {digest}") from None

@@ -7,6 +7,7 @@ own words, and name them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import JSON, Boolean, Column, Date, Integer, LargeBinary, Table, text
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from models import Base
 from models.changes import key_column
 from models.types import UTCDateTime
+from workflow.errors import WorkflowError
 
 FAILURES = (TypeError, ValueError, OverflowError, DBAPIError)
 """What reading such a value may raise; not every DBAPIError is one, see `is_of_a_value`."""
@@ -31,6 +33,21 @@ class Unreadable:
     table: str
     key: str
     column: str
+
+
+class Damaged(WorkflowError):
+    """What was to be read is damaged; the verifier and the doctor name what."""
+
+
+@contextmanager
+def told_as_damage() -> Iterator[None]:
+    """Raise Damaged in the place of whatever comes of reading a damaged log, tree or key."""
+    try:
+        yield
+    except (*FAILURES, LookupError) as error:
+        if not is_of_a_value(error):
+            raise
+        raise Damaged("damaged") from error
 
 
 def is_of_a_value(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from workflow.errors import NotFound
 from workflow.queries.editions import editions_of
 from workflow.queries.log import proof_of
 from workflow.queries.sealing import Inclusion, inclusion_of
+from workflow.unreadable import told_as_damage
 
 
 @blueprint.get("/audit/<int:entry_id>")
@@ -24,7 +25,7 @@ def entry(entry_id: int) -> str:
     """All an entry says, what it changed, and whether it is whole and in its place."""
     if entry_id >= 2**63:
         raise NotFound("no_such_entry", entry=entry_id)
-    with pages.looking() as look:
+    with told_as_damage(), pages.looking() as look:
         proof = proof_of(look.session, entry_id)
         editions = editions_of(look.session)
         definition = editions.by_id.get(proof.row["edition_id"]) or editions.of_body(proof.body)

@@ -20,6 +20,7 @@ from workflow.operations.keys import signer_in_force
 from workflow.packet.taking import take_packet
 from workflow.packet.writing import PacketFault, Scope
 from workflow.periods import beijing_day
+from workflow.unreadable import told_as_damage
 
 IN_MEMORY = 4 * 1024 * 1024
 """Bytes of a packet beyond which it waits on the disk for its reader."""
@@ -42,6 +43,9 @@ def packet() -> Answer:
         file.close()
         flash(t(f"packet_fault.{fault.code}", language, **fault.params), "warning")
         return redirect(f"{url_for('audit.index')}?{urlencode(as_address(chosen))}")
+    except Exception:
+        file.close()
+        raise
     file.seek(0)
     name = f"{t('audit.packet_name', language)}-{beijing_day(ctx.at).isoformat()}.zip"
     return send_file(file, mimetype="application/zip", as_attachment=True, download_name=name)
@@ -50,7 +54,7 @@ def packet() -> Answer:
 def _signer() -> Signer | None:
     """The log's key where this process may read it; otherwise the packet reaches as far as the last checkpoint."""
     try:
-        with door.database().reading() as session:
+        with told_as_damage(), door.database().reading() as session:
             return signer_in_force(session, door.config().log_key)
     except KeyFault:
         return None

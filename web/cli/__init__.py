@@ -25,6 +25,7 @@ from web.cli import (
 from web.cli.desk import Desk, say
 from workflow.errors import WorkflowError
 from workflow.packet.writing import PacketFault
+from workflow.unreadable import Damaged
 
 
 def _said_of(ctx: click.Context, error: SQLAlchemyError) -> str:
@@ -48,6 +49,9 @@ class Commands(click.Group):
             ctx.exit(1)
         except PacketFault as fault:
             click.echo(say(ctx, f"packet_fault.{fault.code}", **fault.params), err=True)
+            ctx.exit(1)
+        except Damaged:
+            click.echo(say(ctx, "cli.damaged"), err=True)
             ctx.exit(1)
         except WorkflowError as error:
             click.echo(say(ctx, "cli.refused", code=error.code, params=str(error.params)), err=True)

@@ -17,6 +17,7 @@ from workflow.keyfile import KeyFault
 from workflow.notes import BadNote, Signer
 from workflow.operations.keys import make_key, rotate_key, signer_in_force
 from workflow.operations.sealing import public_keys
+from workflow.unreadable import told_as_damage
 
 pass_desk = click.make_pass_decorator(Desk)
 
@@ -51,7 +52,7 @@ def rotate(desk: Desk) -> None:
 @pass_desk
 def show(desk: Desk, json_wanted: bool) -> None:
     """Show the public keys and what they sign. 查看公钥。"""
-    with desk.database.reading() as session:
+    with told_as_damage(), desk.database.reading() as session:
         keys = [
             {"key": known.text, "from": first, "until": last} for known, first, last in public_keys(session)
         ]
@@ -79,7 +80,7 @@ def make_first(desk: Desk, name: str | None) -> None:
 def signer_or_none(desk: Desk) -> Signer | None:
     """The log's key; where it cannot be used that is said, and what it has signed before must do."""
     try:
-        with desk.database.reading() as session:
+        with told_as_damage(), desk.database.reading() as session:
             return signer_in_force(session, desk.config.log_key)
     except KeyFault as fault:
         tell_fault(desk, fault)

@@ -17,6 +17,7 @@ from workflow.operations.deeds import is_key
 from workflow.operations.papers import note_taken
 from workflow.operations.sealing import seal
 from workflow.packet.writing import EVERYTHING, Progress, Scope, Written, write_packet
+from workflow.unreadable import told_as_damage
 
 
 def take_packet(
@@ -32,11 +33,13 @@ def take_packet(
 ) -> Written:
     """Write a packet whose newest checkpoint covers the log up to the entry that tells of it; without a signer up to the last.
 
-    Raises PacketFault when there is nothing to write; the attempt is in the log all the same.
+    Raises PacketFault when there is nothing to write and Damaged when what there is cannot be read; the attempt is in the log
+    all the same.
     """
     content = {"act": "export", "file": "zip", "filters": scope.plain}
     database.run(partial(note_taken, kind="export", content=content, ctx=ctx))
-    seal(database, signer=signer, at=at, pace=None)
+    with told_as_damage():
+        seal(database, signer=signer, at=at, pace=None)
     with database.reading() as session:
         return write_packet(session, target, scope=scope, with_documents=with_documents, progress=progress)
 

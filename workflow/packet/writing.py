@@ -25,6 +25,7 @@ from workflow.operations.sealing import public_keys
 from workflow.packet import verify
 from workflow.periods import end_of, start_of
 from workflow.tree import Tree
+from workflow.unreadable import told_as_damage
 
 PAGE = 500
 MOST_CHECKPOINTS = 40
@@ -90,7 +91,17 @@ def write_packet(
     with_documents: bool = True,
     progress: Progress | None = None,
 ) -> Written:
-    """Write the packet as a ZIP file; the session sees one consistent state. Raises PacketFault, and then the rest is void."""
+    """Write the packet as a ZIP file; the session sees one consistent state.
+
+    Raises PacketFault and, of a log that cannot be read or has no whole tree, Damaged; then what was written is void.
+    """
+    with told_as_damage():
+        return _written(session, target, scope, with_documents, progress)
+
+
+def _written(
+    session: Session, target: IO[bytes], scope: Scope, with_documents: bool, progress: Progress | None
+) -> Written:
     size = session.scalar(select(func.max(Checkpoint.size)))
     if size is None:
         raise PacketFault("no_checkpoint")
@@ -174,7 +185,7 @@ def _proof(session: Session, packet: zipfile.ZipFile, scope: Scope, size: int) -
                 if at == seam:
                     seam = next(seams, size)
             if number < size:
-                file.write(f"e {digest}\n".encode())
+                file.write(f"e {bytes.fromhex(digest).hex()}\n".encode())
                 at = number + 1
                 if at == seam:
                     seam = next(seams, size)

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from models import Checkpoint, CheckpointPlace, Entry, Leaf, LogKey, LogWatch, Sealing
 from workflow.merkle import inclusion
 from workflow.snapshot import Row
-from workflow.tree import BrokenTree, Tree
+from workflow.tree import Tree
+from workflow.unreadable import Damaged, told_as_damage
 
 ENOUGH = 2
 """Places outside an installation should have."""
@@ -100,7 +101,15 @@ class Inclusion:
 
 
 def inclusion_of(session: Session, entry_id: int) -> Inclusion | None:
-    """The proof that an entry is in the log; None while no checkpoint covers it, or the tree is broken."""
+    """The proof that an entry is in the log; None while no checkpoint covers it, or where tree or checkpoint are damaged."""
+    try:
+        with told_as_damage():
+            return _inclusion_of(session, entry_id)
+    except Damaged:
+        return None
+
+
+def _inclusion_of(session: Session, entry_id: int) -> Inclusion | None:
     number = session.scalar(select(Leaf.number).where(Leaf.entry_id == entry_id))
     newest = session.execute(
         select(Checkpoint.size, Checkpoint.note, Checkpoint.signed_at)
@@ -109,10 +118,7 @@ def inclusion_of(session: Session, entry_id: int) -> Inclusion | None:
     ).first()
     if number is None or newest is None or number >= newest.size:
         return None
-    try:
-        path = inclusion(Tree(session).node, number, newest.size)
-    except BrokenTree:
-        return None
+    path = inclusion(Tree(session).node, number, newest.size)
     lines = [PROOF, f"index {number}", *(b64encode(node).decode() for node in path)]
     text = "\n".join(lines) + f"\n\n{newest.note}"
     return Inclusion(number=number, size=newest.size, signed_at=newest.signed_at, text=text)
