@@ -20,7 +20,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby, islice
 from typing import Any
 
@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 from models import (
     Base,
     Blob,
+    CalendarYear,
     Case,
     Counter,
     Disclosure,
@@ -63,7 +64,7 @@ from workflow.replay import (
 from workflow.snapshot import Row
 from workflow.timers import OPEN
 from workflow.unreadable import Unreadable, is_of_a_value, undecodable, unreadable
-from workflow.world import definition_of
+from workflow.world import REVISION, definition_of
 
 BATCH = 100
 """Cases folded at once."""
@@ -86,6 +87,9 @@ OF_CASES = func.substr(Entry.stream, 1, 5) == "case:"
 ERASED = "person_erased"
 """The kind of an entry that tells of an erasure."""
 
+FURTHEST = timedelta(days=366 * 5000)
+"""How far no clock was ever moved; beyond it the calendar ends some day."""
+
 UNREADABLE = "?"
 """In the place of a value nobody can read."""
 
@@ -97,9 +101,9 @@ def examine(session: Session, *, progress: Progress | None = None) -> list[Discr
     """Fold the whole log and name every field in which a table differs; the session should see one consistent state.
 
     Memory stays bounded: cases are folded a batch at a time, and changes of shared rows wait in a temporary file.
-    Values nobody can read are named first, and nothing else then: no row that holds one can be compared.
+    Values nobody can read or reckon with are named first, and nothing else then: no row that holds one can be compared.
     """
-    strange = list(islice(map(_strange, unreadable(session)), LIMIT))
+    strange = list(islice(map(_strange, unreadable(session)), LIMIT)) or list(_impossible(session))
     if strange:
         return strange
     work = _Work(session=session, progress=progress)
@@ -400,6 +404,33 @@ class _Work:
             yield Discrepancy(
                 table="installation", key=clock.OFFSET, column="value", expected=0, found=offset
             )
+
+
+def _impossible(session: Session) -> Iterator[Discrepancy]:
+    """Values by which neither the time nor the working days could be told, nor which world an act saw."""
+    for name, value in session.execute(select(Installation.name, Installation.value)):
+        if name in OF_THE_INSTALLATION and not OF_THE_INSTALLATION[name](value):
+            yield Discrepancy(table="installation", key=name, column="value", expected=None, found=value)
+    outside = ~CalendarYear.year.between(date.min.year, date.max.year)
+    for year in session.scalars(select(CalendarYear.year).where(outside)):
+        yield Discrepancy(table="calendar_years", key=str(year), column="year", expected=None, found=year)
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_offset(value: Any) -> bool:
+    """Whether a clock moved on so far still shows a day."""
+    return _is_number(value) and value < FURTHEST.total_seconds()
+
+
+OF_THE_INSTALLATION: Mapping[str, Callable[[Any], bool]] = {
+    REVISION: _is_number,
+    clock.DEMONSTRATION: lambda value: type(value) is bool,
+    clock.OFFSET: _is_offset,
+}
+"""What may stand there, where something reckons with it."""
 
 
 def _erased_by(body: Mapping[str, Any]) -> int:

@@ -101,6 +101,48 @@ def test_fraction_in_the_place_of_a_personal_value_breaks_its_commitment(here: U
     assert ("people", "name") not in named, "the row was not touched"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("revision", '"x"'),
+        ("revision", "null"),
+        ("revision", "true"),
+        ("revision", "-5"),
+        ("demonstration", "[]"),
+        ("clock_offset_seconds", "{}"),
+        ("clock_offset_seconds", "99999999999999"),
+        ("clock_offset_seconds", "-1"),
+    ],
+)
+def test_value_of_the_installation_that_is_none_is_named(here: University, name: str, value: str) -> None:
+    with passing(here.database) as session:
+        session.execute(text("DELETE FROM installation WHERE name = :name"), {"name": name})
+        kind = "jsonb" if not here.database.is_sqlite else "text"
+        session.execute(
+            text(f"INSERT INTO installation (name, value) VALUES (:name, CAST(:value AS {kind}))"),
+            {"name": name, "value": value},
+        )
+
+        named = {(one.table, one.key, one.column) for one in examine(session)}
+
+    assert ("installation", name, "value") in named
+
+
+@pytest.mark.parametrize("year", [-1, 0, 10000])
+def test_year_of_no_calendar_is_named(here: University, year: int) -> None:
+    with passing(here.database) as session:
+        session.execute(
+            text(
+                "UPDATE calendar_years SET year = :year WHERE year = (SELECT min(year) FROM calendar_years)"
+            ),
+            {"year": year},
+        )
+
+        named = {(one.table, one.key, one.column) for one in examine(session)}
+
+    assert ("calendar_years", str(year), "year") in named
+
+
 ENTRIES = (
     ("stream", "CAST(stream AS BLOB)"),
     ("seq", "'zz'"),
