@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import func, select, text
 
 from models import Account, Base, Case, CheckpointPlace, Database, Edition, Entry, Grant, Timer
+from models.schema import upgrade
 from tests.university import ROUTED_FILE, University
 from web.cli import main
+from web.cli.serving import _log_to_stderr
 from web.config import Config
 
 SAMPLE = Path(__file__).parents[2] / "web" / "demo" / "ledger_sample.xlsx"
@@ -94,6 +97,17 @@ def test_column_that_is_not_there_is_told_like_a_table(furnished: Shell) -> None
     answer = furnished("sweep")
 
     assert (answer.exit_code, "lianpei db upgrade" in answer.stderr) == (1, True)
+
+
+def test_first_start_tells_no_step_of_the_schema(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    _log_to_stderr()
+
+    upgrade(database)
+
+    database.dispose()
+    assert [record.name for record in caplog.records if record.name.startswith("alembic")] == []
 
 
 @pytest.mark.parametrize(

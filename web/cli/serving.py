@@ -248,7 +248,7 @@ def _places(desk: Desk) -> list[Place]:
 
 def _log_to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    for talkative in ("apscheduler", "transitions", "waitress"):
+    for talkative in ("alembic", "apscheduler", "transitions", "waitress"):
         logging.getLogger(talkative).setLevel(logging.WARNING)
 
 
