@@ -243,6 +243,16 @@ def test_entry_tells_only_what_is_another_than_before(lite: Site) -> None:
     assert "连续未成功次数" not in page.partition("<details>")[0]
 
 
+def test_entry_about_an_account_names_it(lite: Site) -> None:
+    account = lite.accounts["leader"]
+    page = f"/admin/accounts/{account}/disable"
+    lite.browser("administrator").send(page, {"reason": "left"}, form=page)
+
+    shown = lite.browser("auditor").get(f"/audit/{lite.entries('account_disabled')[-1].id}")
+
+    assert "<dt>账号</dt><dd>leader</dd>" in text_of(shown)
+
+
 @pytest.mark.parametrize("what", ["bases", "calendar"])
 def test_export_of_a_list_is_told_by_its_name(lite: Site, what: str) -> None:
     browser = lite.browser("auditor")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from models import JointBase, Meeting, Partner, Person, Round, Unit
+from models import Account, JointBase, Meeting, Partner, Person, Round, Unit
 from workflow.snapshot import Row
 
 FOUND = 20
@@ -69,13 +69,14 @@ def people_found(session: Session, text: str) -> list[Row]:
 
 
 def things_named(session: Session, keys: Iterable[str]) -> dict[str, str]:
-    """The names of bases and partners, and the numbers of meetings, among some identifiers of anything; nothing for one without."""
+    """What bases, partners, accounts and meetings are called, among some identifiers of anything; nothing for one without."""
     wanted = sorted(set(keys))
     if not wanted:
         return {}
     known = (
         (JointBase.case_id, func.coalesce(JointBase.base_name, JointBase.base_number)),
         (Partner.id, Partner.name),
+        (Account.id, Account.login),
         (Meeting.id, Meeting.number),
     )
     rows = (row for key, name in known for row in session.execute(select(key, name).where(key.in_(wanted))))
