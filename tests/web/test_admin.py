@@ -11,6 +11,7 @@ from sqlalchemy import Engine, event, select
 
 from models import (
     Account,
+    CalendarYear,
     Call,
     Database,
     Edition,
@@ -739,6 +740,8 @@ def test_address_that_cannot_be_read_is_no_fault(lite: Site, address: str, query
 def test_lists_name_lifecycles_and_sources_in_words(
     lite: Site, language: str, lifecycle: str, source: str
 ) -> None:
+    with lite.database.transaction() as session:
+        session.get_one(CalendarYear, 2026).source = "chinesecalendar"
     browser = lite.browser("office")
     browser.client.set_cookie("lang", language)
 
