@@ -436,14 +436,18 @@ def test_export_takes_what_the_filter_leaves_and_leaves_one_entry(site: Site) ->
     assert json.loads(written[0].body)["details"]["filters"] == {"case": case_id}
 
 
-def test_export_sent_twice_leaves_one_entry(lite: Site) -> None:
-    _fill(lite, 3)
-    browser = lite.browser("auditor")
-    page = browser.get("/audit").get_data(as_text=True)
+def _keys(page: str) -> dict[str, str]:
+    """What a form of the page sends with it."""
     token, key = TOKEN.search(page), KEY.search(page)
     assert token is not None
     assert key is not None
-    both = {"csrf_token": token.group(1), "key": key.group(1)}
+    return {"csrf_token": token.group(1), "key": key.group(1)}
+
+
+def test_export_sent_twice_leaves_one_entry(lite: Site) -> None:
+    _fill(lite, 3)
+    browser = lite.browser("auditor")
+    both = _keys(browser.get("/audit").get_data(as_text=True))
 
     first, second = (_read(browser.client.post("/audit/export", data=both)) for _ in range(2))
 
@@ -454,11 +458,7 @@ def test_export_sent_twice_leaves_one_entry(lite: Site) -> None:
 def test_one_page_gives_every_kind_of_file(lite: Site) -> None:
     _fill(lite, 3)
     browser = lite.browser("auditor")
-    page = browser.get("/audit").get_data(as_text=True)
-    token, key = TOKEN.search(page), KEY.search(page)
-    assert token is not None
-    assert key is not None
-    both = {"csrf_token": token.group(1), "key": key.group(1)}
+    both = _keys(browser.get("/audit").get_data(as_text=True))
 
     answers = [
         browser.client.post("/audit/export", data={**both, "file": file}) for file in ("csv", "xlsx", "jsonl")

@@ -558,9 +558,7 @@ class Check:
             lines = self._small("keys.txt").decode("utf-8").split("\n")
         except UnicodeDecodeError:
             raise Bad("keys.txt") from None
-        if lines[-1:] != [""]:
-            raise Bad("keys.txt")
-        if len(lines) > MOST_KEYS:
+        if lines[-1:] != [""] or len(lines) > MOST_KEYS:
             raise Bad("keys.txt")
         self.keys = [Key(line) for line in lines[:-1]]
         if not _in_line(self.keys):
